@@ -1,0 +1,27 @@
+"""Which names ConoHa accepts, and the names TOYBOX gives.
+
+Sources: GMO's OpenAPI of 2026-07-01 and its request schemas (github.com/gmo-internet/conoha_skills, read 2026-11-24).
+
+A server's own name cannot be chosen (ConoHa calls it `vm-37806450-5c` or the like); what people see is the metadata value
+`instance_name_tag`. Names of volumes and key pairs need not be unique to ConoHa, but a look-up by name expects one hit; names of
+security groups must be unique.
+"""
+
+import re
+
+INSTANCE_NAME_TAG = re.compile(r"[A-Za-z0-9_-]{1,255}")
+KEY_PAIR = re.compile(r"[A-Za-z0-9_-]+")
+
+STACK = re.compile(r"[a-z][a-z0-9-]{0,31}")
+"""A stack's name becomes part of every name in the cloud: of ConoHa's alphabet, what also reads well in a host name."""
+
+
+def resource_name(stack: str, what: str) -> str:
+    """The name of a resource in the cloud, `toybox-<stack>-<what>`: valid as instance_name_tag and as key pair name.
+
+    Raises ValueError if ConoHa would refuse it.
+    """
+    name = f"toybox-{stack}-{what}"
+    if not INSTANCE_NAME_TAG.fullmatch(name):
+        raise ValueError(f"ConoHa refuses the name {name!r}: it must be 1 to 255 of A-Z a-z 0-9 _ -")
+    return name
