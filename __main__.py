@@ -1,0 +1,119 @@
+"""TOYBOX, whole: read from top to bottom in the order in which things are trusted to outlive each other."""
+
+import pulumi
+import pulumi_command as command
+
+import settings as stack_settings
+from components.caddy import Caddy, render_access
+from components.cloud import openstack_provider
+from components.data_volume import DataVolume
+from components.django import Django
+from components.docker_host import DockerHost
+from components.host_secrets import HostSecrets
+from components.named_volumes import NamedVolumes
+from components.networks import Networks
+from components.platform import Platform
+from components.postgres import Postgres
+from components.redis import Redis, render_config
+from components.server import Server
+from components.ssh import identity, write_ssh_files
+from conoha.flavors import FLAVORS
+
+try:
+    settings = stack_settings.load()
+except stack_settings.SettingsError as error:
+    raise pulumi.RunError(str(error)) from None
+
+stack = settings.stack
+flavor = FLAVORS[settings.server.flavor]
+keys = identity(settings)
+postgres_password = pulumi.Output.secret(settings.secrets.postgres_password.get_secret_value())
+redis_password = pulumi.Output.secret(settings.secrets.redis_password.get_secret_value())
+secret_files = {
+    "postgres_password": postgres_password,
+    "redis_password": redis_password,
+    "redis_conf": redis_password.apply(render_config),
+    "django_secret_key": pulumi.Output.secret(settings.secrets.django_secret_key.get_secret_value()),
+}
+if settings.secrets.access_password:
+    access_password = pulumi.Output.secret(settings.secrets.access_password.get_secret_value())
+    secret_files["access"] = access_password.apply(render_access)
+
+cloud = openstack_provider(settings)
+commands = command.Provider("command")
+
+# data
+data = DataVolume(
+    "data",
+    stack=stack,
+    settings=settings.data_volume,
+    protect=stack == "prod",
+    provider=cloud,
+)
+
+# server
+server = Server(
+    "server",
+    stack=stack,
+    settings=settings.server,
+    operators=list(settings.operators),
+    identity=keys,
+    data_volume_id=data.id,
+    provider=cloud,
+)
+
+# host
+host = DockerHost(
+    "host",
+    identity=keys,
+    instance=server.instance,
+    address=server.address,
+    data_volume_id=data.id,
+    ssh_config=write_ssh_files(settings),
+    provider=commands,
+)
+secrets = HostSecrets("secrets", host=host, values=secret_files)
+
+# services
+platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host), secrets)
+images = settings.images
+postgres = Postgres(
+    "postgres",
+    image=images.postgres,
+    memory=flavor.memory,
+    password=postgres_password,
+    platform=platform,
+)
+redis = Redis("redis", image=images.redis, memory=flavor.memory, platform=platform)
+django = Django(
+    "django",
+    image=images.django,
+    domain=settings.domain,
+    flavor=flavor,
+    depends_on=[postgres.ready, redis.ready],
+    platform=platform,
+)
+caddy = Caddy(
+    "caddy",
+    image=images.caddy,
+    domain=settings.domain,
+    tls=settings.tls,
+    access=settings.access,
+    depends_on=[django.web],
+    platform=platform,
+)
+
+pulumi.export("address", server.address)
+pulumi.export("url", f"https://{settings.domain}/")
+pulumi.export("serverId", server.instance.id)
+pulumi.export("dataVolumeId", data.id)
+pulumi.export("bootImageId", server.boot_image_id)
+pulumi.export(
+    "imageDigests",
+    {
+        "postgres": postgres.image.digest,
+        "redis": redis.image.digest,
+        "django": django.image.digest,
+        "caddy": caddy.image.image_id,
+    },
+)

@@ -1,0 +1,114 @@
+"""Caddy: the only thing that the outside reaches. TLS, redirects, security headers, static and media files, the proxy.
+
+Its image is built on the server with the Caddyfile inside, and tagged by the hash of its build context.
+"""
+
+import hashlib
+
+import bcrypt
+import pulumi
+import pulumi_docker as docker
+
+from components.caddy.build_context import CONTEXT, content_hash, read_context
+from components.platform import Platform
+from components.service import HealthCheck, Service, Spec
+from components.volumes import CADDY_CONFIG, CADDY_DATA, MEDIA, STATIC
+from settings import Tls
+
+ACCESS_FILE = "access"
+ACCESS_USER = "toybox"
+
+
+def build_arguments(*, image: str, domain: str, tls: Tls, access: str) -> dict[str, str]:
+    """The Dockerfile's arguments."""
+    return {
+        "CADDY_IMAGE": image,
+        "DOMAIN": domain,
+        "TLS": "internal" if tls.issuer == "internal" else str(tls.email),
+        "ACCESS": access,
+    }
+
+
+def render_access(password: str) -> str:
+    """The line of a basicauth block: user and bcrypt hash. The salt comes from the password, so that two runs render
+    the same file; the hash only ever guards this one login."""
+    seed = hashlib.sha256(f"toybox access {password}".encode()).digest()[:16]
+    salt = b"$2b$12$" + bcrypt_base64(seed)
+    return f"{ACCESS_USER} {bcrypt.hashpw(password.encode(), salt).decode()}\n"
+
+
+def bcrypt_base64(data: bytes) -> bytes:
+    """16 bytes in bcrypt's own base64 alphabet, 22 characters."""
+    alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    bits = int.from_bytes(data, "big") << 4
+    return "".join(alphabet[(bits >> (6 * place)) & 63] for place in reversed(range(22))).encode()
+
+
+def caddy_spec(access: str) -> Spec:
+    """The container: the two published ports of the whole host."""
+    return Spec(
+        name="caddy",
+        command=(
+            "caddy",
+            "run",
+            "--config",
+            "/etc/caddy/Caddyfile",
+            "--adapter",
+            "caddyfile",
+        ),
+        volumes={
+            "/data": (CADDY_DATA, False),
+            "/config": (CADDY_CONFIG, False),
+            "/srv/static": (STATIC, True),
+            "/srv/media": (MEDIA, True),
+        },
+        secrets=(ACCESS_FILE,) if access == "password" else (),
+        health=HealthCheck(("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8081/"), start=60),
+        stop_seconds=15,
+        ports=(80, 443),
+    )
+
+
+class Caddy(pulumi.ComponentResource):
+    """Image and container. A Caddyfile that does not validate fails the build, and the old container keeps serving."""
+
+    image: docker.RemoteImage
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        image: str,
+        domain: str,
+        tls: Tls,
+        access: str,
+        platform: Platform,
+        depends_on: list[pulumi.Resource],
+    ) -> None:
+        super().__init__("toybox:services:Caddy", name)
+        arguments = build_arguments(image=image, domain=domain, tls=tls, access=access)
+        tag = content_hash(read_context(), arguments)
+        self.image = docker.RemoteImage(
+            f"{name}-image",
+            name=f"toybox-caddy:{tag}",
+            build=docker.RemoteImageBuildArgs(
+                # relative, like every path in the inputs: it must be the same for every operator
+                context=str(CONTEXT.relative_to(CONTEXT.parents[2])),
+                build_args=arguments,
+                # Docker 20.10, which Debian ships, has no buildx
+                use_legacy_builder=True,
+            ),
+            triggers={"context": tag},
+            keep_locally=True,
+            opts=platform.host.options(self),
+        )
+        Service(
+            name,
+            spec=caddy_spec(access),
+            image_id=self.image.image_id,
+            platform=platform,
+            networks=[platform.networks.edge],
+            depends_on=depends_on,
+            parent=self,
+        )
+        self.register_outputs({})

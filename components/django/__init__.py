@@ -1,0 +1,90 @@
+"""TOYBOX's own image: web, worker and beat, and the release step that must succeed before any of them is replaced.
+
+What it does not do: it does not build the image. The image comes from the team's registry, by digest.
+"""
+
+import shlex
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+
+from components.django.specs import (
+    STATIC_ROOT,
+    beat_spec,
+    docker_run_options,
+    web_spec,
+    worker_spec,
+)
+from components.docker_host.bundle import LIBRARY
+from components.host_secrets import DIRECTORY
+from components.platform import Platform
+from components.pulled_image import PulledImage
+from components.service import Service, Spec
+from components.volumes import STATIC
+from conoha.flavors import Flavor
+
+
+def release_command(image_id: str, web: Spec) -> str:
+    """Migrations, static files and a trial run of the new web process, in that order, against the real database."""
+    options = docker_run_options(web, network="backend", directory=DIRECTORY, writable={STATIC_ROOT: STATIC.name})
+    arguments = [
+        image_id,
+        shlex.join(web.command),
+        shlex.join(web.health.command),
+        str(web.health.start),
+        *options,
+    ]
+    return f"timeout 1800 {LIBRARY}/release {shlex.join(arguments)}"
+
+
+class Django(pulumi.ComponentResource):
+    """Three containers of one image. `web` is healthy when /healthz says that database and Redis answer.
+
+    An image that does not migrate, start or answer stops the update in the release step: the old site keeps serving.
+    """
+
+    image: PulledImage
+    web: command.remote.Command
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        image: str,
+        domain: str,
+        flavor: Flavor,
+        platform: Platform,
+        depends_on: list[pulumi.Resource],
+    ) -> None:
+        super().__init__("toybox:services:Django", name)
+        self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
+        web = web_spec(domain, flavor.vcpus, flavor.memory)
+        release = platform.host.command(
+            f"{name}-release",
+            create=self.image.id.apply(lambda image_id: release_command(image_id, web)),
+            parent=self,
+            depends_on=[
+                *depends_on,
+                *platform.volumes.all,
+                platform.networks.backend,
+                platform.secrets.installed,
+            ],
+            timeout="35m",
+        )
+
+        def service(spec: Spec, *also: docker.Network) -> Service:
+            return Service(
+                f"{name}-{spec.name}",
+                spec=spec,
+                image_id=self.image.id,
+                platform=platform,
+                networks=[platform.networks.backend, *also],
+                depends_on=[release],
+                parent=self,
+            )
+
+        self.web = service(web, platform.networks.edge).healthy
+        service(worker_spec(domain, flavor.vcpus))
+        service(beat_spec(domain))
+        self.register_outputs({})

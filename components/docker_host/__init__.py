@@ -1,0 +1,151 @@
+"""The server as a Docker host: reachable, converged by the host bundle, and proved fit before any container starts.
+
+What it does not do: it installs no Docker (the image brings it) and opens no port.
+"""
+
+import hashlib
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+import pulumi_openstack as openstack
+
+from components.docker_host.bundle import (
+    DATA_ROOT,
+    LIBRARY,
+    host_bundle,
+    pack,
+    unpack_and_run,
+)
+from components.ssh import USER, Identity
+from components.volumes import MOUNT_POINT
+
+REACHABLE = """\
+timeout 600 cloud-init status --wait >/dev/null || {
+    echo "cloud-init did not end well on $(hostname):"; cloud-init status --long
+    tail -n 25 /var/log/cloud-init-output.log
+    echo "More on the server: /var/log/cloud-init.log"
+} >&2
+cloud-init status | grep -q 'status: done'"""
+"""Waits for cloud-init. `status --wait` exits 0 when it is done; the last line is the verdict."""
+
+DIAL_ERROR_LIMIT = 40
+"""Attempts to reach a new server before giving up; with the plugin's back-off between them some five minutes."""
+
+
+def ready_command(packed_bundle: str | None) -> str:
+    """The check of the host. It names the bundle by its hash, so that it runs again whenever the host was touched."""
+    bundle = hashlib.sha256((packed_bundle or "").encode()).hexdigest()[:12]
+    return f"timeout 120 {LIBRARY}/ready {DATA_ROOT} {MOUNT_POINT} # bundle {bundle}"
+
+
+class DockerHost(pulumi.ComponentResource):
+    """Hands out `docker`, the provider that everything in a container must use, so that nothing can run before the
+    host is ready: SSH, cloud-init, the data disk, exactly one Docker daemon with the expected data root.
+
+    Raises nothing itself; each step fails the update with the reason on its standard error.
+    """
+
+    docker: docker.Provider
+    ready: command.remote.Command
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        identity: Identity,
+        instance: openstack.compute.Instance,
+        address: pulumi.Output[str],
+        data_volume_id: pulumi.Output[str],
+        ssh_config: str,
+        provider: command.Provider,
+    ) -> None:
+        super().__init__(
+            "toybox:host:DockerHost",
+            name,
+            None,
+            pulumi.ResourceOptions(providers=[provider]),
+        )
+        self._identity = identity
+        self._instance = instance
+        self._address = address
+        self._commands = provider
+
+        reachable = self.command(
+            f"{name}-reachable",
+            create=REACHABLE,
+            parent=self,
+            dial_error_limit=DIAL_ERROR_LIMIT,
+            timeout="15m",
+        )
+        bundle = self.command(
+            f"{name}-bundle",
+            create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
+            stdin=data_volume_id.apply(lambda volume_id: pack(host_bundle(volume_id))),
+            parent=self,
+            depends_on=[reachable],
+        )
+        self.ready = self.command(
+            f"{name}-ready",
+            create=bundle.stdin.apply(ready_command),
+            parent=self,
+            depends_on=[bundle],
+        )
+        # The address comes out of the step that waited for SSH, so that not even a preview dials a server that is
+        # still booting; `ready` is in depends_on and not in the host's text, so that a changed bundle does not make
+        # the provider's configuration unknown and the preview of every container blank with it.
+        self.docker = docker.Provider(
+            f"{name}-docker",
+            host=pulumi.Output.all(address, reachable.stdout).apply(lambda values: f"ssh://{USER}@{values[0]}"),
+            ssh_opts=["-F", ssh_config],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.ready], deleted_with=instance),
+        )
+        self.register_outputs({})
+
+    def options(self, parent: pulumi.Resource, **options: object) -> pulumi.ResourceOptions:
+        """The options of every resource that lives on this host: made through its Docker, gone with the server
+        without a call to it, and made again with the next one. Children inherit neither of the last two."""
+        return pulumi.ResourceOptions.merge(
+            pulumi.ResourceOptions(
+                parent=parent,
+                provider=self.docker,
+                deleted_with=self._instance,
+                replacement_trigger=self._instance.id,
+                depends_on=[self.ready],
+            ),
+            pulumi.ResourceOptions(**options),  # type: ignore[arg-type]
+        )
+
+    def command(
+        self,
+        name: str,
+        *,
+        create: pulumi.Input[str],
+        parent: pulumi.Resource,
+        stdin: pulumi.Input[str] | None = None,
+        secret: bool = False,
+        depends_on: list[pulumi.Resource] | None = None,
+        dial_error_limit: int = 10,
+        timeout: str | None = None,
+    ) -> command.remote.Command:
+        """A command on this host, run again when its text, its input or the server changes, and never at deletion.
+
+        With `secret`, nothing that it reads or prints reaches a log or the plain state.
+        """
+        return command.remote.Command(
+            name,
+            connection=self._identity.connection(self._address, dial_error_limit=dial_error_limit),
+            create=create,
+            stdin=stdin,
+            add_previous_output_in_env=False,
+            logging=command.remote.Logging.NONE if secret else None,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                provider=self._commands,
+                deleted_with=self._instance,
+                replacement_trigger=self._instance.id,
+                depends_on=depends_on,
+                additional_secret_outputs=["stdout", "stderr"] if secret else None,
+                custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if timeout else None,
+            ),
+        )

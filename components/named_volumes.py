@@ -1,0 +1,48 @@
+"""Docker's named volumes: pointers to directories on the data disk.
+
+A container, a volume record and all of /var/lib/docker can vanish, and the data stays where it is.
+"""
+
+import pulumi
+import pulumi_docker as docker
+
+from components.docker_host import DockerHost
+from components.volumes import VOLUMES, Volume
+
+
+def driver_options(volume: Volume) -> dict[str, str]:
+    """The `local` driver's options for a bind: it refuses to start a container whose directory is missing, where
+    `-v /path` would create an empty one in silence (measured on Docker 20.10)."""
+    return {"type": "none", "o": "bind", "device": volume.device}
+
+
+class NamedVolumes(pulumi.ComponentResource):
+    """One Docker volume for each entry of `VOLUMES`.
+
+    They are not `protect`ed: they go and come back with the server, and the data is not in them. Every input of a
+    Docker volume forces its replacement, a label included (kreuzwerker resource_docker_volume.go:46-66), so changes
+    are ignored.
+    """
+
+    names: dict[Volume, pulumi.Output[str]]
+    all: list[pulumi.Resource]
+
+    def __init__(self, name: str, *, host: DockerHost) -> None:
+        super().__init__("toybox:services:NamedVolumes", name)
+        volumes = {
+            volume: docker.Volume(
+                f"{name}-{volume.name}",
+                name=volume.name,
+                driver="local",
+                driver_opts=driver_options(volume),
+                opts=host.options(
+                    self,
+                    retain_on_delete=True,
+                    ignore_changes=["labels", "driver_opts"],
+                ),
+            )
+            for volume in VOLUMES
+        }
+        self.all = list(volumes.values())
+        self.names = {volume: resource.name for volume, resource in volumes.items()}
+        self.register_outputs({})

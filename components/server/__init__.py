@@ -1,0 +1,161 @@
+"""The server: disposable. Rebuilding it keeps the data volume, which is attached to the new one.
+
+What it does not do: it installs nothing and mounts nothing. The image brings Docker, the host bundle brings the rest.
+"""
+
+import ipaddress
+from uuid import UUID
+
+import pulumi
+import pulumi_openstack as openstack
+
+from components.server.user_data import render_user_data
+from components.ssh import Identity
+from settings import Server as ServerSettings
+
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+
+
+def ingress_rules(operators: list[str]) -> dict[str, tuple[int, str]]:
+    """Who may reach what, as {rule's name: (TCP port, CIDR)}: 22 for the operators, 80 and 443 for everybody."""
+    ssh = {f"ssh-{cidr}": (22, cidr) for cidr in operators}
+    web = {f"{name}-{cidr}": (port, cidr) for name, port in (("http", 80), ("https", 443)) for cidr in EVERYWHERE}
+    return ssh | web
+
+
+def ethertype(cidr: str) -> str:
+    """Neutron's word for the address family of `cidr`."""
+    return f"IPv{ipaddress.ip_network(cidr).version}"
+
+
+def boot_image_id(image: str, opts: pulumi.InvokeOptions) -> pulumi.Input[str]:
+    """The id of the image called `image`; an id is taken as it is.
+
+    ConoHa rotates its images, and a name that is gone must not block every later `pulumi up`: the stack's output
+    `bootImageId` is what to write into `server.image` then, and nothing is replaced.
+
+    Raises:
+        pulumi.RunError: no image, or more than one, has that name.
+    """
+    try:
+        return str(UUID(image))
+    except ValueError:
+        pass
+
+    def only(found: "openstack.images.GetImageIdsResult") -> str:
+        if len(found.ids) == 1:
+            return found.ids[0]
+        raise pulumi.RunError(
+            f"toybox:server.image: the cloud has {len(found.ids)} images named {image!r}, and exactly one is needed.\n"
+            "  Why: the boot volume is made from it.\n"
+            "  Way out: list them with `openstack image list`. If ConoHa has retired the image of a server that runs, "
+            "write the id from `pulumi stack output bootImageId` into toybox:server.image; nothing is replaced then."
+        )
+
+    return openstack.images.get_image_ids_output(name=image, opts=opts).apply(only)
+
+
+class Server(pulumi.ComponentResource):
+    """Boot volume, key pair, security group and the server `toybox-<stack>`, with the data volume attached.
+
+    Both volumes are passed at creation, because ConoHa attaches only to stopped servers. The old server is deleted
+    before the new one is made: a volume can be attached to one server.
+    """
+
+    instance: openstack.compute.Instance
+    address: pulumi.Output[str]
+    boot_image_id: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stack: str,
+        settings: ServerSettings,
+        operators: list[str],
+        identity: Identity,
+        data_volume_id: pulumi.Input[str],
+        provider: openstack.Provider,
+    ) -> None:
+        super().__init__(
+            "toybox:server:Server",
+            name,
+            None,
+            pulumi.ResourceOptions(providers=[provider]),
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        cloud_name = f"toybox-{stack}"
+
+        image_id = boot_image_id(settings.image, pulumi.InvokeOptions(provider=provider))
+        boot_volume = openstack.blockstorage.Volume(
+            f"{name}-boot-volume",
+            name=f"{cloud_name}-boot",
+            size=settings.boot_volume.size,
+            volume_type=settings.boot_volume.type,
+            image_id=image_id,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        key_pair = openstack.compute.Keypair(
+            f"{name}-key-pair",
+            name=cloud_name,
+            public_key=identity.public_key,
+            opts=child,
+        )
+        security_group = openstack.networking.SecGroup(
+            f"{name}-security-group",
+            name=cloud_name,
+            description=f"TOYBOX {stack}: SSH from the operators, HTTP and HTTPS from everywhere",
+            opts=child,
+        )
+        for rule, (port, cidr) in ingress_rules(operators).items():
+            openstack.networking.SecGroupRule(
+                f"{name}-ingress-{rule}",
+                security_group_id=security_group.id,
+                direction="ingress",
+                ethertype=ethertype(cidr),
+                protocol="tcp",
+                port_range_min=port,
+                port_range_max=port,
+                remote_ip_prefix=cidr,
+                opts=child,
+            )
+        self.instance = openstack.compute.Instance(
+            f"{name}-instance",
+            name=cloud_name,
+            flavor_name=settings.flavor,
+            key_pair=key_pair.name,
+            security_groups=[security_group.name],
+            config_drive=True,
+            metadata={"instance_name_tag": cloud_name},
+            user_data=identity.host_private_key.apply(
+                lambda key: render_user_data(host_private_key=key, host_public_key=identity.host_public_key)
+            ),
+            block_devices=[
+                openstack.compute.InstanceBlockDeviceArgs(
+                    uuid=boot_volume.id,
+                    source_type="volume",
+                    destination_type="volume",
+                    boot_index=0,
+                ),
+                openstack.compute.InstanceBlockDeviceArgs(
+                    uuid=data_volume_id,
+                    source_type="volume",
+                    destination_type="volume",
+                    boot_index=-1,
+                    delete_on_termination=False,
+                ),
+            ],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                delete_before_replace=True,
+                # ConoHa resizes only stopped servers, in two steps; a new server with the same data is one step.
+                replace_on_changes=["flavorName"],
+                # user_data: frozen. name: ConoHa reads back its own (vm-...) and refuses a rename.
+                # security_groups: ConoHa has no action to add or remove one on a server.
+                ignore_changes=["user_data", "name", "security_groups"],
+                custom_timeouts=pulumi.CustomTimeouts(create="15m", delete="15m"),
+            ),
+        )
+        self.address = self.instance.access_ip_v4
+        self.boot_image_id = boot_volume.image_id.apply(str)
+        self.register_outputs({"address": self.address, "serverId": self.instance.id})

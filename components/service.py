@@ -1,0 +1,146 @@
+"""A container with the options that keep data and users safe, and the step that waits until it is healthy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+
+from components.docker_host.bundle import LIBRARY
+from components.host_secrets import DIRECTORY
+from components.platform import Platform
+from components.volumes import Volume
+
+SECRETS_IN_CONTAINER = "/run/secrets"
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """How Docker finds out that a container hangs.
+
+    Attributes:
+        command: the program and its arguments, run inside the container.
+        interval, timeout: seconds.
+        start: seconds after the start in which failures do not count; also how long an update waits.
+    """
+
+    command: tuple[str, ...]
+    start: int
+    interval: int = 30
+    timeout: int = 10
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a container is, apart from its image.
+
+    Attributes:
+        stop_seconds: how long the process may take to end after SIGTERM (or the image's own signal). Unset, the
+            Docker provider kills at once (kreuzwerker resource_docker_container_funcs.go:1086).
+        volumes: {where it is seen in the container: (volume, read-only)}.
+        secrets: names of secret files, seen below /run/secrets.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    health: HealthCheck
+    stop_seconds: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, tuple[Volume, bool]] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+
+
+def environment_list(environment: Mapping[str, str]) -> list[str]:
+    """NAME=value, in an order that does not depend on how the program was written."""
+    return [f"{name}={value}" for name, value in sorted(environment.items())]
+
+
+def mounts(spec: Spec, names: Mapping[Volume, pulumi.Output[str]]) -> list[docker.ContainerMountArgs]:
+    """The container's mounts: volumes by name, and each secret as one read-only file."""
+    volume_mounts = [
+        docker.ContainerMountArgs(target=target, type="volume", source=names[volume], read_only=read_only)
+        for target, (volume, read_only) in spec.volumes.items()
+    ]
+    secret_mounts = [
+        docker.ContainerMountArgs(
+            target=f"{SECRETS_IN_CONTAINER}/{secret}",
+            type="bind",
+            source=f"{DIRECTORY}/{secret}",
+            read_only=True,
+        )
+        for secret in spec.secrets
+    ]
+    return volume_mounts + secret_mounts
+
+
+class Service(pulumi.ComponentResource):
+    """One container and its health gate, `healthy`: what needs the service depends on that and not on the container.
+
+    The gate fails the update with the container's last log lines when it does not become healthy.
+    """
+
+    container: docker.Container
+    healthy: command.remote.Command
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        spec: Spec,
+        image_id: pulumi.Input[str],
+        platform: Platform,
+        networks: Sequence[docker.Network],
+        depends_on: Sequence[pulumi.Resource] = (),
+        parent: pulumi.Resource | None = None,
+    ) -> None:
+        super().__init__("toybox:services:Service", name, None, pulumi.ResourceOptions(parent=parent))
+        host, secrets = platform.host, platform.secrets
+        labels = (
+            [docker.ContainerLabelArgs(label="toybox.secrets", value=secrets.versions(spec.secrets))]
+            if spec.secrets
+            else []
+        )
+        self.container = docker.Container(
+            f"{name}-container",
+            name=spec.name,
+            hostname=spec.name,
+            image=image_id,
+            command=list(spec.command),
+            envs=environment_list(spec.environment),
+            labels=labels,
+            mounts=mounts(spec, platform.volumes.names),
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=[spec.name]) for network in networks
+            ],
+            ports=[docker.ContainerPortArgs(internal=port, external=port, protocol="tcp") for port in spec.ports],
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", *spec.health.command],
+                interval=f"{spec.health.interval}s",
+                timeout=f"{spec.health.timeout}s",
+                start_period=f"{spec.health.start}s",
+                retries=3,
+            ),
+            restart="unless-stopped",
+            destroy_grace_seconds=spec.stop_seconds,
+            stop_timeout=spec.stop_seconds,
+            # `rm -v` deletes anonymous volumes: with one wrong mount path, that is the database
+            remove_volumes=False,
+            security_opts=["no-new-privileges:true"],
+            wait=False,
+            must_run=True,
+            opts=host.options(
+                self,
+                depends_on=[secrets.installed, *depends_on],
+                delete_before_replace=True,
+            ),
+        )
+        self.healthy = host.command(
+            f"{name}-healthy",
+            create=self.container.id.apply(
+                lambda container_id: f"{LIBRARY}/await-healthy {spec.name} {spec.health.start} # {container_id[:12]}"
+            ),
+            parent=self,
+        )
+        self.register_outputs({})
