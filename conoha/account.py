@@ -1,10 +1,9 @@
 """Where ConoHa's API is and what the names of an account look like.
 
-Sources: GMO's OpenAPI of 2026-07-01 (region `c3j1`, the only one it names) and, for domain, tenant and user names, people who
-logged in on real accounts (github.com/skworks33/terraform-conoha-v3-api README, read 2026-11-24).
+Sources: GMO's OpenAPI of 2026-07-01 (region `c3j1`, the only one it names) and, for domain, tenant and user names,
+people who logged in on real accounts (github.com/skworks33/terraform-conoha-v3-api README, read 2026-11-24).
 """
 
-import re
 from urllib.parse import urlsplit
 
 REGION = "c3j1"
@@ -15,8 +14,9 @@ DOMAIN = "gnc"
 
 AUTH_URL = "https://identity.c3j1.conoha.io/v3"
 
-TENANT_NAME = re.compile(r"gnct[0-9]+")
-USER_NAME = re.compile(r"gncu[0-9]+")
+TENANT_PREFIX = "gnct"
+USER_PREFIX = "gncu"
+"""With a number after it: the names of API tenants and API users."""
 
 
 def is_conoha(auth_url: str) -> bool:

@@ -1,11 +1,11 @@
 """The server plans ("flavors") that the public API sells by the hour.
 
-Names are `g2l-t-c<vCPU>m<memory>`: second generation, Linux, hourly. The prepaid `-p-` flavors exist, but the public API refuses
-them (kofuk/premises, `backend/ctrlplane/common/conoha/compute.go`), so they are not offered here.
+Names are `g2l-t-c<vCPU>m<memory>`: second generation, Linux, hourly. The prepaid `-p-` flavors exist, but the public
+API refuses them (kofuk/premises, `backend/ctrlplane/common/conoha/compute.go`), so they are not offered here.
 
 Sources: ConoHa's price table https://vps.conoha.jp/pricing/ (2026-09-28) and the list in
-github.com/Aid-On/terraform-provider-conohavps `llms.txt`. Prices are yen per month including tax: the cap of the hourly price.
-A server is billed until it is deleted, also while it is stopped.
+github.com/Aid-On/terraform-provider-conohavps `llms.txt`. Prices are yen per month including tax: the cap of the
+hourly price. A server is billed until it is deleted, also while it is stopped.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,10 @@ class Flavor:
     memory: int
     boot_sizes: tuple[int, ...]
     price: int
+
+    def __str__(self) -> str:
+        memory = f"{self.memory // 1024} GB" if self.memory >= 1024 else f"{self.memory} MB"
+        return f"{self.vcpus} vCPU, {memory}, ¥{self.price:,} a month"
 
 
 def _flavor(name: str, vcpus: int, memory: int, price: int) -> Flavor:

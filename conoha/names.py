@@ -2,9 +2,9 @@
 
 Sources: GMO's OpenAPI of 2026-07-01 and its request schemas (github.com/gmo-internet/conoha_skills, read 2026-11-24).
 
-A server's own name cannot be chosen (ConoHa calls it `vm-37806450-5c` or the like); what people see is the metadata value
-`instance_name_tag`. Names of volumes and key pairs need not be unique to ConoHa, but a look-up by name expects one hit; names of
-security groups must be unique.
+A server's own name cannot be chosen (ConoHa calls it `vm-37806450-5c` or the like); what people see is the metadata
+value `instance_name_tag`. Names of volumes need not be unique to ConoHa, but a look-up by name expects one hit; names
+of security groups must be unique.
 """
 
 import re

@@ -1,8 +1,8 @@
 """What ConoHa takes as a server's user_data.
 
 Sources: https://doc.conoha.jp/api-vps3/compute-create_vm-v3/ (16 KiB before encoding, the first lines) and
-github.com/135yshr/orenovpn `docs/TROUBLESHOOTING.md` (the limit hit on the encoded size, gzip refused); read 2026-11-24.
-The two disagree about which size counts, hence the safe limit: 12 KiB of text are 16 KiB in base64.
+github.com/135yshr/orenovpn `docs/TROUBLESHOOTING.md` (the limit hit on the encoded size, gzip refused), both read
+2026-11-24. They disagree about which size counts, hence the safe limit: 12 KiB of text are 16 KiB in base64.
 """
 
 SAFE_LIMIT = 12 * 1024

@@ -37,11 +37,15 @@ DATA = VolumeType(
 """Additional volumes: what outlives the server."""
 
 
+SOURCES = ("backup", "snapshot", "volume")
+"""What OpenStack makes a volume from. ConoHa has no volumes from snapshots."""
+
+
 def size_fits_origin(source: str, size: int, origin_size: int) -> bool:
     """Whether a volume of `size` GB can be made from an origin of `origin_size` GB.
 
-    A clone (`source_volid`) must have exactly its source's size; a volume from a backup or a snapshot may be larger, never
-    smaller. (Both must keep the type as well; there is only one type of data volume.)
+    A clone (`source_volid`) must have exactly its source's size; a volume from a backup or a snapshot may be larger,
+    never smaller. (Both must keep the type as well; there is only one type of data volume.)
     """
     return size == origin_size if source == "volume" else size >= origin_size
 

@@ -1,0 +1,171 @@
+"""What models say about themselves: their settings described for the docs, and their errors in our words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from checks.problems import Problem, nearest, one_of, shown
+from checks.values import REFUSED
+
+NAMESPACE = "toybox"
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the models say about one setting."""
+
+    description: str
+    example: object
+    choices: tuple[str, ...]
+    required: bool
+    inner: tuple[str, ...]
+    """The keys of a block; empty for a single value."""
+    secret: bool
+
+
+Catalogue = Mapping[tuple[str, ...], Described]
+"""Settings by their path of keys, a block before what is in it."""
+
+
+def describe(model: type[BaseModel], *, secret: bool = False, above: tuple[str, ...] = ()) -> Catalogue:
+    """All settings of `model`. The members of a union count as one block, with all their keys and choices."""
+    found: dict[tuple[str, ...], Described] = {}
+    for name, info in model.model_fields.items():
+        path = (*above, info.alias or name)
+        members = get_args(info.annotation) if get_origin(info.annotation) in (Union, UnionType) else (info.annotation,)
+        inner: dict[tuple[str, ...], Described] = {}
+        for block in members:
+            if not (isinstance(block, type) and issubclass(block, BaseModel)):
+                continue
+            for deeper, new in describe(block, secret=secret, above=path).items():
+                old = inner.get(deeper)
+                inner[deeper] = replace(new, choices=(*old.choices, *new.choices)) if old else new
+        found[path] = Described(
+            description=info.description or "",
+            example=info.examples[0] if info.examples else None,
+            choices=get_args(info.annotation) if get_origin(info.annotation) is Literal else (),
+            required=info.is_required(),
+            inner=tuple(deeper[-1] for deeper in inner if len(deeper) == len(path) + 1),
+            secret=secret,
+        )
+        found.update(inner)
+    return found
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """`toybox:operators[0]`, `toybox:server.bootVolume.size`: as `pulumi config set --path` takes it."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return f"{NAMESPACE}:{text.removeprefix('.')}"
+
+
+def problems(model: type[BaseModel], values: Mapping[str, object], catalogue: Catalogue) -> list[Problem]:
+    """What `model` finds wrong with `values`, in the words of `catalogue`."""
+    try:
+        model.model_validate(values)
+    except ValidationError as invalid:
+        return [_problem(error, values, catalogue) for error in invalid.errors(include_url=False)]
+    return []
+
+
+def _path_in(values: Mapping[str, object], location: Sequence[str | int]) -> tuple[str | int, ...]:
+    """pydantic's location without the tags of unions, which it writes between the keys of the file."""
+    path: list[str | int] = []
+    found: object = values
+    for position, key in enumerate(location):
+        if isinstance(found, Mapping) and key not in found and position < len(location) - 1:
+            continue
+        path.append(key)
+        if isinstance(found, Mapping):
+            found = found.get(key)
+        elif isinstance(found, Sequence) and isinstance(key, int):
+            found = found[key]
+    return tuple(path)
+
+
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "tuple_type": "a list",
+}
+"""pydantic's names of wrong types; the others are about blocks."""
+
+
+def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catalogue) -> Problem:
+    path, given = _path_in(values, error["loc"]), error["input"]
+    context: dict[str, Any] = error.get("ctx") or {}
+    setting = _described(path, catalogue)
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown_key(path, catalogue)
+        case kind if kind == REFUSED:
+            return Problem(path_text(path), context["wrong"], context["why"], context["remedy"])
+        case "missing":
+            return Problem(path_text(path), "is not set.", setting.description, _how_to_set(path, setting))
+        case "literal_error":
+            return _wrong_choice(path, setting, given)
+        case "union_tag_invalid" | "union_tag_not_found" if isinstance(given, Mapping):
+            tag = (*path, "source")
+            return _wrong_choice(tag, _described(tag, catalogue), given.get("source"))
+        case kind:
+            expected = _KINDS.get(kind, "a block of settings, indented under it")
+            found = "something else (its text is not shown)" if setting.secret else _kind(given)
+            wrong = f"must be {expected}, and is {found}."
+            return Problem(path_text(path), wrong, setting.description, _how_to_set(path, setting))
+
+
+def _described(path: Sequence[str | int], catalogue: Catalogue) -> Described:
+    keys = tuple(key for key in path if isinstance(key, str))
+    return catalogue.get(keys) or Described("", None, (), False, (), False)
+
+
+def _kind(value: object) -> str:
+    """A value's type in the words of a YAML file, with the value."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return f"the truth value {shown(value)}"
+        case int() | float():
+            return f"the number {shown(value)}"
+        case str():
+            return f"the text {shown(value)}"
+        case Mapping():
+            return "a block of settings"
+        case _:
+            return "a list"
+
+
+def _wrong_choice(path: Sequence[str | int], setting: Described, given: object) -> Problem:
+    wrong = "is not set." if given is None else f"is {shown(given)}, which is not one of its values."
+    remedy = one_of(str(given), setting.choices, ", ".join(setting.choices))
+    return Problem(path_text(path), wrong, setting.description, remedy)
+
+
+def _how_to_set(path: Sequence[str | int], setting: Described) -> str:
+    if setting.secret:
+        return "Run `toybox init {stack}`, which stores it encrypted."
+    if setting.inner:
+        return f"Write a block with {', '.join(setting.inner)} indented under it; docs/settings.md shows an example."
+    key = path_text(path) if len(path) == 1 else path[-1]
+    example = setting.example
+    if isinstance(path[-1], int) and isinstance(example, list):
+        return f"Write it as text, for example: - {example[0]}"
+    return (
+        f"Write it in the settings file, for example: {key}: {example if isinstance(example, str) else shown(example)}"
+    )
+
+
+def _unknown_key(path: Sequence[str | int], catalogue: Catalogue) -> Problem:
+    known = _described(path[:-1], catalogue).inner or tuple(keys[0] for keys in catalogue if len(keys) == 1)
+    near = nearest(str(path[-1]), known)
+    return Problem(
+        path_text(path),
+        "is not a setting of TOYBOX.",
+        "Were it passed over, the stack would be built without what you meant by it.",
+        f"{f'Did you mean {near}? ' if near else 'Remove it. '}Known there: {', '.join(known)}.",
+    )

@@ -1,0 +1,396 @@
+"""What single settings must look like. Each check returns the value, or refuses it with reason and way out.
+
+The models in settings.py name these checks; what ConoHa sells and accepts comes from `conoha`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Collection
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from pydantic_core import PydanticCustomError
+
+from checks.problems import one_of, shown
+from conoha import account, volumes
+from conoha.flavors import FLAVORS
+
+REFUSED = "refused"
+"""The type of the errors that this module raises, with `wrong`, `why` and `remedy` in their context."""
+
+
+def _refused(wrong: str, why: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError(REFUSED, "{wrong}", {"wrong": wrong, "why": why, "remedy": remedy})
+
+
+# The account.
+
+
+def auth_url(value: str) -> str:
+    """The address of an Identity API v3, over https unless it is on this machine."""
+    parts = urlsplit(value)
+    remedy = f"Use {account.AUTH_URL}."
+    if parts.scheme not in ("http", "https") or not parts.hostname or not parts.path.rstrip("/").endswith("/v3"):
+        raise _refused(
+            f"is {shown(value)}, which is not the address of an OpenStack Identity API v3.",
+            "Every call to the cloud begins with a login there.",
+            remedy,
+        )
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise _refused(
+            f"is {shown(value)}: http to another machine.",
+            "The account's password would cross the network in plain text.",
+            remedy,
+        )
+    return value
+
+
+def region(value: str) -> str:
+    """ConoHa's one region."""
+    if value != account.REGION:
+        raise _refused(
+            f"is {shown(value)}; ConoHa has only {account.REGION}.",
+            "The names of volume types are known for that region only.",
+            f"Write {account.REGION}.",
+        )
+    return value
+
+
+def domain_name(value: str) -> str:
+    """ConoHa's one Keystone domain."""
+    if value != account.DOMAIN:
+        raise _refused(
+            f"is {shown(value)}; ConoHa has only {account.DOMAIN}.",
+            "With another domain the login fails with the same answer as for a wrong password.",
+            f"Write {account.DOMAIN}.",
+        )
+    return value
+
+
+def tenant_name(value: str) -> str:
+    """The API tenant's name, `gnct...`."""
+    return _account_name(value, account.TENANT_PREFIX, "tenant")
+
+
+def user_name(value: str) -> str:
+    """The API user's name, `gncu...`."""
+    return _account_name(value, account.USER_PREFIX, "user")
+
+
+def _account_name(value: str, prefix: str, kind: str) -> str:
+    remedy = f"Copy the API {kind} name ({prefix}...) from ConoHa's control panel, under API."
+    number = value.removeprefix(prefix)
+    if not value.startswith(prefix) or not re.fullmatch(r"[0-9]+", number):
+        raise _refused(
+            f"is {shown(value)}, which is not an API {kind} name of ConoHa.",
+            "The login would fail, with the same answer as for a wrong password.",
+            remedy,
+        )
+    if not number.strip("0"):
+        raise _refused(
+            f"is still the placeholder {value}.",
+            "Only you know to which account the server belongs.",
+            remedy,
+        )
+    return value
+
+
+# The site and who may reach it.
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def domain(value: str) -> str:
+    """A full domain name in lower case."""
+    labels = value.split(".")
+    whole = len(labels) > 1 and len(value) <= 253 and not labels[-1].isdigit()
+    if not whole or not all(_LABEL.fullmatch(label) for label in labels):
+        raise _refused(
+            f"is {shown(value)}, which is not a full domain name in lower case.",
+            "Caddy asks for a certificate of exactly this name, and Django answers to no other.",
+            "Write the bare name, such as toybox.example.jp: no https://, no path, no port, no dot at the end; "
+            "a name in another script as xn--...",
+        )
+    return value
+
+
+def email(value: str) -> str:
+    """An address that at least looks like one."""
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", value):
+        raise _refused(
+            f"is {shown(value)}, which is not an e-mail address.",
+            "The CA writes there when a certificate is about to lapse or is revoked.",
+            "Write an address that somebody reads.",
+        )
+    return value
+
+
+_WIDEST = {4: 8, 6: 16}
+"""By IP version, the shortest prefix that can still be called an operator's own network."""
+
+
+def operator(value: str) -> str:
+    """One network that may reach port 22, spelt as OpenStack spells it."""
+    example = "Write your own address, such as 203.0.113.7/32, or your network's, such as 203.0.113.0/24."
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise _refused(
+            f"is {shown(value)}, which is not a network in CIDR notation.",
+            "These addresses may reach port 22; anybody else is turned away before SSH answers.",
+            example,
+        ) from None
+    widest = _WIDEST[network.version]
+    if network.prefixlen < widest:
+        whom = "the whole world" if network.prefixlen == 0 else f"{network.num_addresses:,} addresses"
+        raise _refused(
+            f"is {value}, which opens port 22 to {whom}.",
+            "A login there is the key to all data. Who is no operator has no business even trying.",
+            f"{example} With a changing address, name your provider's network (/{widest} or smaller).",
+        )
+    if value != str(network):
+        address = value.split("/")[0]
+        single = f", or {address}/{network.max_prefixlen} for that one address" if "/" in value else ""
+        raise _refused(
+            f"is {shown(value)}; as a network it is written {network}.",
+            "OpenStack stores the network's own spelling, and every later preview would show a difference.",
+            f"Write {network}{single}.",
+        )
+    return value
+
+
+def operators(value: tuple[str, ...]) -> tuple[str, ...]:
+    """At least one network, none twice."""
+    if not value:
+        raise _refused(
+            "is empty.",
+            "Nobody could reach the server over SSH, Pulumi included, so nothing could be set up on it.",
+            "Name at least the address from which `pulumi up` runs, such as 203.0.113.7/32.",
+        )
+    twice = sorted({each for each in value if value.count(each) > 1})
+    if twice:
+        raise _refused(
+            f"names {', '.join(twice)} more than once.",
+            "Each entry becomes a security group rule, and OpenStack refuses the second of two equal ones.",
+            "Keep one of them.",
+        )
+    return value
+
+
+# Server and volumes.
+
+
+def flavor(value: str) -> str:
+    """A plan that ConoHa's public API sells."""
+    if value not in FLAVORS:
+        plans = FLAVORS.values()
+        raise _refused(
+            f"is {shown(value)}, which ConoHa's public API does not sell.",
+            "The server would be refused after its volumes had been made and billed.",
+            one_of(value, FLAVORS, ", ".join(f"{plan.name} ({plan})" for plan in plans)),
+        )
+    return value
+
+
+def server_image(value: str) -> str:
+    """The name of one of ConoHa's images with Docker in it. Versions rotate, so only the form can be checked."""
+    if not re.fullmatch(r"vmi-docker-[0-9][0-9a-z.]*-(ubuntu|debian)-[0-9][0-9.]*-amd64", value):
+        raise _refused(
+            f"is {shown(value)}, which is not the name of one of ConoHa's Docker images.",
+            "The program expects Docker on the server and installs none: a second Docker beside the first was "
+            "part of the data loss of 2026-01-22.",
+            "Use a name like vmi-docker-26.1-ubuntu-22.04-amd64; `openstack image list` shows those of the day.",
+        )
+    return value
+
+
+def _volume_type(value: str, known: volumes.VolumeType, purpose: str) -> str:
+    if value != known.name:
+        raise _refused(
+            f"is {shown(value)}; ConoHa's type for {purpose} volumes is {known.name}.",
+            'Another type is refused ("volume type does not exist") or belongs to another kind of plan.',
+            f"Write {known.name}.",
+        )
+    return value
+
+
+def boot_volume_type(value: str) -> str:
+    """ConoHa's one type of boot volumes."""
+    return _volume_type(value, volumes.BOOT, "boot")
+
+
+def data_volume_type(value: str) -> str:
+    """ConoHa's one type of additional volumes."""
+    return _volume_type(value, volumes.DATA, "data")
+
+
+def _volume_size(value: int, known: volumes.VolumeType) -> int:
+    if value not in known.prices:
+        raise _refused(
+            f"is {value} GB, a size that ConoHa does not sell for {known.name}.",
+            "The volume would be refused, and a volume cannot be resized later.",
+            f"Choose one of: {priced(known, known.sizes)}.",
+        )
+    return value
+
+
+def boot_volume_size(value: int) -> int:
+    """A size in GB of which ConoHa sells boot volumes. Whether it fits the plan is a rule of its own."""
+    return _volume_size(value, volumes.BOOT)
+
+
+def data_volume_size(value: int) -> int:
+    """A size in GB of which ConoHa sells additional volumes."""
+    return _volume_size(value, volumes.DATA)
+
+
+def priced(known: volumes.VolumeType, sizes: Collection[int]) -> str:
+    """Sizes with their prices, as in `200 (¥3,025 a month)`."""
+    prices = {size: known.prices[size] for size in sizes}
+    return ", ".join(
+        f"{size} (¥{price:,} a month)" if price else f"{size} (in the plan's price)" for size, price in prices.items()
+    )
+
+
+def origin_id(value: str) -> str:
+    """An id as OpenStack gives them: a UUID in lower case, with hyphens."""
+    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
+        raise _refused(
+            f"is {shown(value)}, which is not an id of OpenStack.",
+            "The new volume is made from exactly this backup, snapshot or volume.",
+            "Copy the id from `openstack volume backup list`, `openstack volume snapshot list` or "
+            "`openstack volume list`; it looks like 3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64.",
+        )
+    return value
+
+
+def origin_size(value: int) -> int:
+    """A size in GB that something can have."""
+    if value <= 0:
+        raise _refused(
+            f"is {value} GB.",
+            "The new volume is compared with it, so that one that cannot fit is refused in the preview.",
+            "Copy the size from where the id comes from.",
+        )
+    return value
+
+
+# Container images.
+
+_HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?/)?"
+    rf"{_PATH_PART}(?:/{_PATH_PART})*"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+"""The grammar of https://github.com/distribution/reference (read 2026-11-24), with SHA-256 as the only digest."""
+
+
+def image(value: str) -> str:
+    """An image reference with its digest."""
+    match = _REFERENCE.fullmatch(value)
+    if match is None:
+        raise _refused(
+            f"is {shown(value)}, which is not an image reference.",
+            "Docker on the server would refuse to pull it.",
+            "Write registry/name:tag@sha256:<64 hex digits>, all but the tag in lower case.",
+        )
+    if match["digest"] is None:
+        raise _refused(
+            f"is {shown(value)}, without a digest.",
+            "A tag can point to another image tomorrow: two runs of the same settings would run different "
+            "software, and a new glibc can silently break the indexes of a database.",
+            f"Append the digest: {value}@sha256:...; `docker buildx imagetools inspect {value}` prints it.",
+        )
+    return value
+
+
+def postgres_image(value: str) -> str:
+    """An image with its digest, whose tag does not claim another major version than the data has."""
+    match = _REFERENCE.fullmatch(image(value))
+    tag = (match["tag"] if match else None) or ""
+    major = re.match(r"[0-9]+", tag)
+    if major and major[0] != "15":
+        raise _refused(
+            f"is PostgreSQL {major[0]}, by its tag {tag}.",
+            "The data belongs to version 15: another major version calls the files incompatible and stops.",
+            "Use a tag that begins with 15. A major upgrade is a migration of the data, not a change of the image.",
+        )
+    return value
+
+
+# Secrets. Their text is never part of a message.
+
+_MADE_BY_INIT = "Remove it with `pulumi config rm` and run `toybox init {stack}`, which makes a new one."
+_ASKED_BY_INIT = "Remove it with `pulumi config rm` and run `toybox init {stack}`, which asks for it."
+
+
+def _secret(pattern: str, rule: str, why: str, remedy: str) -> Callable[[SecretStr], SecretStr]:
+    compiled = re.compile(pattern)
+
+    def check(value: SecretStr) -> SecretStr:
+        if not compiled.fullmatch(value.get_secret_value()):
+            raise _refused(f"is not {rule} (its text is not shown).", why, remedy)
+        return value
+
+    return check
+
+
+openstack_password = _secret(
+    r"[\x21-\x7e]{9,70}",
+    "9 to 70 printable characters without spaces",
+    "ConoHa has no other passwords, so the login would fail; often a line break or a quote was stored with it.",
+    _ASKED_BY_INIT,
+)
+postgres_password = _secret(
+    r"[A-Za-z0-9_-]{24,128}",
+    "24 to 128 of A-Z a-z 0-9 _ -",
+    "It guards the database, and stands in URLs, where other characters have a meaning.",
+    _MADE_BY_INIT,
+)
+redis_password = _secret(
+    r"[A-Za-z0-9_-]{24,128}",
+    "24 to 128 of A-Z a-z 0-9 _ -",
+    "It guards sessions and queued jobs, and stands in URLs, where other characters have a meaning.",
+    _MADE_BY_INIT,
+)
+django_secret_key = _secret(
+    r"[\x21-\x7e]{50,256}",
+    "50 to 256 printable characters without spaces",
+    "Django signs sessions and password resets with it: a weak one lets a stranger log in as anybody.",
+    _MADE_BY_INIT,
+)
+access_password = _secret(
+    r"[\x21-\x7e]{12,72}",
+    "12 to 72 printable characters without spaces",
+    "A shorter one is guessed; of a longer one bcrypt, which stores it, reads only the first 72 bytes.",
+    _MADE_BY_INIT,
+)
+
+
+def _private_key(value: SecretStr, why: str) -> SecretStr:
+    # Loaded late: the import takes a tenth of a second, which docs and `toybox --help` need not wait for.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+    try:
+        key = load_ssh_private_key(value.get_secret_value().encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        wrong = "is not an OpenSSH private key without a passphrase (its text is not shown)."
+        raise _refused(wrong, why, _MADE_BY_INIT) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _refused("is not an ed25519 key (its text is not shown).", why, _MADE_BY_INIT)
+    return value
+
+
+def ssh_private_key(value: SecretStr) -> SecretStr:
+    """The key to log in with."""
+    return _private_key(value, "Pulumi logs in to the server with it; without it nothing can be set up.")
+
+
+def ssh_host_key(value: SecretStr) -> SecretStr:
+    """The key by which the server is known."""
+    return _private_key(value, "The server shows it, and every connection that does not see it is refused.")
