@@ -1,0 +1,40 @@
+# make help lists the targets.
+STACK ?= prod
+PYTHON := .venv/bin/python
+
+.PHONY: help up down status env test check bench docs
+.DEFAULT_GOAL := help
+
+help: ## what each target does
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+up: ## a local cloud, and TOYBOX on it, serving over HTTPS (STACK=prod)
+	@toolchain/install venv
+	@$(PYTHON) -m lab up $(STACK)
+
+down: ## take all of it away again, data included
+	@toolchain/install venv
+	@$(PYTHON) -m lab down
+
+status: ## what runs on this machine, and its memory
+	@$(PYTHON) -m lab status
+
+env: ## shell settings for pulumi and toybox on the lab: eval "$(make -s env STACK=prod)"
+	@$(PYTHON) -m lab env $(STACK)
+
+test: ## every test, those on the local cloud included
+	@toolchain/install
+	@$(PYTHON) -m lab up
+	@$(PYTHON) -m pytest
+
+check: ## ruff, mypy, shellcheck, go vet and the Go tests
+	@toolchain/install
+	@toolchain/check
+
+bench: ## measure and write docs/benchmarks.md
+	@toolchain/install
+	@$(PYTHON) -m lab up prod
+	@$(PYTHON) -m lab.bench
+
+docs: ## write docs/settings.md from settings.py
+	@$(PYTHON) -m ops.settings_reference

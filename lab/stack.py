@@ -1,0 +1,151 @@
+"""A stack on the lab: its settings file, its environment for `pulumi` and `toybox`, and its deployment.
+
+The settings are those of Pulumi.<stack>.yaml with the short overlay below: what is rehearsed here is what runs on
+ConoHa.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.paths import CHECKOUT, CREDENTIALS, IMAGES, PULUMI
+from lab.steps import LabError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a set of stacks lives: the program, the folder of its state and settings files, and the OpenStack project
+    (a key of credentials.json) that its servers are made in. Tests have one of their own."""
+
+    program: Path
+    folder: Path
+    project: str
+
+    def settings_file(self, stack: str) -> Path:
+        """The stack's settings file for the lab."""
+        return self.folder / f"Pulumi.{stack}.yaml"
+
+
+PEOPLE = Workspace(program=CHECKOUT, folder=PULUMI, project="people")
+
+
+def overlay(credentials: Mapping[str, Any], project: str, images: Mapping[str, str]) -> dict[str, object]:
+    """All that differs on the lab: the cloud's address and account, who signs certificates, who may use SSH, and where
+    images come from."""
+    account = credentials["projects"][project]
+    return {
+        "toybox:openstack": {
+            "authUrl": credentials["auth_url"],
+            "region": credentials["region"],
+            "domainName": credentials["domain"],
+            "tenantName": account["tenant"],
+            "userName": account["user"],
+        },
+        "toybox:tls": {"issuer": "internal"},
+        "toybox:operators": ["198.51.100.1/32"],
+        "toybox:images": dict(images),
+    }
+
+
+def merge(committed: Mapping[str, Any], changes: Mapping[str, object], present: Mapping[str, Any]) -> dict[str, Any]:
+    """The lab's settings file: the committed one, changed, with the secrets and the salt that are there already."""
+    config = {**committed["config"], **changes}
+    kept = {key: value for key, value in present.get("config", {}).items() if is_secret(value) and key not in config}
+    head = {key: value for key, value in present.items() if key != "config"}
+    return {**head, "config": {**config, **kept}}
+
+
+def is_secret(value: object) -> bool:
+    """Whether a value of a settings file is an encrypted one."""
+    return isinstance(value, Mapping) and set(value) == {"secure"}
+
+
+def write_settings(workspace: Workspace, stack: str) -> Path:
+    """Write the stack's settings file for the lab and return its path.
+
+    Raises:
+        LabError: the lab is not up, or there is no such stack.
+    """
+    source = workspace.program / f"Pulumi.{stack}.yaml"
+    if not source.exists():
+        raise LabError(f"there is no stack {stack!r}: {source.name} does not exist", then="make up STACK=prod")
+    if not (CREDENTIALS.exists() and IMAGES.exists()):
+        raise LabError("the lab is not up", then="make up")
+    target = workspace.settings_file(stack)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    changes = overlay(json.loads(CREDENTIALS.read_text()), workspace.project, json.loads(IMAGES.read_text()))
+    present = yaml.safe_load(target.read_text()) if target.exists() else {}
+    text = yaml.safe_dump(merge(yaml.safe_load(source.read_text()), changes, present or {}), sort_keys=False)
+    new = target.with_suffix(".new")
+    new.write_text(f"# {source.name} with the lab's overlay (lab/stack.py), written at each `make up`.\n{text}")
+    new.replace(target)
+    return target
+
+
+def passphrase_file(workspace: Workspace) -> Path:
+    """The file with the passphrase that the lab's stack secrets are encrypted with, made at random once."""
+    file = workspace.folder / "passphrase"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            out.write(secrets.token_urlsafe(32))
+    return file
+
+
+def environment(workspace: Workspace, stack: str) -> dict[str, str]:
+    """The environment in which plain `pulumi` and `toybox` work on this stack, apart from what is inherited."""
+    state = workspace.folder / "state"
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    root = workspace.program
+    toolchain = root / ".toolchain"
+    home = {"PULUMI_HOME": str(toolchain.resolve() / "home")} if (toolchain / "bin" / "pulumi").exists() else {}
+    return {
+        "PATH": f"{root}/bin:{root}/.venv/bin:{root}/.toolchain/bin:{os.environ['PATH']}",
+        **home,
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase_file(workspace)),
+        "PULUMI_STACK": stack,
+        "PULUMI_OPTION_CONFIG_FILE": str(workspace.settings_file(stack)),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+
+def initialise(workspace: Workspace, stack: str) -> None:
+    """Run `toybox init`, which makes the stack and the secrets that it lacks, with the cloud's password on its
+    standard input.
+
+    Raises:
+        LabError: it failed.
+    """
+    account = json.loads(CREDENTIALS.read_text())["projects"][workspace.project]
+    done = subprocess.run(
+        ["toybox", "init", stack],
+        cwd=workspace.program,
+        env=os.environ | environment(workspace, stack),
+        input=account["password"] + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LabError(f"`toybox init {stack}` failed:\n{done.stdout}{done.stderr}")
+
+
+def pulumi(workspace: Workspace, stack: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `pulumi` on the stack and return what it printed."""
+    return subprocess.run(
+        ["pulumi", *arguments],
+        cwd=workspace.program,
+        env=os.environ | environment(workspace, stack),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
