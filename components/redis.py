@@ -5,7 +5,7 @@ import pulumi_command as command
 
 from components.platform import Platform
 from components.pulled_image import PulledImage
-from components.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec
+from components.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
 from components.volumes import REDIS
 
 NAME = "redis"
@@ -24,6 +24,7 @@ def redis_spec(memory: int) -> Spec:
     probe = f"{{ {commands}; }} | redis-cli | grep -q PONG"
     return Spec(
         name=NAME,
+        entrypoint=locked_entrypoint("/data/.lock"),
         command=(
             "redis-server",
             f"{SECRETS_IN_CONTAINER}/{CONFIG_FILE}",

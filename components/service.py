@@ -15,6 +15,12 @@ from components.volumes import Volume
 SECRETS_IN_CONTAINER = "/run/secrets"
 
 
+def locked_entrypoint(lock_file: str) -> tuple[str, ...]:
+    """The official images' entrypoint under a lock on the data disk. Two databases on the same files destroy them, and
+    PostgreSQL's own check does not see a process in another container; the kernel's lock does."""
+    return ("flock", "--no-fork", "--nonblock", lock_file, "docker-entrypoint.sh")
+
+
 @dataclass(frozen=True)
 class HealthCheck:
     """How Docker finds out that a container hangs.
@@ -40,6 +46,7 @@ class Spec:
             Docker provider kills at once (kreuzwerker resource_docker_container_funcs.go:1086).
         volumes: {where it is seen in the container: (volume, read-only)}.
         secrets: names of secret files, seen below /run/secrets.
+        entrypoint: in place of the image's own, if not empty.
     """
 
     name: str
@@ -50,6 +57,7 @@ class Spec:
     volumes: Mapping[str, tuple[Volume, bool]] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    entrypoint: tuple[str, ...] = ()
 
 
 def environment_list(environment: Mapping[str, str]) -> list[str]:
@@ -107,6 +115,7 @@ class Service(pulumi.ComponentResource):
             name=spec.name,
             hostname=spec.name,
             image=image_id,
+            entrypoints=list(spec.entrypoint) or None,
             command=list(spec.command),
             envs=environment_list(spec.environment),
             labels=labels,

@@ -18,7 +18,7 @@ DATA_ROOT = "/var/lib/docker"
 DATA_LABEL = "toybox-data"
 """The label of the data disk's file system: how the host knows its own disk from a foreign one."""
 
-HOST_SCRIPTS = ("await-healthy", "data-disk", "install-secrets", "ready", "release")
+HOST_SCRIPTS = ("await-healthy", "data-disk", "install-secrets", "ready", "release", "stop-orphans")
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,14 @@ WantedBy=multi-user.target
 
 def render_docker_drop_in() -> str:
     """Docker starts only with the data disk mounted: a container on an unmounted disk starts with an empty directory
-    and exit code 0 (measured on Docker 20.10), and writes its database to the root disk."""
+    and exit code 0 (measured on Docker 20.10), and writes its database to the root disk. What then runs unknown to
+    Docker is ended."""
     return f"""\
 [Unit]
 RequiresMountsFor={MOUNT_POINT}
+
+[Service]
+ExecStartPost=-{LIBRARY}/stop-orphans
 """
 
 

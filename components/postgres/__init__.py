@@ -10,7 +10,7 @@ from components.host_secrets import version
 from components.platform import Platform
 from components.postgres.tuning import memory_settings
 from components.pulled_image import PulledImage
-from components.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec
+from components.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
 from components.volumes import POSTGRES
 
 NAME = "postgres"
@@ -29,6 +29,7 @@ def postgres_spec(memory: int) -> Spec:
     settings = memory_settings(memory)
     return Spec(
         name=NAME,
+        entrypoint=locked_entrypoint(f"{PGDATA_VOLUME}/.lock"),
         command=(
             "postgres",
             *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
