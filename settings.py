@@ -12,11 +12,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 from checks import models, rules, values
 from checks.models import NAMESPACE
 from checks.problems import Problem, SettingsError
 from conoha import account, volumes
+from conoha.flavors import FLAVORS
 
 __all__ = ["DECLARED", "NAMESPACE", "SECRETS", "Settings", "SettingsError", "load", "parse", "ssh_public_key"]
 
@@ -31,28 +33,38 @@ class _Model(BaseModel):
     )
 
 
+def _allowed(values: str) -> JsonDict:
+    """Which values a setting takes, for docs/settings.md. Choices (Literal) need no words of their own."""
+    return {"allowed": values}
+
+
 class OpenStack(_Model):
     """The account in which everything is made."""
 
     auth_url: Annotated[str, AfterValidator(values.auth_url)] = Field(
         description="Where to log in: ConoHa's Identity API, or that of another OpenStack with ConoHa's names.",
         examples=[account.AUTH_URL],
+        json_schema_extra=_allowed("an address that ends with /v3; https, or http on this machine"),
     )
     region: Annotated[str, AfterValidator(values.region)] = Field(
         description="The region in which server and volumes are made.",
         examples=[account.REGION],
+        json_schema_extra=_allowed(account.REGION),
     )
     domain_name: Annotated[str, AfterValidator(values.domain_name)] = Field(
         description="The Keystone domain of user and tenant, the same for every ConoHa account.",
         examples=[account.DOMAIN],
+        json_schema_extra=_allowed(account.DOMAIN),
     )
     tenant_name: Annotated[str, AfterValidator(values.tenant_name)] = Field(
         description="The API tenant that owns and pays for everything.",
         examples=["gnct12345678"],
+        json_schema_extra=_allowed(f"{account.TENANT_PREFIX} and a number"),
     )
     user_name: Annotated[str, AfterValidator(values.user_name)] = Field(
         description="The API user that Pulumi logs in as. Its password is the secret openstackPassword.",
         examples=["gncu12345678"],
+        json_schema_extra=_allowed(f"{account.USER_PREFIX} and a number"),
     )
 
 
@@ -68,6 +80,7 @@ class Tls(_Model):
         default=None,
         description="Where the CA writes when a certificate is about to lapse. Required with issuer acme.",
         examples=["operators@toybox.example.jp"],
+        json_schema_extra=_allowed("an e-mail address"),
     )
 
 
@@ -77,10 +90,12 @@ class BootVolume(_Model):
     type: Annotated[str, AfterValidator(values.boot_volume_type)] = Field(
         description="ConoHa's volume type for boot volumes.",
         examples=[volumes.BOOT.name],
+        json_schema_extra=_allowed(volumes.BOOT.name),
     )
     size: Annotated[int, AfterValidator(values.boot_volume_size)] = Field(
         description="In GB. The 512 MB plan takes 30 and nothing else; every other plan 100 or more.",
         examples=[100],
+        json_schema_extra=_allowed(values.priced(volumes.BOOT, volumes.BOOT.sizes)),
     )
 
 
@@ -90,10 +105,14 @@ class Server(_Model):
     flavor: Annotated[str, AfterValidator(values.flavor)] = Field(
         description="ConoHa's plan: vCPUs and memory. PostgreSQL and the workers are tuned to its memory.",
         examples=["g2l-t-c4m4"],
+        json_schema_extra=_allowed("; ".join(f"{plan.name} ({plan})" for plan in FLAVORS.values())),
     )
     image: Annotated[str, AfterValidator(values.server_image)] = Field(
         description="The image the server starts from: one of ConoHa's with Docker, looked up by name.",
         examples=["vmi-docker-26.1-ubuntu-22.04-amd64"],
+        json_schema_extra=_allowed(
+            "`vmi-docker-<version>-<system>-<version>-amd64`, as `openstack image list` shows it"
+        ),
     )
     boot_volume: BootVolume = Field(description="The server's own disk, lost when the server is replaced.")
 
@@ -116,13 +135,15 @@ class RestorePoint(_Model):
         examples=["backup"],
     )
     id: Annotated[str, AfterValidator(values.origin_id)] = Field(
-        description="The id of the backup, snapshot or volume.",
+        description="The id of the backup, snapshot or volume. Required unless source is blank.",
         examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
+        json_schema_extra=_allowed("a UUID"),
     )
     size: Annotated[int, AfterValidator(values.origin_size)] = Field(
         description="In GB, of the volume that was saved or is cloned, so that one that cannot fit is refused in "
-        "the preview.",
+        "the preview. Required unless source is blank.",
         examples=[200],
+        json_schema_extra=_allowed("a size in GB"),
     )
 
 
@@ -132,13 +153,15 @@ class DataVolume(_Model):
     type: Annotated[str, AfterValidator(values.data_volume_type)] = Field(
         description="ConoHa's volume type for additional volumes.",
         examples=[volumes.DATA.name],
+        json_schema_extra=_allowed(volumes.DATA.name),
     )
     size: Annotated[int, AfterValidator(values.data_volume_size)] = Field(
         description="In GB. A volume cannot be resized later: a larger one means a new volume and a copy.",
         examples=[200],
+        json_schema_extra=_allowed(values.priced(volumes.DATA, volumes.DATA.sizes)),
     )
     origin: Annotated[Blank | RestorePoint, Field(discriminator="source")] = Field(
-        description="What the volume is made from, the first time. All but blank need id and size."
+        description="What the volume is made from, the first time."
     )
 
 
@@ -147,19 +170,28 @@ class Images(_Model):
 
     postgres: Annotated[str, AfterValidator(values.postgres_image)] = Field(
         description="PostgreSQL 15, with its Debian release named in the tag.",
-        examples=["docker.io/library/postgres:15-bookworm@sha256:<64 hex digits>"],
+        examples=[
+            "docker.io/library/postgres:15-bookworm"
+            "@sha256:539ceaaae49b3a7c8a04467cf00cc6788d8e3f1675df41860d86eebc4c40524f"
+        ],
+        json_schema_extra=_allowed("a reference with its digest; a tag, if there is one, begins with 15"),
     )
     redis: Annotated[str, AfterValidator(values.image)] = Field(
         description="Redis 7.",
-        examples=["docker.io/library/redis:7-bookworm@sha256:<64 hex digits>"],
+        examples=[
+            "docker.io/library/redis:7-bookworm@sha256:595cc6f2bb3af6e03347b90deb6123c6aa2c81dea05ce08128de8a174b6ac67b"
+        ],
+        json_schema_extra=_allowed("a reference with its digest"),
     )
     caddy: Annotated[str, AfterValidator(values.image)] = Field(
         description="Caddy 2: the base of the image that is built on the server with the Caddyfile inside.",
-        examples=["docker.io/library/caddy:2@sha256:<64 hex digits>"],
+        examples=["docker.io/library/caddy:2@sha256:f2a1290d0463aad60660d4ec134943f183ee2a5f6c3eb7bf32dd984f2f020772"],
+        json_schema_extra=_allowed("a reference with its digest"),
     )
     django: Annotated[str, AfterValidator(values.image)] = Field(
         description="TOYBOX's own image: web, worker, beat and migrations all run from it.",
-        examples=["ghcr.io/toybox/toybox@sha256:<64 hex digits>"],
+        examples=["ghcr.io/toybox/toybox@sha256:" + "0123456789abcdef" * 4],
+        json_schema_extra=_allowed("a reference with its digest"),
     )
 
 
@@ -170,6 +202,7 @@ class Declared(_Model):
     domain: Annotated[str, AfterValidator(values.domain)] = Field(
         description="The site's name. Its DNS record must point to the server. No two stacks may share one.",
         examples=["toybox.example.jp"],
+        json_schema_extra=_allowed("a full domain name in lower case; with tls.issuer acme one that you own"),
     )
     tls: Tls = Field(description="Who signs the site's certificate.")
     access: Literal["public", "password"] = Field(
@@ -185,6 +218,7 @@ class Declared(_Model):
         description="The networks that may reach port 22, the machine that runs `pulumi up` included. 80 and 443 "
         "are open to everybody.",
         examples=[["203.0.113.7/32"]],
+        json_schema_extra=_allowed("networks in CIDR notation, IPv4 from /8 and IPv6 from /16; at least one"),
     )
     server: Server = Field(description="The server, which can be replaced at any time without losing data.")
     data_volume: DataVolume = Field(description="The disk that outlives the server.")
@@ -195,27 +229,34 @@ class Secrets(_Model):
     """The settings that are stored encrypted. `toybox init STACK` makes them; openstackPassword it asks for."""
 
     openstack_password: Annotated[SecretStr, AfterValidator(values.openstack_password)] = Field(
-        description="The password of openstack.userName, chosen in ConoHa's control panel."
+        description="The password of openstack.userName, chosen in ConoHa's control panel.",
+        json_schema_extra=_allowed("9 to 70 printable characters"),
     )
     ssh_private_key: Annotated[SecretStr, AfterValidator(values.ssh_private_key)] = Field(
-        description="The key with which Pulumi and operators log in to the server as root (OpenSSH, ed25519)."
+        description="The key with which Pulumi and operators log in to the server as root (OpenSSH, ed25519).",
+        json_schema_extra=_allowed("an ed25519 key in OpenSSH's format, without a passphrase"),
     )
     ssh_host_key: Annotated[SecretStr, AfterValidator(values.ssh_host_key)] = Field(
-        description="The server's own host key (OpenSSH, ed25519), so that every connection can be pinned to it."
+        description="The server's own host key (OpenSSH, ed25519), so that every connection can be pinned to it.",
+        json_schema_extra=_allowed("an ed25519 key in OpenSSH's format, other than sshPrivateKey"),
     )
     postgres_password: Annotated[SecretStr, AfterValidator(values.postgres_password)] = Field(
-        description="The password of the database's owner."
+        description="The password of the database's owner.",
+        json_schema_extra=_allowed("24 to 128 of A-Z a-z 0-9 _ -"),
     )
     redis_password: Annotated[SecretStr, AfterValidator(values.redis_password)] = Field(
-        description="The password of Redis: cache, sessions and the queue of jobs."
+        description="The password of Redis: cache, sessions and the queue of jobs.",
+        json_schema_extra=_allowed("24 to 128 of A-Z a-z 0-9 _ -"),
     )
     django_secret_key: Annotated[SecretStr, AfterValidator(values.django_secret_key)] = Field(
-        description="The key with which Django signs sessions, cookies and password reset links."
+        description="The key with which Django signs sessions, cookies and password reset links.",
+        json_schema_extra=_allowed("50 to 256 printable characters"),
     )
     access_password: Annotated[SecretStr, AfterValidator(values.access_password)] | None = Field(
         default=None,
         description="What a visitor types, after the user name toybox, where access is password. Required there, "
         "unused elsewhere.",
+        json_schema_extra=_allowed("12 to 72 printable characters"),
     )
 
 
@@ -227,7 +268,7 @@ class Settings(Declared):
 
 
 DECLARED = models.describe(Declared)
-SECRETS = models.describe(Secrets, secret=True)
+SECRETS = models.describe(Secrets)
 """Both: settings by path, for messages and for docs/settings.md."""
 
 _ALL = {**DECLARED, **SECRETS}
@@ -293,7 +334,7 @@ def from_pulumi(raw: Mapping[str, str]) -> dict[str, object]:
 
 def _plain(key: str, text: str) -> object:
     setting = DECLARED.get((key,))
-    if setting is None or not (setting.inner or isinstance(setting.example, list)):
+    if setting is None or setting.kind not in ("block", "list"):
         return text  # What is text anyway stays as it is: a password may look like JSON.
     try:
         return json.loads(text)

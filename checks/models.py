@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from checks.problems import Problem, nearest, one_of, shown
@@ -14,46 +14,75 @@ from checks.values import REFUSED
 NAMESPACE = "toybox"
 
 
+Kind = Literal["text", "whole number", "list", "block", "secret"]
+
+
 @dataclass(frozen=True)
 class Described:
     """What the models say about one setting."""
 
+    kind: Kind
     description: str
-    example: object
+    allowed: str
+    """Which values, in words; empty for a block."""
     choices: tuple[str, ...]
+    """Which values, if they can be listed."""
+    example: object
     required: bool
     inner: tuple[str, ...]
-    """The keys of a block; empty for a single value."""
-    secret: bool
+    """The keys of a block."""
 
 
 Catalogue = Mapping[tuple[str, ...], Described]
 """Settings by their path of keys, a block before what is in it."""
 
 
-def describe(model: type[BaseModel], *, secret: bool = False, above: tuple[str, ...] = ()) -> Catalogue:
+def describe(model: type[BaseModel], above: tuple[str, ...] = ()) -> Catalogue:
     """All settings of `model`. The members of a union count as one block, with all their keys and choices."""
     found: dict[tuple[str, ...], Described] = {}
     for name, info in model.model_fields.items():
         path = (*above, info.alias or name)
-        members = get_args(info.annotation) if get_origin(info.annotation) in (Union, UnionType) else (info.annotation,)
-        inner: dict[tuple[str, ...], Described] = {}
-        for block in members:
-            if not (isinstance(block, type) and issubclass(block, BaseModel)):
-                continue
-            for deeper, new in describe(block, secret=secret, above=path).items():
-                old = inner.get(deeper)
-                inner[deeper] = replace(new, choices=(*old.choices, *new.choices)) if old else new
+        types = _types(info.annotation)
+        inner = _merged([describe(block, path) for block in types if issubclass(block, BaseModel)])
+        choices = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+        extra = info.json_schema_extra
         found[path] = Described(
+            kind="block" if inner else _KIND_OF.get(types[0], "text"),
             description=info.description or "",
+            allowed=str(extra.get("allowed", "")) if isinstance(extra, dict) else "",
+            choices=choices,
             example=info.examples[0] if info.examples else None,
-            choices=get_args(info.annotation) if get_origin(info.annotation) is Literal else (),
             required=info.is_required(),
             inner=tuple(deeper[-1] for deeper in inner if len(deeper) == len(path) + 1),
-            secret=secret,
         )
         found.update(inner)
     return found
+
+
+def _merged(blocks: Sequence[Catalogue]) -> dict[tuple[str, ...], Described]:
+    """The settings of alternative blocks as those of one; required is what all of them require."""
+    merged: dict[tuple[str, ...], Described] = {}
+    for path in dict.fromkeys(path for block in blocks for path in block):
+        first, *others = [block[path] for block in blocks if path in block]
+        merged[path] = replace(
+            first,
+            choices=(*first.choices, *(choice for other in others for choice in other.choices)),
+            required=first.required and 1 + len(others) == len(blocks),
+        )
+    return merged
+
+
+_KIND_OF: Mapping[type, Kind] = {int: "whole number", tuple: "list", SecretStr: "secret"}
+
+
+def _types(annotation: Any) -> list[type]:
+    """The classes that an annotation allows, without None and without what Annotated adds."""
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        return [each for member in get_args(annotation) for each in _types(member) if each is not NoneType]
+    if origin is Annotated:
+        return _types(get_args(annotation)[0])
+    return [str if origin is Literal else origin or annotation]
 
 
 def path_text(path: Sequence[str | int]) -> str:
@@ -113,17 +142,20 @@ def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catal
             return _wrong_choice(tag, _described(tag, catalogue), given.get("source"))
         case kind:
             expected = _KINDS.get(kind, "a block of settings, indented under it")
-            found = "something else (its text is not shown)" if setting.secret else _kind(given)
+            found = "something else (its text is not shown)" if setting.kind == "secret" else _shown_kind(given)
             wrong = f"must be {expected}, and is {found}."
             return Problem(path_text(path), wrong, setting.description, _how_to_set(path, setting))
 
 
+_UNKNOWN = Described(kind="text", description="", allowed="", choices=(), example=None, required=False, inner=())
+
+
 def _described(path: Sequence[str | int], catalogue: Catalogue) -> Described:
     keys = tuple(key for key in path if isinstance(key, str))
-    return catalogue.get(keys) or Described("", None, (), False, (), False)
+    return catalogue.get(keys, _UNKNOWN)
 
 
-def _kind(value: object) -> str:
+def _shown_kind(value: object) -> str:
     """A value's type in the words of a YAML file, with the value."""
     match value:
         case None:
@@ -147,17 +179,17 @@ def _wrong_choice(path: Sequence[str | int], setting: Described, given: object) 
 
 
 def _how_to_set(path: Sequence[str | int], setting: Described) -> str:
-    if setting.secret:
+    if setting.kind == "secret":
         return "Run `toybox init {stack}`, which stores it encrypted."
     if setting.inner:
         return f"Write a block with {', '.join(setting.inner)} indented under it; docs/settings.md shows an example."
     key = path_text(path) if len(path) == 1 else path[-1]
     example = setting.example
-    if isinstance(path[-1], int) and isinstance(example, list):
-        return f"Write it as text, for example: - {example[0]}"
-    return (
-        f"Write it in the settings file, for example: {key}: {example if isinstance(example, str) else shown(example)}"
-    )
+    if isinstance(example, list):
+        if isinstance(path[-1], int):
+            return f"Write it as text, for example: - {example[0]}"
+        return f"Write a list in the settings file, for example: {key}: [{', '.join(example)}]"
+    return f"Write it in the settings file, for example: {key}: {example}"
 
 
 def _unknown_key(path: Sequence[str | int], catalogue: Catalogue) -> Problem:

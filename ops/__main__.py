@@ -1,0 +1,88 @@
+"""The command line of `toybox`: reads arguments, calls the functions of `ops`, and says what they did."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from checks import rules
+from checks.problems import SettingsError
+from ops import OpsError, init
+from ops.pulumi_cli import PulumiStack
+
+ROOT = Path(__file__).parent.parent
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+@app.callback()
+def toybox() -> None:
+    """What operators do with a stack of TOYBOX besides `pulumi up`."""
+
+
+@app.command("init")
+def init_command(stack: Annotated[str, typer.Argument(help="The stack: prod, staging ...")]) -> None:
+    """Make the secrets that a stack lacks, encrypted in its settings.
+
+    SSH key pair, host key, passwords and Django's secret key are made; the OpenStack password is asked for, or read
+    from standard input where that is no terminal. What is there already is never changed.
+    """
+    chosen = PulumiStack(stack, ROOT)
+    if refusal := refusal_of(chosen, os.environ.get("PULUMI_STACK")):
+        raise OpsError(refusal)
+    made = init.complete(chosen, ask_for_password, lambda key: out.print(f"  [green]made[/] {key}"))
+    if not made:
+        out.print(f"Nothing to do: stack {stack} has all its secrets. Nothing was changed.")
+        return
+    out.print(f"Stored encrypted in {chosen.settings_file}.")
+    if "accessPassword" in made:
+        out.print(f"Visitors' password: pulumi config get toybox:accessPassword --stack {stack}")
+    out.print(f"Next: pulumi preview --stack {stack}")
+
+
+def refusal_of(stack: PulumiStack, shell_stack: str | None) -> str | None:
+    """Why this stack cannot be initialised from this shell, or None."""
+    if problems := rules.stack_name(stack.name):
+        return "\n".join(str(problem) for problem in problems)
+    if "PULUMI_OPTION_CONFIG_FILE" in os.environ and shell_stack not in (None, stack.name):
+        return (
+            f"This shell is set up for stack {shell_stack} (PULUMI_STACK, PULUMI_OPTION_CONFIG_FILE): the secrets of "
+            f"{stack.name} would land in the settings of {shell_stack}. Use a shell for {stack.name}."
+        )
+    if not stack.settings_file.exists():
+        there = ", ".join(sorted(file.name for file in stack.settings_file.parent.glob("Pulumi.*.yaml"))) or "none"
+        return (
+            f"{stack.settings_file} does not exist, so there is no stack {stack.name} to make secrets for. "
+            f"Settings files there: {there}. For a new stack copy one of them first; docs/settings.md explains it."
+        )
+    return None
+
+
+def ask_for_password() -> str:
+    """The password of the API user, typed unseen or read from standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password of the ConoHa API user (openstack.userName)", hide_input=True))
+    line = sys.stdin.readline()
+    if not line:
+        raise OpsError(
+            "openstackPassword is missing. Run this in a terminal, which asks for it, or pass it on standard input."
+        )
+    return line.rstrip("\r\n")
+
+
+def main() -> None:
+    """Run the command; a known problem ends it with its text alone."""
+    try:
+        app(prog_name="toybox")
+    except (SettingsError, OpsError) as problem:
+        err.print(str(problem), markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

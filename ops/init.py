@@ -1,0 +1,112 @@
+"""`toybox init STACK`: the secrets of an environment, made once and stored encrypted in the stack's settings.
+
+It only ever adds what is missing. There is no way to overwrite: whoever needs a new secret removes the old one first,
+and knows what hangs on it. Interrupted halfway, it completes the rest when it is run again.
+"""
+
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import SecretStr
+from pydantic_core import PydanticCustomError
+
+from checks import rules, values
+from checks.models import NAMESPACE
+from checks.problems import Problem, SettingsError
+from settings import SECRETS
+
+ASKED = "openstackPassword"
+"""The one secret that only the operator knows."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One value of the stack's settings as Pulumi lists it: the text of an encrypted one is not among it."""
+
+    value: str | None
+    encrypted: bool
+
+
+class Stack(Protocol):
+    """The stack whose secrets are made."""
+
+    name: str
+
+    def settings(self) -> Mapping[str, Stored]:
+        """What is stored, by key with its namespace. The stack is made if it is not there yet."""
+
+    def store_secret(self, key: str, value: str) -> None:
+        """Store one value encrypted."""
+
+
+def ed25519_key() -> str:
+    """A new private key in OpenSSH's format."""
+    # Loaded late: `toybox --help` need not wait for it.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+def random_text(length: int, alphabet: str = string.ascii_letters + string.digits) -> Callable[[], str]:
+    """A maker of random texts. Letters and digits alone need no quoting in a URL, a shell or a configuration file."""
+    return lambda: "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+TYPED_BY_PEOPLE = "abcdefghijkmnpqrstuvwxyz23456789"
+"""No l and 1, no o and 0."""
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "sshPrivateKey": ed25519_key,
+    "sshHostKey": ed25519_key,
+    "postgresPassword": random_text(40),
+    "redisPassword": random_text(40),
+    "djangoSecretKey": random_text(64),
+    "accessPassword": random_text(20, TYPED_BY_PEOPLE),
+}
+
+
+def missing(stored: Mapping[str, Stored]) -> tuple[str, ...]:
+    """The secrets that the stack needs and does not have, in the order of the settings."""
+    access = stored.get(f"{NAMESPACE}:access")
+    needed = [key for (key,), setting in SECRETS.items() if setting.required or (access and access.value == "password")]
+    return tuple(key for key in needed if f"{NAMESPACE}:{key}" not in stored)
+
+
+def in_plain_text(stored: Mapping[str, Stored]) -> list[Problem]:
+    """The secrets that are there but not encrypted: they are known to others, and to add the rest would hide that."""
+    present = {key.removeprefix(f"{NAMESPACE}:"): each.encrypted for key, each in stored.items()}
+    return rules.encryption(present, [key for (key,) in SECRETS], [key for key in present if present[key]])
+
+
+def complete(stack: Stack, ask: Callable[[], str], made: Callable[[str], None]) -> tuple[str, ...]:
+    """Store what is missing and return its keys; `ask` gives openstackPassword, `made` hears of each as it is stored.
+
+    The question comes first, so that nothing is half done while it waits for its answer. Raises SettingsError if a
+    secret stands in plain text or the answer cannot be ConoHa's password.
+    """
+    stored = stack.settings()
+    if exposed := in_plain_text(stored):
+        raise SettingsError(stack.name, exposed)
+    keys = missing(stored)
+    answer = checked(stack.name, ask()) if ASKED in keys else ""
+    for key in keys:
+        stack.store_secret(f"{NAMESPACE}:{key}", answer if key == ASKED else MAKERS[key]())
+        made(key)
+    return keys
+
+
+def checked(stack: str, password: str) -> str:
+    """The answer, if it can be a password of ConoHa. Raises SettingsError."""
+    try:
+        values.openstack_password(SecretStr(password))
+    except PydanticCustomError as error:
+        context = error.context or {}
+        remedy = f"Run `toybox init {stack}` again with the password of the API user, from ConoHa's control panel."
+        problem = Problem(f"{NAMESPACE}:{ASKED}", context["wrong"], context["why"], remedy)
+        raise SettingsError(stack, [problem]) from None
+    return password

@@ -1,0 +1,83 @@
+"""Makes docs/settings.md from the models in settings.py: `python -m ops.settings_reference`. A test checks it."""
+
+from pathlib import Path
+
+import settings
+from checks.models import Catalogue, Described, path_text
+
+FILE = Path(__file__).parent.parent / "docs" / "settings.md"
+
+HEAD = """\
+# Settings
+
+<!-- Made from settings.py by `python -m ops.settings_reference`: change it there. -->
+
+A stack's settings stand in `Pulumi.<stack>.yaml`, under `toybox:`. All of them are checked before anything is created,
+and all problems are reported together: an unknown key, a size that ConoHa does not sell, a data volume smaller than
+what it is made from, a missing secret, two stacks with one domain. Prices are ConoHa's, per month with tax, of
+2026-09-28.
+
+A complete file, but for the secrets:
+
+```yaml
+{example}```
+"""
+
+SECRETS_HEAD = """\
+# Secrets
+
+Each is stored encrypted in the same file. `toybox init STACK` makes those that are missing, asks for
+`openstackPassword`, and never changes one that is there. To change one: `pulumi config rm toybox:<name>`, then
+`toybox init STACK`.
+"""
+
+
+def text() -> str:
+    """The whole file."""
+    parts = [HEAD.format(example=example_file())]
+    parts += [_section(path, each) for path, each in settings.DECLARED.items()]
+    parts += [SECRETS_HEAD]
+    parts += [_section(path, each) for path, each in settings.SECRETS.items()]
+    return "\n".join(parts)
+
+
+def example_file() -> str:
+    """A complete settings file without secrets, put together from the examples. Of a choice of blocks, the simplest."""
+    return "config:\n" + "".join(_example_lines(settings.DECLARED))
+
+
+def _example_lines(catalogue: Catalogue) -> list[str]:
+    lines = []
+    for path, setting in catalogue.items():
+        if path[:-1] == ("dataVolume", "origin") and path[-1] != "source":
+            continue  # source: blank stands alone.
+        key = path_text(path) if len(path) == 1 else path[-1]
+        lines.append(f"{'  ' * len(path)}{key}:{_example(setting)}\n")
+    return lines
+
+
+def _example(setting: Described) -> str:
+    match setting.kind:
+        case "block":
+            return ""
+        case "list":
+            return f" [{', '.join(setting.example)}]" if isinstance(setting.example, list) else " []"
+        case _:
+            return f" {setting.example}"
+
+
+def _section(path: tuple[str, ...], setting: Described) -> str:
+    level = "#" * (len(path) + 1)
+    lines = [f"{level} `{path_text(path)}`", "", setting.description, ""]
+    allowed = ", ".join(f"`{choice}`" for choice in setting.choices) or setting.allowed
+    need = "required" if setting.required else "optional, no default"
+    lines.append(f"- {setting.kind[0].upper()}{setting.kind[1:]}, {need}.")
+    if allowed:
+        lines.append(f"- Allowed: {allowed}.")
+    if setting.kind not in ("block", "secret"):
+        lines.append(f"- Example: `{path[-1]}:{_example(setting)}`")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text())
