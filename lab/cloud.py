@@ -1,0 +1,173 @@
+"""What the cloud holds when it is new: ConoHa's flavors, volume types, images and external network, and the two tenants.
+
+Names, sizes and prices' places are those of ConoHa VPS 3.0 (GMO's OpenAPI of 2026-07-01, price table of 2026-09-28).
+"""
+
+import io
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import openstack
+from openstack.connection import Connection
+
+from lab import engine, paths
+
+SEEDED = paths.RUN / "cloud-filled"
+
+FLAVORS = {
+    "g2l-t-c1m512": (1, 512),
+    "g2l-t-c2m1": (2, 1024),
+    "g2l-t-c3m2": (3, 2048),
+    "g2l-t-c4m4": (4, 4096),
+    "g2l-t-c6m12": (6, 12288),
+    "g2l-t-c8m24": (8, 24576),
+}
+"""Name to virtual CPUs and MiB of memory."""
+VOLUME_TYPES = ("c3j1-ds02-boot", "c3j1-ds02-add")
+IMAGES = (
+    "vmi-debian-12.0-amd64",
+    "vmi-ubuntu-22.04-amd64",
+    "vmi-ubuntu-24.04-amd64",
+    "vmi-docker-26.1-ubuntu-22.04-amd64",
+)
+"""All of them give the same server: Debian 12 with Docker."""
+EXTERNAL_NETWORK = "ext-198-51-100-0"
+GROUPS = {"IPv4v6-SSH": (22,), "IPv4v6-Web": (80, 443)}
+"""ConoHa's ready-made security groups: name to open TCP ports."""
+
+
+def boot_disk(name: str) -> bytes:
+    """1 MiB that says what it is and, like a real boot disk, has a partition table: nobody may take it for a blank disk.
+
+    A classic table: one Linux partition from sector 2048 on, and the signature at the end of the first sector.
+    """
+    sector = bytearray(512)
+    sector[: len(name)] = name.encode()
+    sector[446:462] = struct.pack("<8B2I", 0x80, 0, 0, 0, 0x83, 0, 0, 0, 2048, 60 << 21)
+    sector[510:] = b"\x55\xaa"
+    return bytes(sector).ljust(1 << 20, b"\0")
+
+
+def connect(accounts: Mapping[str, Any], tenant: Mapping[str, Any]) -> Connection:
+    """A connection as one of the lab's accounts."""
+    domain = tenant.get("domain", accounts["domain"])
+    return openstack.connect(
+        load_yaml_config=False,
+        load_envvars=False,
+        region_name=accounts["region"],
+        auth={
+            "auth_url": accounts["auth_url"],
+            "username": tenant["user"],
+            "password": tenant["password"],
+            "project_name": tenant["tenant"],
+            "user_domain_name": domain,
+            "project_domain_name": domain,
+        },
+    )
+
+
+def fill(accounts: Mapping[str, Any]) -> str:
+    """Fill the cloud. What is there already is left as it is, so a fill that was broken off is simply done again."""
+    cloud = connect(accounts, accounts["administrator"])
+    domain = cloud.identity.find_domain(accounts["domain"]) or cloud.identity.create_domain(name=accounts["domain"])
+    flavors(cloud)
+    volume_types(cloud)
+    images(cloud)
+    external_network(cloud)
+    for tenant in accounts["projects"].values():
+        security_groups(cloud, tenant_and_user(cloud, domain.id, tenant))
+    SEEDED.touch()
+    return f"domain {accounts['domain']}, tenants {', '.join(tenant['tenant'] for tenant in accounts['projects'].values())}"
+
+
+def tenant_and_user(cloud: Connection, domain: str, tenant: Mapping[str, str]) -> str:
+    """A tenant with one user, who is a plain member; the tenant's id."""
+    identity = cloud.identity
+    project = identity.find_project(tenant["tenant"], domain_id=domain) or identity.create_project(
+        name=tenant["tenant"], domain_id=domain
+    )
+    user = identity.find_user(tenant["user"], domain_id=domain) or identity.create_user(
+        name=tenant["user"], password=tenant["password"], domain_id=domain, default_project_id=project.id
+    )
+    identity.assign_project_role_to_user(project, user, identity.find_role("member"))
+    return str(project.id)
+
+
+def flavors(cloud: Connection) -> None:
+    have = {flavor.name for flavor in cloud.compute.flavors()}
+    for name, (cpus, memory) in FLAVORS.items():
+        if name not in have:
+            cloud.compute.create_flavor(name=name, vcpus=cpus, ram=memory, disk=0)
+
+
+def volume_types(cloud: Connection) -> None:
+    have = {kind.name for kind in cloud.block_storage.types()}
+    for name in VOLUME_TYPES:
+        if name not in have:
+            cloud.block_storage.create_type(name=name, extra_specs={"volume_backend_name": "lab"})
+
+
+def images(cloud: Connection) -> None:
+    have = {image.name for image in cloud.image.images(status="active")}
+    for name in IMAGES:
+        if name not in have:
+            cloud.image.create_image(
+                name=name,
+                disk_format="raw",
+                container_format="bare",
+                visibility="public",
+                min_disk=1,
+                data=io.BytesIO(boot_disk(name)),
+                validate_checksum=False,
+            )
+
+
+def external_network(cloud: Connection) -> None:
+    network = cloud.network.find_network(EXTERNAL_NETWORK) or cloud.network.create_network(
+        name=EXTERNAL_NETWORK,
+        is_router_external=True,
+        is_shared=True,
+        provider_network_type="flat",
+        provider_physical_network="public",
+    )
+    have = {subnet.name for subnet in cloud.network.subnets(network_id=network.id)}
+    if f"{EXTERNAL_NETWORK}-v4" not in have:
+        cloud.network.create_subnet(
+            network_id=network.id,
+            ip_version=4,
+            name=f"{EXTERNAL_NETWORK}-v4",
+            cidr=engine.SUBNET,
+            gateway_ip=engine.GATEWAY,
+            is_dhcp_enabled=True,
+        )
+    if f"{EXTERNAL_NETWORK}-v6" not in have:
+        cloud.network.create_subnet(
+            network_id=network.id,
+            ip_version=6,
+            name=f"{EXTERNAL_NETWORK}-v6",
+            cidr="2001:db8:c3::/64",
+            gateway_ip="2001:db8:c3::1",
+            ipv6_ra_mode="slaac",
+            ipv6_address_mode="slaac",
+            is_dhcp_enabled=True,
+        )
+
+
+def security_groups(cloud: Connection, project: str) -> None:
+    have = {group.name: group for group in cloud.network.security_groups(project_id=project)}
+    for name, ports in GROUPS.items():
+        group = have.get(name) or cloud.network.create_security_group(name=name, project_id=project)
+        rules = {(rule.ether_type, rule.port_range_min) for rule in cloud.network.security_group_rules(security_group_id=group.id)}
+        for ether in ("IPv4", "IPv6"):
+            for port in ports:
+                if (ether, port) not in rules:
+                    cloud.network.create_security_group_rule(
+                        security_group_id=group.id,
+                        project_id=project,
+                        direction="ingress",
+                        ether_type=ether,
+                        protocol="tcp",
+                        port_range_min=port,
+                        port_range_max=port,
+                    )

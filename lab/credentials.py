@@ -1,0 +1,52 @@
+"""The lab's accounts. Passwords are made at random, once per lab; nothing outside LAB_DIR knows them."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from lab import paths
+
+AUTH_URL = "http://127.0.0.1:5000/v3"
+REGION = "c3j1"
+DOMAIN = "gnc"
+"""Every ConoHa account is in this domain (conoha-v3: field reports)."""
+
+PEOPLE, TESTS = "people", "tests"
+TENANTS = {PEOPLE: ("gnct00000001", "gncu00000001"), TESTS: ("gnct00000002", "gncu00000002")}
+"""Tenant and user names as ConoHa makes them. Tests have a tenant of their own, so that they see nothing of a running TOYBOX."""
+
+
+def new_credentials() -> dict[str, Any]:
+    """Accounts with fresh passwords: one for each tenant, and two that only the lab uses (the cloud's administrator and its services)."""
+
+    def password() -> str:
+        return secrets.token_urlsafe(24)
+
+    return {
+        "auth_url": AUTH_URL,
+        "region": REGION,
+        "domain": DOMAIN,
+        "projects": {
+            name: {"tenant": tenant, "user": user, "password": password()} for name, (tenant, user) in TENANTS.items()
+        },
+        "administrator": {"tenant": "admin", "user": "admin", "domain": "Default", "password": password()},
+        "services": {"password": password()},
+    }
+
+
+def credentials(path: Path = paths.CREDENTIALS) -> dict[str, Any]:
+    """The lab's accounts; made at the first call."""
+    if not path.exists():
+        write_private(path, json.dumps(new_credentials(), indent=2) + "\n")
+    accounts: dict[str, Any] = json.loads(path.read_text())
+    return accounts
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put a file in place whole, readable by root only."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.rename(path)

@@ -1,0 +1,200 @@
+"""`up`, `status` and `down` of the whole lab, put together from its parts."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lab import control_plane, credentials, database, debian, engine, paths, ports, processes, registry, volume_store
+from lab.steps import LabError, Report, Step, run, run_steps
+
+FOLDERS = (paths.LOG, paths.RUN, paths.CONFIG, paths.SERVERS, paths.PULUMI, paths.LAB_DIR / "lock", paths.LAB_DIR / "nova")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Only one `up` or `down` at a time on this machine. Another one waits."""
+    require_root()
+    with paths.LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def require_root() -> None:
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root: it mounts, makes loop devices and runs Docker", then="sudo make up")
+
+
+def services() -> list[str]:
+    """All services that the lab may run, in the order of starting."""
+    return [engine.SERVICE, registry.SERVICE, database.SERVICE, *(one.name for one in control_plane.SERVICES)]
+
+
+def wanted_ports() -> dict[str, tuple[str, int]]:
+    """Every address and port that the lab listens on."""
+    ports = {one.name: ("127.0.0.1", one.port) for one in control_plane.SERVICES}
+    return {registry.SERVICE: (engine.GATEWAY, registry.PORT), **ports}
+
+
+def up(report: Report, *, toolchain: bool = False) -> None:
+    """Bring the lab up from whatever state it is in; with `toolchain` also Pulumi, while the lab comes up.
+
+    Raises LabError.
+    """
+    with alone():
+        for folder in FOLDERS:
+            folder.mkdir(parents=True, exist_ok=True)
+        paths.LAB_DIR.chmod(0o700)
+        adopt_strays()
+        ours = {pid for name in services() if (pid := processes.alive(name))}
+        ports.require_free(wanted_ports(), ours)
+        run_steps(up_steps(toolchain), report)
+
+
+def adopt_strays() -> None:
+    """End services of a start that was killed off before it had recorded them."""
+    recorded = {processes.alive(name) for name in services()}
+    for stray in list(processes.strays()):
+        if stray.leader and stray.pid not in recorded:
+            processes.stop_tree(stray.pid)
+
+
+def up_steps(toolchain: bool) -> list[Step]:
+    """What `up` does, and what needs what."""
+    steps = [
+        Step("Debian packages", debian.ensure_packages),
+        Step("OpenStack packages", openstack_packages),
+        Step("Docker engine", engine.ensure_engine, ["Debian packages"]),
+        Step("servers' network", engine.ensure_network, ["Docker engine"]),
+        Step("volume store", volume_store.ensure_store, ["Debian packages"]),
+        Step("database", control_plane.ensure_database, ["Debian packages", "OpenStack packages"]),
+        Step("registry", registry.ensure_registry, ["servers' network"]),
+        Step("server image", server_image, ["Docker engine"]),
+        Step("images", images, ["registry"]),
+    ]
+    before = {"cinder": ["volume store"], "nova": ["volume store", "registry", "server image"]}
+    for service in control_plane.SERVICES:
+        steps.append(
+            Step(service.name, lambda one=service: control_plane.ensure_service(one), ["database", *before.get(service.name, [])])  # type: ignore[misc]
+        )
+    steps.append(Step("flavors, images, tenants", fill_cloud, [one.name for one in control_plane.SERVICES]))
+    if toolchain:
+        steps.append(Step("Pulumi", install_toolchain))
+    return steps
+
+
+def openstack_packages() -> str:
+    """OpenStack's virtual environment, and the configuration that names it."""
+    remark = control_plane.ensure_environment()
+    control_plane.write_configuration(credentials.credentials())
+    return remark
+
+
+def server_image() -> str:
+    from lab.server_image import ensure_server_image
+
+    return ensure_server_image()
+
+
+def images() -> str:
+    """Have the service images in the registry, and note their references for the stacks' settings."""
+    from lab.images import build_and_push
+
+    references = build_and_push(registry.ADDRESS, registry.AUTHORITY, paths.LAB_CACHE, paths.LOG)
+    credentials.write_private(paths.IMAGES, json.dumps(references, indent=2) + "\n")
+    return ", ".join(references)
+
+
+def fill_cloud() -> str:
+    from lab import cloud
+
+    if cloud.SEEDED.exists():
+        return "already there"
+    return cloud.fill(credentials.credentials())
+
+
+def install_toolchain() -> None:
+    run(paths.CHECKOUT / "toolchain" / "install", "pulumi", log=paths.LOG / "toolchain.log")
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service of the lab, as it is now."""
+
+    name: str
+    pid: int | None
+    memory: int
+    """Resident bytes, of its children too."""
+    address: str
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """One server of the lab: a container."""
+
+    name: str
+    id: str
+    address: str
+    state: str
+    memory: int
+    """Bytes in use, page cache that could be dropped apart."""
+
+
+def service_states() -> list[ServiceState]:
+    """The lab's services. The machine's own Docker engine is not one of them."""
+    addresses = {name: f"{address}:{port}" for name, (address, port) in wanted_ports().items()}
+    states = []
+    for name in services():
+        pid = processes.alive(name)
+        if name == engine.SERVICE and pid is None and engine.answers():
+            continue
+        memory = processes.resident_bytes(processes.family(pid)) if pid else 0
+        states.append(ServiceState(name, pid, memory, addresses.get(name, "")))
+    return states
+
+
+def server_states() -> list[ServerState]:
+    """The lab's servers; none where no engine answers."""
+    return [server_state(container) for container in engine.containers()] if engine.answers() else []
+
+
+def server_state(container: dict[str, Any]) -> ServerState:
+    """A server, from the engine's description of its container."""
+    labels = container["Labels"]
+    memory = 0
+    if container["State"] == "running":
+        stats = engine.ask(f"/containers/{container['Id']}/stats?stream=false&one-shot=true")["memory_stats"]
+        details = stats.get("stats", {})
+        droppable = details.get("total_inactive_file", details.get("inactive_file", 0))
+        memory = max(stats.get("usage", 0) - droppable, 0)
+    return ServerState(
+        name=labels.get("toybox.lab.name", container["Names"][0].lstrip("/")),
+        id=labels.get("toybox.lab.server", ""),
+        address=container["NetworkSettings"]["Networks"].get(engine.NETWORK, {}).get("IPAddress", ""),
+        state=container["State"],
+        memory=memory,
+    )
+
+
+def down() -> None:
+    """Take the lab away: servers, services, network, loop devices, mounts, state. Caches stay."""
+    with alone():
+        for service in reversed(control_plane.SERVICES):
+            processes.stop(service.name, grace=5)
+        processes.stop(registry.SERVICE)
+        engine.remove_all()
+        processes.stop(database.SERVICE, grace=5)
+        for stray in list(processes.strays()):
+            try:
+                os.kill(stray.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if paths.LAB_DIR.exists():
+            volume_store.remove_store()
+            shutil.rmtree(paths.LAB_DIR)
+    paths.LOCK.unlink(missing_ok=True)
