@@ -306,9 +306,10 @@ def _rank(problem: Problem) -> int:
     """The place of a problem in the list: its setting's in the models; keys that nobody knows come last."""
     if not problem.path.startswith(f"{NAMESPACE}:"):
         return -1
-    key = problem.path.removeprefix(f"{NAMESPACE}:").split(".")[0].split("[")[0]
-    order = [path[0] for path in _ALL]
-    return order.index(key) if key in order else len(order)
+    keys = tuple(key.split("[")[0] for key in problem.path.removeprefix(f"{NAMESPACE}:").split("."))
+    order = list(_ALL)
+    known = next((keys[:length] for length in range(len(keys), 0, -1) if keys[:length] in _ALL), None)
+    return order.index(known) if known else len(order)
 
 
 def ssh_public_key(private: str) -> str:

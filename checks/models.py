@@ -132,7 +132,8 @@ def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catal
         case "extra_forbidden":
             return _unknown_key(path, catalogue)
         case kind if kind == REFUSED:
-            return Problem(path_text(path), context["wrong"], context["why"], context["remedy"])
+            remedy = context["remedy"].replace("{path}", path_text(path))
+            return Problem(path_text(path), context["wrong"], context["why"], remedy)
         case "missing":
             return Problem(path_text(path), "is not set.", setting.description, _how_to_set(path, setting))
         case "literal_error":
@@ -193,6 +194,13 @@ def _how_to_set(path: Sequence[str | int], setting: Described) -> str:
 
 
 def _unknown_key(path: Sequence[str | int], catalogue: Catalogue) -> Problem:
+    if tuple(path) in catalogue:
+        return Problem(
+            path_text(path),
+            "is set, and does not go with the source beside it.",
+            "One of the two was meant, and to guess which could cost the data.",
+            "Remove it, or write the source that it belongs to.",
+        )
     known = _described(path[:-1], catalogue).inner or tuple(keys[0] for keys in catalogue if len(keys) == 1)
     near = nearest(str(path[-1]), known)
     return Problem(

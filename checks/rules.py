@@ -203,7 +203,7 @@ def _keys_differ(values: Values) -> Iterator[Problem]:
             "toybox:sshHostKey",
             "is the same key as toybox:sshPrivateKey.",
             "The host key lies on the server: whoever can read it there could log in with it everywhere.",
-            "Remove it with `pulumi config rm` and run `toybox init {stack}`, which makes a new one.",
+            "`pulumi config rm toybox:sshHostKey`, then `toybox init {stack}`, which makes a new one.",
         )
 
 

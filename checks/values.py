@@ -16,7 +16,10 @@ from conoha import account, volumes
 from conoha.flavors import FLAVORS
 
 REFUSED = "refused"
-"""The type of the errors that this module raises, with `wrong`, `why` and `remedy` in their context."""
+"""The type of the errors that this module raises, with `wrong`, `why` and `remedy` in their context.
+
+In a remedy, `{path}` stands for the setting's path, which a check does not know.
+"""
 
 
 def _refused(wrong: str, why: str, remedy: str) -> PydanticCustomError:
@@ -323,8 +326,8 @@ def postgres_image(value: str) -> str:
 
 # Secrets. Their text is never part of a message.
 
-_MADE_BY_INIT = "Remove it with `pulumi config rm` and run `toybox init {stack}`, which makes a new one."
-_ASKED_BY_INIT = "Remove it with `pulumi config rm` and run `toybox init {stack}`, which asks for it."
+_MADE_BY_INIT = "`pulumi config rm {path}`, then `toybox init {stack}`, which makes a new one."
+_ASKED_BY_INIT = "`pulumi config rm {path}`, then `toybox init {stack}`, which asks for it."
 
 
 def _secret(pattern: str, rule: str, why: str, remedy: str) -> Callable[[SecretStr], SecretStr]:
@@ -376,8 +379,11 @@ def _private_key(value: SecretStr, why: str) -> SecretStr:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
+    text = value.get_secret_value()
     try:
-        key = load_ssh_private_key(value.get_secret_value().encode(), password=None)
+        key = load_ssh_private_key(text.encode(), password=None)
+        if text.split("\n", 1)[0] != "-----BEGIN OPENSSH PRIVATE KEY-----":
+            raise ValueError("lines were joined: ssh is stricter than cryptography")
     except (ValueError, TypeError, UnsupportedAlgorithm):
         wrong = "is not an OpenSSH private key without a passphrase (its text is not shown)."
         raise _refused(wrong, why, _MADE_BY_INIT) from None
