@@ -28,6 +28,10 @@ LABEL = "toybox.lab=1"
 """On every container and network of the lab. Whatever lacks it is not the lab's and is never touched."""
 
 
+SERVER_LABEL = "toybox.lab.server"
+"""On a server's container: its id in OpenStack. The nova driver puts it there."""
+
+
 class SocketConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
@@ -72,7 +76,7 @@ def filtered(kind: str) -> str:
 
 
 def containers() -> list[Any]:
-    """The lab's servers, running or not, as the engine's API describes them."""
+    """The lab's containers, running or not, as the engine's API describes them: servers, and image builds that broke off."""
     return list(ask(filtered("containers/json")) or [])
 
 

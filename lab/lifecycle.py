@@ -111,11 +111,15 @@ def images() -> str:
 
 
 def fill_cloud() -> str:
+    """Fill the new cloud, once. OpenStack's SDK takes its time to load, so it is not even asked when that is done."""
+    filled = paths.RUN / "cloud-filled"
+    if filled.exists():
+        return "already there"
     from lab import cloud
 
-    if cloud.SEEDED.exists():
-        return "already there"
-    return cloud.fill(credentials.credentials())
+    remark = cloud.fill(credentials.credentials())
+    filled.touch()
+    return remark
 
 
 def install_toolchain() -> None:
@@ -160,7 +164,8 @@ def service_states() -> list[ServiceState]:
 
 def server_states() -> list[ServerState]:
     """The lab's servers; none where no engine answers."""
-    return [server_state(container) for container in engine.containers()] if engine.answers() else []
+    found = engine.containers() if engine.answers() else []
+    return [server_state(container) for container in found if engine.SERVER_LABEL in container["Labels"]]
 
 
 def server_state(container: dict[str, Any]) -> ServerState:
@@ -174,7 +179,7 @@ def server_state(container: dict[str, Any]) -> ServerState:
         memory = max(stats.get("usage", 0) - droppable, 0)
     return ServerState(
         name=labels.get("toybox.lab.name", container["Names"][0].lstrip("/")),
-        id=labels.get("toybox.lab.server", ""),
+        id=labels[engine.SERVER_LABEL],
         address=container["NetworkSettings"]["Networks"].get(engine.NETWORK, {}).get("IPAddress", ""),
         state=container["State"],
         memory=memory,
