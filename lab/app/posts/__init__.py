@@ -1,0 +1,1 @@
+"""What people share: posts with images, and cards."""

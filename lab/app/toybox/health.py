@@ -1,0 +1,27 @@
+"""Whether the site can serve: asked by the container's health check, over plain HTTP and under any host name."""
+
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _redis() -> None:
+    cache.get("healthz")
+
+
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """200 "ok" if the database and Redis answer; else 503 and what does not."""
+    problems = []
+    for name, check in (("database", _database), ("redis", _redis)):
+        try:
+            check()
+        except Exception as error:  # whatever it is, it is the answer
+            problems.append(f"{name}: {type(error).__name__}")
+    if problems:
+        return HttpResponse("\n".join(problems) + "\n", status=503, content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain")

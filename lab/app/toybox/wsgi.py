@@ -1,0 +1,9 @@
+"""What Gunicorn serves."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "toybox.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,84 @@
+"""The lab's registry by its HTTP API: which images it has, and putting one there.
+
+Sources: the distribution project's API (https://distribution.github.io/distribution/spec/api/) and image manifest
+version 2, schema 2.
+"""
+
+import gzip
+import hashlib
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import requests
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+CONFIG = "application/vnd.docker.container.image.v1+json"
+LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+TIMEOUT = 60
+"""Seconds without an answer after which a request fails."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry at `address` (host:port) whose certificate is signed by the authority in the file `ca`."""
+
+    address: str
+    ca: Path
+
+    def digest(self, name: str, tag: str) -> str | None:
+        """The digest of the image `name`:`tag`, or None if the registry does not have it."""
+        answer = self._request("HEAD", f"{name}/manifests/{tag}", headers={"Accept": MANIFEST}, absent_is_fine=True)
+        return answer.headers["Docker-Content-Digest"] if answer.ok else None
+
+    def upload(self, name: str, tag: str, archive: Path) -> str:
+        """Put an image, as `docker save` writes it, into the registry as `name`:`tag`; return its digest."""
+        with tarfile.open(archive) as saved:
+            (image,) = json.loads(_member(saved, "manifest.json").read())
+            layers = [self._put_layer(name, _member(saved, path)) for path in image["Layers"]]
+            config = self._put_blob(name, CONFIG, _member(saved, image["Config"]).read())
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
+        answer = self._request(
+            "PUT", f"{name}/manifests/{tag}", data=json.dumps(manifest).encode(), headers={"Content-Type": MANIFEST}
+        )
+        return answer.headers["Docker-Content-Digest"]
+
+    def _put_layer(self, name: str, layer: IO[bytes]) -> dict[str, object]:
+        # no time stamp, so that the base's layer has one digest in all images; level 1, as it never leaves the machine
+        return self._put_blob(name, LAYER, gzip.compress(layer.read(), compresslevel=1, mtime=0))
+
+    def _put_blob(self, name: str, media_type: str, content: bytes) -> dict[str, object]:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if not self._request("HEAD", f"{name}/blobs/{digest}", absent_is_fine=True).ok:
+            upload = self._request("POST", f"{name}/blobs/uploads/").headers["Location"]
+            self._request("PUT", upload, params={"digest": digest}, data=content)
+        return {"mediaType": media_type, "size": len(content), "digest": digest}
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        absent_is_fine: bool = False,
+    ) -> requests.Response:
+        """One call; `path` is below /v2/, or a whole address that the registry gave."""
+        url = path if path.startswith("https://") else f"https://{self.address}/v2/{path}"
+        answer = requests.request(
+            method, url, params=params, data=data, headers=headers, verify=str(self.ca), timeout=TIMEOUT
+        )
+        if not (absent_is_fine and answer.status_code == requests.codes.not_found):
+            answer.raise_for_status()
+        return answer
+
+
+def _member(archive: tarfile.TarFile, path: str) -> IO[bytes]:
+    file = archive.extractfile(path)
+    if file is None:
+        raise ValueError(f"{path} in an image's archive is not a file")
+    return file
