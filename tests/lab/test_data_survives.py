@@ -1,0 +1,131 @@
+"""The incident, step by step: each of these lost the data on 2026-01-22 or could have, and none may again."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.lab.toybox import Toybox, cloud
+
+
+@pytest.fixture
+def unharmed(prod: Toybox) -> Callable[[], None]:
+    """Compares the site with what it was before the test: every row and every media file."""
+    before = settled(prod)
+    assert before["tables"]["accounts_user"] >= 50
+    assert before["tables"]["posts_post"] >= 500
+    assert before["media"]["files"] > 0
+
+    def check() -> None:
+        assert settled(prod) == before
+        assert prod.browser().get("/healthz").status_code == 200
+
+    return check
+
+
+def settled(prod: Toybox) -> dict[str, Any]:
+    """The fingerprint, once no thumbnail is being made any more."""
+    last: dict[str, Any] = {}
+    for _ in range(60):
+        now = prod.fingerprint()
+        if now == last:
+            return now
+        last = now
+        time.sleep(1)
+    raise AssertionError("the site does not come to rest")
+
+
+def container_ids(prod: Toybox) -> dict[str, str]:
+    """{name: id} of the running containers."""
+    lines = prod.ssh("docker ps --no-trunc --format '{{.Names}} {{.ID}}'").splitlines()
+    return {name: container for name, container in (line.split() for line in lines)}
+
+
+def test_all_containers_removed_by_hand_come_back_with_the_data(
+    prod: Toybox, unharmed: Callable[[], None]
+) -> None:
+    before = container_ids(prod)
+    assert set(before) == {"postgres", "redis", "web", "worker", "beat", "caddy"}
+    prod.ssh("docker rm -f $(docker ps -aq)")
+    prod.up("--refresh")
+    after = container_ids(prod)
+    assert set(after) == set(before)
+    assert not set(after.values()) & set(before.values())
+    unharmed()
+
+
+def test_removing_dockers_containers_folder_loses_nothing(prod: Toybox, unharmed: Callable[[], None]) -> None:
+    """`rm -rf /var/lib/docker/containers/*` orphaned the database volume. The processes of the lost containers must
+    end too: a second PostgreSQL on the same files would destroy them."""
+    prod.ssh("rm -rf /var/lib/docker/containers/* && systemctl restart docker")
+    assert prod.ssh("pgrep -x postgres || true") == "", "a database that Docker does not know still runs"
+    prod.up("--refresh")
+    assert len(prod.ssh("pgrep -x -P $(docker inspect -f '{{.State.Pid}}' postgres | head -1) postgres || pgrep -x postgres").split()) > 1
+    unharmed()
+
+
+def test_removing_every_docker_volume_loses_nothing(prod: Toybox, unharmed: Callable[[], None]) -> None:
+    prod.ssh("docker rm -f $(docker ps -aq) && docker volume rm -f $(docker volume ls -q)")
+    assert prod.ssh("docker volume ls -q") == ""
+    prod.up("--refresh")
+    volumes = prod.ssh("docker volume ls --format '{{.Name}}'").split()
+    assert sorted(volumes) == ["caddy-config", "caddy-data", "media", "postgres", "redis", "static"]
+    unharmed()
+
+
+def test_replacing_the_server_keeps_the_data_volume(prod: Toybox, unharmed: Callable[[], None]) -> None:
+    before = prod.outputs()
+    certificate = prod.site().certificate_authority.read_text()
+    prod.up("--replace", prod.urn("server-instance"))
+    after = prod.outputs()
+    assert after["serverId"] != before["serverId"]
+    assert after["dataVolumeId"] == before["dataVolumeId"]
+    assert prod.site().certificate_authority.read_text() == certificate, "Caddy's keys live on the data disk, too"
+    unharmed()
+
+
+def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
+    prod: Toybox, unharmed: Callable[[], None]
+) -> None:
+    """A container on an unmounted disk starts with an empty directory and exit code 0, and the next backup of it is
+    perfect and empty."""
+    device = prod.ssh("readlink -f $(grep -oP '(?<=^What=).*' /etc/systemd/system/srv-toybox.mount)").strip()
+    link = prod.ssh("grep -oP '(?<=^What=).*' /etc/systemd/system/srv-toybox.mount").strip()
+    prod.ssh("docker stop -t 60 $(docker ps -q) && systemctl stop docker.socket docker && systemctl stop srv-toybox.mount")
+    prod.ssh(f"mv {link} {link}.away")
+    try:
+        assert "failed" in prod.ssh("systemctl start docker 2>&1 || echo failed")
+        assert prod.ssh("pgrep -x dockerd || true") == ""
+        assert "Operation not permitted" in prod.ssh("touch /srv/toybox/x 2>&1 || true")
+        assert "Operation not permitted" in prod.ssh("mkdir /srv/toybox/postgres 2>&1 || true")
+        assert prod.ssh("ls -A /srv/toybox") == ""
+    finally:
+        prod.ssh(f"mv {link}.away {link}; test -b {device}; systemctl start docker")
+    prod.up("--refresh")
+    unharmed()
+
+
+def test_destroying_production_stops_before_the_data_volume(prod: Toybox, unharmed: Callable[[], None]) -> None:
+    volume = prod.outputs()["dataVolumeId"]
+    done = prod.pulumi("destroy", "--yes", "--skip-preview")
+    assert done.returncode != 0
+    assert "protect" in done.stdout
+    assert cloud().block_storage.get_volume(volume).status == "in-use"
+    prod.up("--refresh")
+    assert prod.outputs()["dataVolumeId"] == volume
+    unharmed()
+
+
+def test_a_data_disk_with_a_foreign_file_system_is_never_formatted(prod: Toybox) -> None:
+    """On a loop device of the server's own; the script is the one that prepares the real disk."""
+    prod.ssh("truncate -s 64M /root/foreign && mkfs.ext4 -q -L precious /root/foreign")
+    before = prod.ssh("sha256sum /root/foreign")
+    said = prod.ssh(
+        "device=$(losetup -f --show /root/foreign) && "
+        "{ /usr/local/lib/toybox/data-disk prepare $device toybox-data /srv/elsewhere; echo status $?; losetup -d $device; }"
+    )
+    assert "status 1" in said
+    assert "is not TOYBOX's" in said
+    assert "ext4 precious" in said
+    assert prod.ssh("sha256sum /root/foreign") == before

@@ -1,0 +1,239 @@
+"""A TOYBOX of the tests' own on the lab: real servers in an OpenStack project that nobody else uses."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import openstack
+import requests
+import yaml
+
+from lab import deploy
+from lab.paths import CHECKOUT, CREDENTIALS, LAB_DIR
+from lab.stack import Workspace, environment, initialise, write_settings
+
+FOLDER = LAB_DIR / "tests"
+
+
+def copy_of_the_program(target: Path) -> Path:
+    """The files of this checkout, to be changed by tests; the environment and the toolchain are linked."""
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, files.split("\0")):
+        if (CHECKOUT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, target / name)
+    for link in (".venv", ".toolchain"):
+        (target / link).symlink_to((CHECKOUT / link).resolve())
+    return target
+
+
+def cloud(project: str = "tests") -> "openstack.connection.Connection":
+    """The lab's cloud, as the user of a project."""
+    credentials = json.loads(CREDENTIALS.read_text())
+    account = credentials["projects"][project]
+    return openstack.connect(
+        auth_url=credentials["auth_url"],
+        region_name=credentials["region"],
+        username=account["user"],
+        password=account["password"],
+        project_name=account["tenant"],
+        user_domain_name=credentials["domain"],
+        project_domain_name=credentials["domain"],
+        load_envvars=False,
+        load_yaml_config=False,
+    )
+
+
+def empty_the_project() -> None:
+    """Delete all that the tests' project holds, whatever state an earlier run left it in."""
+    connection = cloud()
+    for server in connection.compute.servers():
+        connection.compute.delete_server(server)
+    for server in connection.compute.servers():
+        connection.compute.wait_for_delete(server, interval=0.3, wait=90)
+    for volume in list(connection.block_storage.volumes()):
+        for snapshot in connection.block_storage.snapshots(volume_id=volume.id):
+            connection.block_storage.delete_snapshot(snapshot)
+            connection.block_storage.wait_for_delete(snapshot, interval=0.3, wait=60)
+        connection.block_storage.delete_volume(volume)
+        connection.block_storage.wait_for_delete(volume, interval=0.3, wait=60)
+    for key_pair in connection.compute.keypairs():
+        connection.compute.delete_keypair(key_pair)
+    for group in connection.network.security_groups(project_id=connection.current_project_id):
+        if group.name.startswith("toybox-"):
+            connection.network.delete_security_group(group)
+
+
+class Toybox:
+    """One stack of the tests: `pulumi` on it, its server over SSH, its site over HTTPS."""
+
+    def __init__(self, workspace: Workspace, stack: str) -> None:
+        self.workspace = workspace
+        self.stack = stack
+
+    # its settings
+
+    def initialise(self) -> None:
+        """Settings file and secrets, as `make up` makes them."""
+        write_settings(self.workspace, self.stack)
+        initialise(self.workspace, self.stack)
+
+    @contextmanager
+    def changed_settings(self, **changes: Any) -> Iterator[None]:
+        """The settings with some of them replaced, for a while; `server__flavor` is toybox:server.flavor."""
+        file = self.workspace.settings_file(self.stack)
+        before = file.read_text()
+        document = yaml.safe_load(before)
+        for path, value in changes.items():
+            first, *rest = path.split("__")
+            node, key = document["config"], f"toybox:{first}"
+            for name in rest:
+                node, key = node[key], name
+            node[key] = value
+        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        try:
+            yield
+        finally:
+            file.write_text(before)
+
+    @contextmanager
+    def changed_file(self, name: str, text: str) -> Iterator[None]:
+        """A file of the program with another content, for a while."""
+        file = self.workspace.program / name
+        before = file.read_text()
+        file.write_text(text)
+        try:
+            yield
+        finally:
+            file.write_text(before)
+
+    # the engine
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of `make env`."""
+        return os.environ | environment(self.workspace, self.stack)
+
+    def pulumi(self, *arguments: str, timeout: float = 600) -> "subprocess.CompletedProcess[str]":
+        """Run `pulumi` and return what it said, whatever that is."""
+        return subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            cwd=self.workspace.program,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def up(self, *arguments: str) -> str:
+        """`pulumi up`, which must succeed; returns what it said."""
+        done = self.pulumi("up", "--yes", "--skip-preview", *arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def failing_up(self, *arguments: str) -> str:
+        """`pulumi up`, which must fail; returns its diagnostics."""
+        done = self.pulumi("up", "--yes", "--skip-preview", *arguments)
+        assert done.returncode != 0, done.stdout
+        return deploy.diagnostics(done.stdout.splitlines())
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs."""
+        done = self.pulumi("stack", "output", "--json")
+        assert done.returncode == 0, done.stdout
+        return dict(json.loads(done.stdout))
+
+    def state(self, *arguments: str) -> dict[str, Any]:
+        """The stack's state, as exported."""
+        done = self.pulumi("stack", "export", *arguments)
+        assert done.returncode == 0, done.stdout
+        return dict(json.loads(done.stdout))
+
+    def urn(self, name: str) -> str:
+        """The URN of the resource with this logical name."""
+        found = [r["urn"] for r in self.state()["deployment"]["resources"] if r["urn"].endswith(f"::{name}")]
+        assert len(found) == 1, (name, found)
+        return str(found[0])
+
+    # the server
+
+    def ssh(self, command: str, text: str = "", *, check: bool = True) -> str:
+        """What a command prints on the server, as root."""
+        done = subprocess.run(
+            ["ssh", "-F", f".toybox/{self.stack}/ssh/config", self.outputs()["address"], command],
+            cwd=self.workspace.program,
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}"
+        return done.stdout
+
+    def manage(self, command: str) -> str:
+        """What `manage.py` prints in the web container."""
+        return self.ssh(f"docker exec web python manage.py {command}")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Row counts and a hash over all rows and media files."""
+        return dict(json.loads(self.manage("fingerprint")))
+
+    # the site
+
+    def site(self) -> deploy.Site:
+        """Address, URL and certificate authority."""
+        return deploy.site(self.workspace, self.stack)
+
+    def browser(self) -> "Browser":
+        """A new visitor of the site."""
+        return Browser(self.site())
+
+
+class Browser(requests.Session):
+    """A visitor who resolves the site's name to the lab's server and trusts its certificate authority."""
+
+    def __init__(self, site: deploy.Site) -> None:
+        super().__init__()
+        self.site = site
+        self.verify = str(site.certificate_authority)
+        self.trust_env = False
+
+    def request(self, method: str, url: str, *args: Any, **options: Any) -> requests.Response:  # type: ignore[override]
+        """As usual, with paths completed by the site's URL."""
+        if url.startswith("/"):
+            url = self.site.url.rstrip("/") + url
+        options.setdefault("timeout", 60)
+        with resolving(self.site.host, self.site.address):
+            return super().request(method, url, *args, **options)
+
+
+@contextmanager
+def resolving(host: str, address: str) -> Iterator[None]:
+    """Let `host` resolve to `address` in this process."""
+    original = socket.getaddrinfo
+
+    def lookup(name: Any, *arguments: Any, **options: Any) -> Any:
+        return original(address if name == host else name, *arguments, **options)
+
+    socket.getaddrinfo = lookup
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = original
