@@ -13,6 +13,7 @@ from pathlib import Path
 from lab.images import base, build
 from lab.images.base import base_image
 from lab.images.context import read_context
+from lab.images.locks import locked
 from lab.images.registry import Registry
 
 __all__ = ["base_image", "build_and_push"]
@@ -41,7 +42,6 @@ def build_and_push(registry: str, ca: Path, cache: Path, log_dir: Path) -> dict[
     client = Registry(registry, ca)
     contexts = {name: read_context(folder) for name, folder in CONTEXTS.items()}
     tags = {name: f"{VERSIONS[name]}-{context.key(base.KEY)}" for name, context in contexts.items()}
-    digests = {name: client.digest(name, tag) for name, tag in tags.items()}
 
     def build_one(name: str) -> str:
         log = log_dir / f"image-{name}.log"
@@ -55,7 +55,10 @@ def build_and_push(registry: str, ca: Path, cache: Path, log_dir: Path) -> dict[
         finally:
             build.remove(image)  # the registry keeps it from here on
 
-    missing = [name for name, digest in digests.items() if digest is None]
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    cache.mkdir(parents=True, exist_ok=True)
+    # Two builds of one image differ (in their times): under one tag, the second would take the first one's place.
+    with locked(cache / "images.lock"), ThreadPoolExecutor(max_workers=2) as pool:
+        digests = {name: client.digest(name, tag) for name, tag in tags.items()}
+        missing = [name for name, digest in digests.items() if digest is None]
         digests |= zip(missing, pool.map(build_one, missing), strict=True)
     return {name: f"{registry}/{name}:{tags[name]}@{digest}" for name, digest in digests.items()}

@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from lab.images.context import Context
-from lab.images.locks import locked
 from lab.images.registry import Registry
 from lab.steps import LabError, last_line, run
 
@@ -62,18 +61,17 @@ def download_wheels(requirements: bytes, cache: Path, log: Path) -> Path:
     Downloaded here and not in the build, because pip on the machine knows the way to its package index.
     """
     wheels = cache / f"wheels-{hashlib.sha256(requirements).hexdigest()[:12]}"
-    with locked(cache / "wheels.lock"):
-        if not wheels.exists():
-            half_made = wheels.with_name("wheels-half-made")
-            shutil.rmtree(half_made, ignore_errors=True)
-            half_made.mkdir()
-            pinned = half_made.with_suffix(".txt")
-            pinned.write_bytes(requirements)
-            run(
-                *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:"),
-                *(f"--python-version={IMAGE_PYTHON}", "--dest", half_made, "--requirement", pinned),
-                log=log,
-            )
-            half_made.rename(wheels)
-            pinned.unlink()
+    if not wheels.exists():
+        half_made = wheels.with_name("wheels-half-made")
+        shutil.rmtree(half_made, ignore_errors=True)
+        half_made.mkdir()
+        pinned = half_made.with_suffix(".txt")
+        pinned.write_bytes(requirements)
+        run(
+            *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:"),
+            *(f"--python-version={IMAGE_PYTHON}", "--dest", half_made, "--requirement", pinned),
+            log=log,
+        )
+        half_made.rename(wheels)
+        pinned.unlink()
     return wheels

@@ -50,11 +50,12 @@ class Context:
 
 
 def read_context(folder: Path) -> Context:
-    """The context in a folder of this checkout: its files but those that Python leaves behind."""
+    """The context in a folder: its files, but not what Python and its tools leave behind (also in hidden folders)."""
+    inside = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
     return Context(
         {
-            str(path.relative_to(folder)): File(path.read_bytes(), os.access(path, os.X_OK))
-            for path in folder.rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+            str(place): File(path.read_bytes(), os.access(path, os.X_OK))
+            for place, path in inside.items()
+            if not any(part.startswith(".") or part == "__pycache__" for part in place.parts)
         }
     )
