@@ -1,0 +1,262 @@
+"""Runs `__main__.py` without an engine and records everything that it asks the engine for.
+
+Pulumi's own mocks show a resource's type, name and inputs and hide its options: protect, retainOnDelete, ignoreChanges,
+deletedWith, replacementTrigger. So the raw requests are recorded. An assertion inside `apply` passes in silence if the
+`apply` never runs; tests look only at what was recorded after every outstanding request was answered.
+"""
+
+import asyncio
+import contextvars
+import os
+import runpy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import pulumi
+from google.protobuf import json_format  # type: ignore[import-untyped]
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import configure
+from pulumi.runtime.stack import run_in_stack
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+PROJECT = "toybox"
+
+ADDRESS = "198.51.100.7"
+IMAGE_ID = "5d3a4c8e-8f0b-4c6b-9a53-0c1d2e3f4a5b"
+DIGEST = "sha256:" + "ab" * 32
+
+# pulumi.runtime.rpc: how a secret is marked in a request, and what stands for a value that is not known yet
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that the engine was told to encrypt."""
+
+    value: Any
+
+
+def decode(value: object) -> Any:
+    """A request's properties as plain data, with secrets as `Secret` and whole numbers as int."""
+    match value:
+        case {"value": inner, **rest} if rest.get(SIGNATURE) == SECRET_SIGNATURE:
+            return Secret(decode(inner))
+        case Mapping():
+            assert SIGNATURE not in value, f"a kind of value that these tests do not know: {value}"
+            return {str(key): decode(item) for key, item in value.items()}
+        case list():
+            return [decode(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
+def texts(value: object, *, secrets: bool) -> Iterator[str]:
+    """Every text in `value`, keys included; those inside secrets only with `secrets`."""
+    match value:
+        case Secret():
+            if secrets:
+                yield from texts(value.value, secrets=True)
+        case Mapping():
+            for key, item in value.items():
+                yield str(key)
+                yield from texts(item, secrets=secrets)
+        case list():
+            for item in value:
+                yield from texts(item, secrets=secrets)
+        case str():
+            yield value
+
+
+def revealed(value: object) -> Any:
+    """`value` with secrets as plain values, at every depth."""
+    match value:
+        case Secret():
+            return revealed(value.value)
+        case Mapping():
+            return {key: revealed(item) for key, item in value.items()}
+        case list():
+            return [revealed(item) for item in value]
+        case _:
+            return value
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A resource as the engine was asked for it."""
+
+    urn: str
+    request: Any
+    inputs: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The logical name."""
+        return str(self.request.name)
+
+    @property
+    def type(self) -> str:
+        """The type token."""
+        return str(self.request.type)
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether it is a provider and no resource of one."""
+        return self.type.startswith("pulumi:providers:")
+
+    @property
+    def needs(self) -> set[str]:
+        """The URNs of everything that must exist before: dependencies of all kinds, and the provider."""
+        provider = self.request.provider.rsplit("::", 1)[0]
+        return {*self.request.dependencies, *([provider] if provider else [])}
+
+
+class RecordingMonitor(pulumi_mocks.MockMonitor):
+    """Answers like Pulumi's mock monitor, and keeps every request. URNs are those of the real engine."""
+
+    def __init__(self, mocks: pulumi_mocks.Mocks, stack: str) -> None:
+        super().__init__(mocks)
+        self.stack = stack
+        self.registered: dict[str, Registered] = {}
+        self.invoked: list[Any] = []
+        self.outputs: dict[str, Any] = {}
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """Like the engine (sdk/go/common/resource/urn): all ancestors' types but the stack's. The mock monitor has the
+        parent's only, and the stack's too."""
+        ancestors = parent.split("::")[2] if parent else ""
+        prefix = "" if ancestors in ("", "pulumi:pulumi:Stack") else f"{ancestors}$"
+        return f"urn:pulumi:{self.stack}::{PROJECT}::{prefix}{type_}::{name}"
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 # gRPC's name
+        copy = resource_pb2.RegisterResourceRequest()
+        copy.CopyFrom(request)
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            assert response.urn not in self.registered, f"{response.urn} is registered twice"
+            self.registered[response.urn] = Registered(response.urn, copy, properties(copy.object))
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 # gRPC's name
+        self.outputs[request.urn] = properties(request.outputs)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 # gRPC's name
+        self.invoked.append(request)
+        return super().Invoke(request)  # type: ignore[no-untyped-call]
+
+
+def properties(message: Any) -> dict[str, Any]:
+    """A request's Struct as plain data."""
+    decoded = decode(json_format.MessageToDict(message))
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+class Cloud(pulumi_mocks.Mocks):
+    """What the cloud and Docker answer: ids made from names, so that they are the same in each run."""
+
+    def __init__(self, *, known: bool) -> None:
+        self.known = known
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> Any:
+        """The one look-up that the program makes."""
+        assert args.token == "openstack:images/getImageIds:getImageIds", f"an unexpected look-up: {args.token}"
+        return {"ids": [IMAGE_ID]}
+
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Inputs come back as outputs; what only the provider knows is added, unless nothing is known yet."""
+        if not self.known or not args.custom:
+            return None, args.inputs
+        made: dict[str, object] = {}
+        match args.typ:
+            case "openstack:compute/instance:Instance":
+                made = {"accessIpV4": ADDRESS}
+            case "docker:index/remoteImage:RemoteImage":
+                made = {"imageId": "sha256:" + args.name.encode().hex().ljust(64, "0")[:64], "repoDigest": DIGEST}
+            case "command:remote:Command":
+                made = {"stdout": "", "stderr": ""}
+        return str(uuid5(NAMESPACE_URL, args.name)), {**args.inputs, **made}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the program asked the engine for."""
+
+    stack: str
+    resources: dict[str, Registered]
+    invokes: list[Any]
+    exports: dict[str, Any]
+    folder: Path
+
+    def one(self, name: str) -> Registered:
+        """The resource called `name`; components and their children have different names."""
+        (found,) = [resource for resource in self.resources.values() if resource.name == name]
+        return found
+
+    def of_type(self, *types: str) -> list[Registered]:
+        """The resources of these types; at least one, or a test of them all would be a test of none."""
+        found = [resource for resource in self.resources.values() if resource.type in types]
+        assert found, f"the program has no {types}"
+        return found
+
+    def custom(self) -> list[Registered]:
+        """The resources that a provider makes: no components, and no providers."""
+        return [found for found in self.resources.values() if found.request.custom and not found.is_provider]
+
+    def before(self, resource: Registered) -> set[str]:
+        """The names of everything that must have been made before `resource`."""
+        seen: set[str] = set()
+        waiting = list(resource.needs)
+        while waiting:
+            urn = waiting.pop()
+            if urn not in seen:
+                seen.add(urn)
+                waiting += self.resources[urn].needs
+        return {self.resources[urn].name for urn in seen}
+
+
+def run_program(
+    stack: str, config: Mapping[str, str], encrypted: list[str], folder: Path, *, preview: bool = False
+) -> Run:
+    """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
+
+    With `preview` it is the very first one: nothing that a provider would answer is known. Raises whatever the program
+    raises.
+    """
+    monitor = RecordingMonitor(Cloud(known=not preview), stack)
+
+    def program() -> None:
+        runpy.run_path(str(CHECKOUT / "__main__.py"))
+
+    async def run() -> None:
+        # Like pulumi.runtime.set_mocks, which leaves a stack behind that the next run would take for its own.
+        settings = pulumi_mocks.MockSettings(  # type: ignore[no-untyped-call]
+            monitor=monitor,
+            monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),  # type: ignore[no-untyped-call]
+            engine=pulumi_mocks.MockEngine(None),
+            project=PROJECT,
+            stack=stack,
+            dry_run=preview,
+            organization="organization",
+            callbacks=None,
+        )
+        configure(settings)
+        pulumi.runtime.set_all_config(dict(config), encrypted)
+        await run_in_stack(program)
+
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        # a context of its own: Pulumi keeps settings, root resource and configuration in context variables
+        contextvars.copy_context().run(asyncio.run, run())
+    finally:
+        os.chdir(before)
+    (exports,) = [values for urn, values in monitor.outputs.items() if "pulumi:pulumi:Stack" in urn]
+    return Run(stack, monitor.registered, monitor.invoked, exports, folder)

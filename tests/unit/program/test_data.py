@@ -1,0 +1,69 @@
+"""What must survive: the data volume and Docker's pointers to it."""
+
+import pytest
+
+from components.data_volume import ORIGIN_PROPERTIES
+from components.volumes import MOUNT_POINT, VOLUMES
+from tests.unit.program.recording import Run
+
+ORIGINS = {"sourceVolId", "snapshotId", "backupId", "imageId"}
+
+
+@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("staging", False)])
+def test_the_data_volume_is_protected_in_prod(runs: dict[str, Run], stack: str, protected: bool) -> None:
+    """`pulumi destroy` on prod stops before it. Staging is thrown away and made anew from prod's restore points."""
+    assert runs[stack].one("data-volume").request.protect is protected
+
+
+def test_the_data_volume_outlives_its_stack(run: Run) -> None:
+    """Children do not inherit retainOnDelete from a component (measured, pulumi 3.272): it stands on the volume."""
+    assert run.one("data-volume").request.retainOnDelete
+
+
+def test_a_new_origin_never_replaces_the_data_volume(run: Run) -> None:
+    """Each of them forces a new volume (terraform-provider-openstack 3.4.0): next month's restore point of staging
+    would replace the disk."""
+    ignored = set(run.one("data-volume").request.ignoreChanges)
+    assert ignored >= ORIGINS | {"availabilityZone"}
+    assert len(ORIGIN_PROPERTIES) == len(ORIGINS)
+
+
+def test_the_data_volume_needs_nothing_that_can_be_replaced(run: Run) -> None:
+    """What depends on nothing is never replaced as a side effect."""
+    volume = run.one("data-volume")
+    assert run.before(volume) == {"openstack"}
+    assert not volume.request.deletedWith
+    assert not volume.request.HasField("replacement_trigger")
+    assert not volume.request.replaceOnChanges
+    assert not volume.request.deleteBeforeReplace
+
+
+def test_only_data_is_protected_or_retained(run: Run) -> None:
+    """A protected server could not be replaced, and a retained one would be left running, and paid for."""
+    kept = {
+        resource.name
+        for resource in run.resources.values()
+        if resource.request.protect or resource.request.retainOnDelete
+    }
+    assert kept == {"data-volume", *(f"volumes-{volume.name}" for volume in VOLUMES)}
+
+
+def test_named_volumes_point_to_the_one_list_of_directories(run: Run) -> None:
+    """The incident: the database volume lay in /var/lib/docker and was orphaned with it."""
+    found = {
+        volume.inputs["name"]: (volume.inputs["driver"], volume.inputs["driverOpts"])
+        for volume in run.of_type("docker:index/volume:Volume")
+    }
+    assert found == {
+        volume.name: ("local", {"type": "none", "o": "bind", "device": f"{MOUNT_POINT}/{volume.name}"})
+        for volume in VOLUMES
+    }
+
+
+def test_named_volumes_are_retained_and_never_replaced_by_an_edit(run: Run) -> None:
+    """Every input forces replacement, a label included (kreuzwerker resource_docker_volume.go:46-66), and deletion is
+    forced. They are not protected: they come and go with the server, and the data is not in them."""
+    for volume in run.of_type("docker:index/volume:Volume"):
+        assert volume.request.retainOnDelete, volume.name
+        assert not volume.request.protect, volume.name
+        assert set(volume.request.ignoreChanges) == {"labels", "driverOpts"}, volume.name

@@ -1,0 +1,60 @@
+"""What must have happened before what."""
+
+from tests.unit.program.recording import Run
+
+
+def test_nothing_talks_to_docker_before_the_host_is_ready(run: Run) -> None:
+    """pulumi-docker #139, #1293: the first `up` after `destroy` found no Docker yet, and the second worked."""
+    provider = run.one("host-docker")
+    assert {"host-reachable", "host-bundle", "host-ready", "server-instance", "data-volume"} <= run.before(provider)
+    for resource in run.custom():
+        if resource.type.startswith("docker:"):
+            assert {"host-docker", "host-ready"} <= run.before(resource), resource.name
+
+
+def test_the_host_is_converged_in_order(run: Run) -> None:
+    assert "host-reachable" in run.before(run.one("host-bundle"))
+    assert "host-bundle" in run.before(run.one("host-ready"))
+    assert "host-ready" in run.before(run.one("secrets-installed"))
+
+
+def test_secrets_and_volumes_are_there_before_a_container_that_mounts_them(run: Run) -> None:
+    for container in run.of_type("docker:index/container:Container"):
+        before = run.before(container)
+        assert "secrets-installed" in before, container.name
+        for mount in container.inputs["mounts"]:
+            if mount["type"] == "volume":
+                assert f"volumes-{mount['source']}" in before, container.name
+
+
+def test_the_database_has_its_password_and_redis_answers_before_the_release(run: Run) -> None:
+    """A data disk that came from another stack brings that stack's password."""
+    assert {"postgres-healthy", "postgres-password", "redis-healthy"} <= run.before(run.one("django-release"))
+
+
+def test_the_release_writes_to_volumes_and_networks_that_are_there(run: Run) -> None:
+    """It runs over SSH and names them; nothing but an explicit dependency orders them."""
+    needed = {"volumes-static", "volumes-media", "networks-backend", "secrets-installed", "django-image-pulled"}
+    assert needed <= run.before(run.one("django-release"))
+
+
+def test_the_release_succeeds_before_any_running_container_of_django_is_touched(run: Run) -> None:
+    """A broken image or migration: the old site keeps serving (pitfalls E3, 26)."""
+    for name in ("web", "worker", "beat"):
+        assert "django-release" in run.before(run.one(f"django-{name}-container"))
+
+
+def test_the_release_waits_for_nothing_that_it_guards(run: Run) -> None:
+    assert not [name for name in run.before(run.one("django-release")) if name.startswith(("django-web", "caddy"))]
+
+
+def test_web_is_healthy_before_caddy_is_touched(run: Run) -> None:
+    assert "django-web-healthy" in run.before(run.one("caddy-container"))
+
+
+def test_every_container_is_waited_for(run: Run) -> None:
+    """A container that starts and is never healthy would otherwise pass for a success."""
+    for container in run.of_type("docker:index/container:Container"):
+        gate = run.one(container.name.replace("-container", "-healthy"))
+        assert container.name in run.before(gate)
+        assert f"await-healthy {container.inputs['name']} " in gate.inputs["create"]

@@ -1,0 +1,72 @@
+"""Canary secrets: they may be seen inside of what the engine encrypts, and nowhere else."""
+
+import base64
+import binascii
+import re
+
+from tests.unit.program.conftest import Secrets
+from tests.unit.program.recording import Run, Secret, revealed, texts
+
+SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|KEY", re.IGNORECASE)
+
+
+def readings(text: str) -> list[str]:
+    """`text` as it stands and, if it can be, decoded from base64: an archive hides nothing from whoever holds it."""
+    try:
+        return [text, base64.b64decode(text, validate=True).decode("latin-1")]
+    except (binascii.Error, ValueError):
+        return [text]
+
+
+def test_no_secret_is_in_a_plain_input(run: Run, secrets: Secrets) -> None:
+    for resource in run.resources.values():
+        for text in texts(resource.inputs, secrets=False):
+            for reading in readings(text):
+                assert not secrets.seen_in(reading), f"{resource.name} shows {secrets.seen_in(reading)}"
+
+
+def test_no_secret_is_in_an_output(run: Run, secrets: Secrets) -> None:
+    for text in texts(run.exports, secrets=True):
+        assert not secrets.seen_in(text)
+
+
+def test_every_secret_reaches_what_needs_it(run: Run, secrets: Secrets) -> None:
+    """The test above would pass if no secret went anywhere. The access password arrives as a hash."""
+    seen = {
+        name
+        for resource in run.resources.values()
+        for text in texts(resource.inputs, secrets=True)
+        for reading in readings(text)
+        for name in secrets.seen_in(reading)
+    }
+    assert seen == set(secrets.by_name) - {"accessPassword"}
+
+
+def test_no_environment_variable_is_named_like_a_secret_unless_it_names_a_file(run: Run) -> None:
+    """`docker inspect` shows them to everybody who may ask Docker."""
+    for container in run.of_type("docker:index/container:Container"):
+        for line in container.inputs["envs"]:
+            assert not isinstance(line, Secret), container.name
+            name, value = line.split("=", 1)
+            if SECRET_NAME.search(name):
+                assert name.endswith("_FILE"), f"{container.name}: {name}"
+                assert value.startswith("/run/secrets/"), f"{container.name}: {name}"
+
+
+def test_every_secret_file_that_is_named_is_mounted_and_installed(run: Run) -> None:
+    bundle = base64.b64decode(revealed(run.one("secrets-installed").inputs["stdin"])).decode("latin-1")
+    for container in run.of_type("docker:index/container:Container"):
+        mounted = {mount["target"]: mount["source"] for mount in container.inputs["mounts"] if mount["type"] == "bind"}
+        named = {line.split("=", 1)[1] for line in container.inputs["envs"] if "=/run/secrets/" in line}
+        assert named <= mounted.keys(), container.name
+        for source in mounted.values():
+            assert f"secrets/{source.rsplit('/', 1)[1]}\0" in bundle, f"{container.name}: {source}"
+
+
+def test_a_container_is_replaced_when_one_of_its_secrets_changes(run: Run) -> None:
+    """A file that is mounted by itself keeps showing the old content; the label carries a version of each."""
+    for container in run.of_type("docker:index/container:Container"):
+        mounted = [mount for mount in container.inputs["mounts"] if mount["type"] == "bind"]
+        labels = {label["label"]: label["value"] for label in container.inputs.get("labels") or []}
+        versions = [version for version in labels.get("toybox.secrets", "").split("-") if version]
+        assert len(versions) == len(mounted), container.name
