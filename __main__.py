@@ -37,19 +37,13 @@ secret_files = {
 }
 if settings.secrets.access_password:
     access_password = pulumi.Output.secret(settings.secrets.access_password.get_secret_value())
-    secret_files["access"] = access_password.apply(render_access)
+    secret_files["access"] = access_password.apply(lambda password: render_access(password, settings.domain))
 
 cloud = openstack_provider(settings)
 commands = command.Provider("command")
 
 # data
-data = DataVolume(
-    "data",
-    stack=stack,
-    settings=settings.data_volume,
-    protect=stack == "prod",
-    provider=cloud,
-)
+data = DataVolume("data", stack=stack, settings=settings.data_volume, protect=stack == "prod", provider=cloud)
 
 # server
 server = Server(
@@ -78,11 +72,7 @@ secrets = HostSecrets("secrets", host=host, values=secret_files)
 platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host), secrets)
 images = settings.images
 postgres = Postgres(
-    "postgres",
-    image=images.postgres,
-    memory=flavor.memory,
-    password=postgres_password,
-    platform=platform,
+    "postgres", image=images.postgres, memory=flavor.memory, password=postgres_password, platform=platform
 )
 redis = Redis("redis", image=images.redis, memory=flavor.memory, platform=platform)
 django = Django(

@@ -83,6 +83,12 @@ def mounts(spec: Spec, names: Mapping[Volume, pulumi.Output[str]]) -> list[docke
     return volume_mounts + secret_mounts
 
 
+def await_healthy_command(name: str, seconds: int, container_id: str) -> str:
+    """Waits for the container's health. It names the container by its id, so that it runs again for a new one. The
+    script keeps to `seconds` itself; timeout(1) is for a Docker daemon that does not answer it."""
+    return f"timeout {seconds + 60} {LIBRARY}/await-healthy {name} {seconds} # {container_id[:12]}"
+
+
 class Service(pulumi.ComponentResource):
     """One container and its health gate, `healthy`: what needs the service depends on that and not on the container.
 
@@ -148,7 +154,7 @@ class Service(pulumi.ComponentResource):
         self.healthy = host.command(
             f"{name}-healthy",
             create=self.container.id.apply(
-                lambda container_id: f"{LIBRARY}/await-healthy {spec.name} {spec.health.start} # {container_id[:12]}"
+                lambda container_id: await_healthy_command(spec.name, spec.health.start, container_id)
             ),
             parent=self,
         )

@@ -29,10 +29,14 @@ def build_arguments(*, image: str, domain: str, tls: Tls, access: str) -> dict[s
     }
 
 
-def render_access(password: str) -> str:
-    """The line of a basicauth block: user and bcrypt hash. The salt comes from the password, so that two runs render
-    the same file; the hash only ever guards this one login."""
-    seed = hashlib.sha256(f"toybox access {password}".encode()).digest()[:16]
+def render_access(password: str, domain: str) -> str:
+    """The line of a basicauth block: user and bcrypt hash. The salt comes from the domain, so that two runs render the
+    same file; from the password it would give a guesser a fast hash beside the slow one.
+
+    Raises:
+        ValueError: the password has more than 72 bytes, of which bcrypt would read only the first 72.
+    """
+    seed = hashlib.sha256(f"toybox access {domain}".encode()).digest()[:16]
     salt = b"$2b$12$" + bcrypt_base64(seed)
     return f"{ACCESS_USER} {bcrypt.hashpw(password.encode(), salt).decode()}\n"
 
