@@ -1,7 +1,8 @@
 """PostgreSQL's memory settings for a server's size."""
 
-MAX_CONNECTIONS = 60
-"""Gunicorn's and Celery's processes and some room; each may use work_mem several times over."""
+MAX_CONNECTIONS = 80
+"""Gunicorn's threads, twice while a release tries the new ones beside the old, Celery's processes and some room, on the
+largest server; each may use work_mem several times over."""
 
 
 def memory_settings(memory: int) -> dict[str, str]:
