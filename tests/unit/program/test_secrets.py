@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+import io
 import re
+import tarfile
 
 from tests.unit.program.conftest import Secrets
 from tests.unit.program.recording import Run, Secret, revealed, texts
@@ -51,6 +53,17 @@ def test_no_environment_variable_is_named_like_a_secret_unless_it_names_a_file(r
             if SECRET_NAME.search(name):
                 assert name.endswith("_FILE"), f"{container.name}: {name}"
                 assert value.startswith("/run/secrets/"), f"{container.name}: {name}"
+
+
+def test_the_secrets_bundle_is_these_files_and_for_root_only(run: Run) -> None:
+    """The one script that takes them in decides who may read them (components/docker_host/files/install-secrets)."""
+    packed = base64.b64decode(revealed(run.one("secrets-installed").inputs["stdin"]))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        modes = {member.name: member.mode for member in archive.getmembers()}
+    names = ["django_secret_key", "postgres_password", "redis_conf", "redis_password"]
+    if run.stack == "staging":
+        names.append("access")
+    assert modes == {f"secrets/{name}": 0o400 for name in names}
 
 
 def test_every_secret_file_that_is_named_is_mounted_and_installed(run: Run) -> None:

@@ -1,0 +1,82 @@
+"""Security group rules and the names that systemd and Docker give things."""
+
+import ipaddress
+import shutil
+import subprocess
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.docker_host.bundle import mount_unit_name, render_mount_unit
+from components.server import EVERYWHERE, ethertype, ingress_rules
+from components.service import environment_list
+from components.volumes import MOUNT_POINT, VOLUMES
+
+V4 = st.builds(
+    lambda host, bits: ipaddress.ip_network((host, bits), strict=False), st.ip_addresses(v=4), st.integers(8, 32)
+)
+V6 = st.builds(
+    lambda host, bits: ipaddress.ip_network((host, bits), strict=False), st.ip_addresses(v=6), st.integers(16, 128)
+)
+CIDRS = (V4 | V6).map(str)
+
+
+@given(V4.map(str), V6.map(str))
+def test_the_ethertype_is_that_of_the_network(v4: str, v6: str) -> None:
+    assert (ethertype(v4), ethertype(v6)) == ("IPv4", "IPv6")
+
+
+@given(st.lists(CIDRS, unique=True, max_size=10))
+def test_ssh_is_for_operators_only_and_the_web_for_everybody(operators: list[str]) -> None:
+    rules = ingress_rules(operators).values()
+    assert sorted(cidr for port, cidr in rules if port == 22) == sorted(operators)
+    assert {(port, cidr) for port, cidr in rules if port != 22} == {
+        (port, cidr) for port in (80, 443) for cidr in EVERYWHERE
+    }
+
+
+@given(st.lists(CIDRS, unique=True, max_size=10), CIDRS)
+def test_a_new_operator_renames_no_other_rule(operators: list[str], new: str) -> None:
+    """A rule that is named by its place in a list would cut off everybody behind the one that is taken out."""
+    before, after = ingress_rules(operators), ingress_rules([new, *operators])
+    assert before.items() <= after.items()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-escape"), reason="there is no systemd on this machine")
+def test_the_mount_units_name_is_systemds() -> None:
+    """systemd ignores a mount unit whose name is not that of its path."""
+    escaped = subprocess.run(
+        ["systemd-escape", "--path", "--suffix=mount", MOUNT_POINT], capture_output=True, text=True, check=True
+    )
+    assert mount_unit_name() == escaped.stdout.strip()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd on this machine")
+def test_systemd_takes_the_mount_unit(tmp_path: Path) -> None:
+    """It ignores keys that it does not know, and says so only in its log."""
+    unit = tmp_path / mount_unit_name()
+    unit.write_text(render_mount_unit("3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_volumes_are_distinct_directories_below_the_mount_point() -> None:
+    assert len({volume.name for volume in VOLUMES}) == len(VOLUMES)
+    assert all(volume.device == f"{MOUNT_POINT}/{volume.name}" and "/" not in volume.name for volume in VOLUMES)
+
+
+@given(st.dictionaries(st.text("ABC_", min_size=1), st.text()), st.randoms())
+def test_the_order_in_which_variables_are_written_replaces_no_container(
+    environment: dict[str, str], random: Random
+) -> None:
+    items = list(environment.items())
+    random.shuffle(items)
+    assert environment_list(dict(items)) == environment_list(environment)

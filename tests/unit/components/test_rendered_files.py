@@ -1,0 +1,108 @@
+"""Every file and command that the program renders, in full: a change of any of them is seen in review.
+
+The scripts of the host bundle and Caddy's build context are files of this repository and need no snapshot.
+"""
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from components.caddy import build_arguments, caddy_spec
+from components.django import release_command
+from components.django.specs import beat_spec, web_spec, worker_spec
+from components.docker_host import REACHABLE, ready_command
+from components.docker_host import bundle as host
+from components.host_secrets import version
+from components.postgres import postgres_spec, set_password_command, set_password_sql
+from components.redis import redis_spec, render_config
+from components.server.user_data import render_user_data
+from components.service import await_healthy_command
+from components.ssh import render_ssh_config
+from conoha import user_data
+from conoha.flavors import FLAVORS, Flavor
+from settings import Tls
+
+VOLUME_ID = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
+PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
+PROD = FLAVORS["g2l-t-c4m4"]
+
+
+def test_user_data(snapshot: SnapshotAssertion) -> None:
+    text = render_user_data(host_private_key=PRIVATE, host_public_key="ssh-ed25519 AAAA")
+    assert user_data.problem(text) is None
+    assert text == snapshot
+
+
+def test_ssh_config(snapshot: SnapshotAssertion) -> None:
+    assert render_ssh_config(".toybox/prod/ssh", "toybox-prod") == snapshot
+
+
+def test_host_bundle_files(snapshot: SnapshotAssertion) -> None:
+    """With each file's mode; of the scripts only that they are there and are programs."""
+    files = host.host_bundle(VOLUME_ID)
+    assert {
+        name: f"{oct(file.mode)}\n{'<script>' if file.text.startswith('#!') else file.text}"
+        for name, file in files.items()
+    } == snapshot
+
+
+def test_mount_unit_names_the_disk_by_the_volumes_id() -> None:
+    """Letters (/dev/vdb) are handed out at random, and virtio shows 20 characters of the id."""
+    unit = host.render_mount_unit(VOLUME_ID)
+    assert "What=/dev/disk/by-id/virtio-3f2c8a0e-9d41-4f6e-8\n" in unit
+
+
+def test_remote_commands(snapshot: SnapshotAssertion) -> None:
+    assert {
+        "reachable": REACHABLE,
+        "bundle": host.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
+        "ready": ready_command("cGFja2Vk"),
+        "await-healthy": await_healthy_command("postgres", 120, "0123456789abcdef"),
+        "set-password": set_password_command(version("a password")),
+        "release": release_command("sha256:feed", web_spec("toybox.example", PROD.vcpus, PROD.memory)),
+    } == snapshot
+
+
+@pytest.mark.parametrize("plan", FLAVORS.values(), ids=lambda plan: plan.name)
+def test_commands_of_the_containers_tuned_to_memory(plan: Flavor, snapshot: SnapshotAssertion) -> None:
+    assert {
+        "postgres": " ".join(postgres_spec(plan.memory).command),
+        "redis": " ".join(redis_spec(plan.memory).command),
+        "web": " ".join(web_spec("toybox.example", plan.vcpus, plan.memory).command),
+        "worker": " ".join(worker_spec("toybox.example", plan.vcpus).command),
+    } == snapshot
+
+
+def test_specs(snapshot: SnapshotAssertion) -> None:
+    """All of what each container is, apart from its image."""
+    assert {
+        spec.name: spec
+        for spec in (
+            postgres_spec(PROD.memory),
+            redis_spec(PROD.memory),
+            web_spec("toybox.example", PROD.vcpus, PROD.memory),
+            worker_spec("toybox.example", PROD.vcpus),
+            beat_spec("toybox.example"),
+            caddy_spec("password"),
+        )
+    } == snapshot
+
+
+def test_secret_files(snapshot: SnapshotAssertion) -> None:
+    assert {"redis_conf": render_config("secret-word"), "sql": set_password_sql("secret-word")} == snapshot
+
+
+@pytest.mark.parametrize(
+    ("tls", "argument"),
+    [
+        (Tls(issuer="internal"), "internal"),
+        (Tls(issuer="acme", email="operators@toybox.example.jp"), "operators@toybox.example.jp"),
+    ],
+    ids=["internal", "acme"],
+)
+def test_caddy_is_told_who_signs_its_certificate(tls: Tls, argument: str) -> None:
+    assert build_arguments(image="caddy:2", domain="toybox.example", tls=tls, access="public") == {
+        "CADDY_IMAGE": "caddy:2",
+        "DOMAIN": "toybox.example",
+        "TLS": argument,
+        "ACCESS": "public",
+    }

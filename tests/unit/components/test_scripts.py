@@ -1,0 +1,64 @@
+"""The scripts that run on the server, as far as they can be checked without one."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.django import release_command
+from components.django.specs import beat_spec, web_spec, worker_spec
+from components.docker_host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
+from components.volumes import STATIC
+from conoha.flavors import FLAVORS, Flavor
+
+SCRIPTS = sorted(path for path in FILES.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_parse_and_stop_at_the_first_error(script: Path) -> None:
+    subprocess.run(["bash", "-n", script], check=True)
+    text = script.read_text()
+    assert text.startswith("#!/bin/bash\n")
+    assert "\nset -euo pipefail\n" in text
+
+
+def test_every_script_is_sent_and_nothing_else() -> None:
+    """A file that is not in the list would be missing on the server, in silence until it is needed."""
+    assert {script.name for script in SCRIPTS} == {"apply", *HOST_SCRIPTS}
+    sent = {name.rsplit("/", 1)[1] for name in host_bundle("id") if name.startswith(f"root{LIBRARY}/")}
+    assert sent == set(HOST_SCRIPTS)
+
+
+@pytest.mark.parametrize("plan", FLAVORS.values(), ids=lambda plan: plan.name)
+def test_the_releases_web_command_is_plain_words(plan: Flavor) -> None:
+    """The script splits it at spaces: a word that needs quotes would arrive as several, or with its quotes."""
+    command = web_spec("toybox.example", plan.vcpus, plan.memory).command
+    assert shlex.join(command).split() == list(command)
+
+
+def test_the_release_runs_what_web_will_run() -> None:
+    """With the same environment, volumes and secrets, and static files writable for collectstatic."""
+    web = web_spec("toybox.example", 4, 4096)
+    timeout, seconds, script, image, command, health, start, *options = shlex.split(release_command("sha256:feed", web))
+    assert (timeout, script, image) == ("timeout", f"{LIBRARY}/release", "sha256:feed")
+    assert int(seconds) > int(start) == web.health.start
+    assert tuple(command.split()) == web.command
+    assert tuple(shlex.split(health)) == web.health.command
+    pairs = list(zip(options[::2], options[1::2], strict=True))
+    assert {value for option, value in pairs if option == "--env"} == {
+        f"{name}={value}" for name, value in web.environment.items()
+    }
+    mounts = {value for option, value in pairs if option == "--mount"}
+    assert f"type=volume,source={STATIC.name},target=/srv/static" in mounts
+    assert len(mounts) == len(web.volumes) + len(web.secrets)
+    assert all(mount.endswith(",readonly") for mount in mounts if mount.startswith("type=bind"))
+    assert not {"--publish", "-p", "--privileged", "--volume", "-v"} & set(options)
+
+
+def test_beat_and_worker_can_tell_that_they_hang() -> None:
+    """A process that is there says nothing: beat by the age of its schedule, the worker by an answer over Redis."""
+    worker, beat = worker_spec("toybox.example", 4), beat_spec("toybox.example")
+    assert "inspect ping" in " ".join(worker.health.command)
+    schedule = beat.command[beat.command.index("--schedule") + 1]
+    assert schedule in " ".join(beat.health.command)

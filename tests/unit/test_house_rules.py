@@ -1,0 +1,103 @@
+"""Rules of the house that no linter knows (docs: README, "The house")."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+MAY_IMPORT = {
+    "__main__": {"components", "conoha", "settings"},
+    "components": {"components", "conoha", "settings"},
+    "settings": {"checks", "conoha"},
+    "checks": {"checks", "conoha"},
+    "conoha": {"conoha"},
+    "ops": {"ops", "checks", "conoha", "settings"},
+    "lab": {"lab", "ops", "conoha", "settings"},
+}
+"""Imports point one way, and nothing of what runs on ConoHa knows the lab or the tests."""
+
+OURS = {*MAY_IMPORT, "tests", "toolchain"}
+
+
+def tracked() -> list[Path]:
+    """The repository's files, as git has them."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    files = [CHECKOUT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file() and not file.is_symlink()]
+
+
+def lines() -> Iterator[tuple[str, str]]:
+    """(file and number, line) of every text file."""
+    for file in tracked():
+        try:
+            text = file.read_text()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            yield f"{file.relative_to(CHECKOUT)}:{number}", line
+
+
+def imported(file: Path) -> set[str]:
+    """The top-level names that a Python file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Import():
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            case ast.ImportFrom(module=str(module), level=0):
+                found.add(module.split(".")[0])
+            case ast.ImportFrom(level=level) if level:
+                raise AssertionError(f"{file}:{node.lineno}: a relative import hides where it points")
+    return found
+
+
+def test_the_program_is_one_page() -> None:
+    """It is read from top to bottom; what does not fit belongs into a component."""
+    assert len((CHECKOUT / "__main__.py").read_text().splitlines()) <= 110
+
+
+def test_imports_point_one_way() -> None:
+    seen: set[str] = set()
+    for file in tracked():
+        part = file.relative_to(CHECKOUT).parts[0].removesuffix(".py")
+        # lab/app is an image's content, a Django project with settings of its own
+        if file.suffix == ".py" and part in MAY_IMPORT and not file.is_relative_to(CHECKOUT / "lab" / "app"):
+            seen.add(part)
+            wrong = imported(file) & OURS - MAY_IMPORT[part]
+            assert not wrong, f"{file.relative_to(CHECKOUT)} imports {wrong}"
+    assert seen == MAY_IMPORT.keys()
+
+
+def test_modules_are_named_after_what_they_do() -> None:
+    vague = {"util", "utils", "helper", "helpers", "common", "misc", "shared"}
+    modules = [file.relative_to(CHECKOUT) for file in tracked() if file.suffix in (".py", ".go", ".sh", "")]
+    assert not [file for file in modules if vague & {part.split(".")[0] for part in file.parts}]
+
+
+def test_host_keys_are_checked_everywhere() -> None:
+    """Prose that names the option puts it in backquotes."""
+    unchecked = re.compile(
+        r"(?<!`)StrictHostKeyChecking[= ]+[\"']?(no|off|accept-new)\b"
+        r"|UserKnownHostsFile[= ]+[\"']?/dev/null"
+        r"|ssh-keyscan"
+        r"|AutoAddPolicy"
+    )
+    itself = str(Path(__file__).relative_to(CHECKOUT))
+    assert not [where for where, line in lines() if unchecked.search(line) and not where.startswith(f"{itself}:")]
+
+
+def test_nothing_depends_on_one_machines_folders() -> None:
+    """A fresh clone works anywhere."""
+    path = re.compile("/work" + "/|/work/" + "shared|\\.\\./" + "shared/")
+    assert not [where for where, line in lines() if path.search(line)]
+
+
+def test_no_stack_reaches_for_a_default_provider() -> None:
+    """With one, a shell that still holds another cloud's OS_* variables would plan against that cloud."""
+    stacks = [file for file in tracked() if re.fullmatch(r"Pulumi\..+\.yaml", file.name)]
+    assert len(stacks) >= 2
+    for file in stacks:
+        assert 'pulumi:disable-default-providers: ["*"]' in file.read_text(), file.name
