@@ -60,6 +60,12 @@ class Spec:
     entrypoint: tuple[str, ...] = ()
 
 
+def duration(seconds: int) -> str:
+    """Seconds as Go prints them. Docker reads back "1m30s" for "90s", and every preview would show a difference."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
 def environment_list(environment: Mapping[str, str]) -> list[str]:
     """NAME=value, in an order that does not depend on how the program was written."""
     return [f"{name}={value}" for name, value in sorted(environment.items())]
@@ -132,9 +138,9 @@ class Service(pulumi.ComponentResource):
             ports=[docker.ContainerPortArgs(internal=port, external=port, protocol="tcp") for port in spec.ports],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *spec.health.command],
-                interval=f"{spec.health.interval}s",
-                timeout=f"{spec.health.timeout}s",
-                start_period=f"{spec.health.start}s",
+                interval=duration(spec.health.interval),
+                timeout=duration(spec.health.timeout),
+                start_period=duration(spec.health.start),
                 retries=3,
             ),
             restart="unless-stopped",

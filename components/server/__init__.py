@@ -18,8 +18,13 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 def ingress_rules(operators: list[str]) -> dict[str, tuple[int, str]]:
     """Who may reach what, as {rule's name: (TCP port, CIDR)}: 22 for the operators, 80 and 443 for everybody."""
-    ssh = {f"ssh-{cidr}": (22, cidr) for cidr in operators}
-    web = {f"{name}-{cidr}": (port, cidr) for name, port in (("http", 80), ("https", 443)) for cidr in EVERYWHERE}
+    # a URN separates its parts with colons, and an IPv6 network is full of them
+    ssh = {f"ssh-{cidr.replace('/', '-').replace(':', '-')}": (22, cidr) for cidr in operators}
+    web = {
+        f"{service}-{ethertype(cidr).lower()}": (port, cidr)
+        for service, port in (("http", 80), ("https", 443))
+        for cidr in EVERYWHERE
+    }
     return ssh | web
 
 

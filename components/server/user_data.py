@@ -23,7 +23,8 @@ def render_user_data(*, host_private_key: str, host_public_key: str) -> str:
         "ssh_pwauth": False,
         "ssh_deletekeys": True,
         "ssh_keys": {
-            "ed25519_private": host_private_key,
+            # without a newline at the end sshd finds "no hostkeys available"
+            "ed25519_private": host_private_key.strip() + "\n",
             "ed25519_public": host_public_key,
         },
         "write_files": [
