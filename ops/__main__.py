@@ -2,6 +2,7 @@
 
 import os
 import sys
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -66,7 +67,7 @@ def refusal_of(stack: PulumiStack, shell_stack: str | None) -> str | None:
 def ask_for_password() -> str:
     """The password of the API user, typed unseen or read from standard input."""
     if sys.stdin.isatty():
-        return str(typer.prompt("Password of the ConoHa API user (openstack.userName)", hide_input=True))
+        return getpass("Password of the ConoHa API user (openstack.userName): ")
     line = sys.stdin.readline()
     if not line:
         raise OpsError(

@@ -7,7 +7,9 @@ child.
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,29 +28,53 @@ class PulumiStack:
 
     def settings(self) -> Mapping[str, Stored]:
         """What is stored, by key with its namespace; the stack is made first if it is not there yet."""
-        if not self._exists():
-            self._run("stack", "init", self.name, "--no-select")
-        listed = json.loads(self._run("config", "--json", "--stack", self.name))
+        try:
+            text = self._listed_settings()
+        except OpsError:
+            if self._exists():
+                raise
+            self._make()
+            text = self._listed_settings()
+        listed = json.loads(text)
         return {key: Stored(each.get("value"), each.get("secret", False)) for key, each in listed.items()}
 
     def store_secret(self, key: str, value: str) -> None:
         """Store one value encrypted. Pulumi drops a line break at its end."""
         self._run("config", "set", key, "--secret", "--stack", self.name, stdin=value)
 
+    def _listed_settings(self) -> str:
+        return self._run("config", "--json", "--stack", self.name)
+
     def _exists(self) -> bool:
         listed = json.loads(self._run("stack", "ls", "--json"))
         return any(each["name"].split("/")[-1] == self.name for each in listed)
 
-    def _run(self, *arguments: str, stdin: str = "") -> str:
+    def _make(self) -> None:
+        # `pulumi stack init` knows no --config-file: it would write the salt into the settings file beside Pulumi.yaml,
+        # which need not be this stack's. It gets copies instead; the first secret brings the salt into the right file.
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(self._root / "Pulumi.yaml", folder)
+            shutil.copy(self.settings_file, Path(folder, f"Pulumi.{self.name}.yaml"))
+            self._run("stack", "init", self.name, "--no-select", folder=Path(folder))
+
+    def _run(self, *arguments: str, stdin: str = "", folder: Path | None = None) -> str:
         environment = {**os.environ, "PULUMI_OPTION_CONFIG_FILE": str(self.settings_file)}
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         try:
             done = subprocess.run(
-                command, cwd=self._root, env=environment, input=stdin, capture_output=True, text=True, check=False
+                command,
+                cwd=folder or self._root,
+                env=environment,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         except FileNotFoundError:
             raise OpsError("There is no `pulumi` on PATH. `toolchain/install pulumi` makes one.") from None
         if done.returncode:
             said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
-            raise OpsError(f"`{' '.join(command)}` failed:\n{said}")
+            # Pulumi asks for a token of its own service where it does not know of another place for the state.
+            hint = "\nSet PULUMI_BACKEND_URL to where the state of the stacks lives." if "ACCESS_TOKEN" in said else ""
+            raise OpsError(f"`{' '.join(command)}` failed:\n{said}{hint}")
         return done.stdout
