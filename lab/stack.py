@@ -55,8 +55,9 @@ def overlay(credentials: Mapping[str, Any], project: str, images: Mapping[str, s
 
 
 def merge(committed: Mapping[str, Any], changes: Mapping[str, object], present: Mapping[str, Any]) -> dict[str, Any]:
-    """The lab's settings file: the committed one, changed, with the secrets and the salt that are there already."""
-    config = {**committed["config"], **changes}
+    """The lab's settings file: the committed one, changed, with the lab's own secrets and salt that are there already.
+    The committed file's secrets stay out: they are the real site's, and the lab cannot and should not read them."""
+    config = {key: value for key, value in committed["config"].items() if not is_secret(value)} | dict(changes)
     kept = {key: value for key, value in present.get("config", {}).items() if is_secret(value) and key not in config}
     head = {key: value for key, value in present.items() if key != "config"}
     return {**head, "config": {**config, **kept}}
