@@ -30,8 +30,8 @@ def tracked() -> list[Path]:
 
 
 def lines() -> Iterator[tuple[str, str]]:
-    """(file and number, line) of every text file."""
-    for file in tracked():
+    """(file and number, line) of every text file but this one, which names what it forbids."""
+    for file in set(tracked()) - {Path(__file__)}:
         try:
             text = file.read_text()
         except UnicodeDecodeError:
@@ -85,13 +85,12 @@ def test_host_keys_are_checked_everywhere() -> None:
         r"|ssh-keyscan"
         r"|AutoAddPolicy"
     )
-    itself = str(Path(__file__).relative_to(CHECKOUT))
-    assert not [where for where, line in lines() if unchecked.search(line) and not where.startswith(f"{itself}:")]
+    assert not [where for where, line in lines() if unchecked.search(line)]
 
 
 def test_nothing_depends_on_one_machines_folders() -> None:
     """A fresh clone works anywhere."""
-    path = re.compile("/work" + "/|/work/" + "shared|\\.\\./" + "shared/")
+    path = re.compile(r"/work/|\.\./shared/")
     assert not [where for where, line in lines() if path.search(line)]
 
 
