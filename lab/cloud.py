@@ -1,4 +1,7 @@
-"""What the cloud holds when it is new: ConoHa's flavors, volume types, images and external network, and the two tenants.
+"""What the cloud holds when it is new: ConoHa's flavors, volume types, images, external network and ready-made groups.
+
+Each function fills one service. What is there already is left as it is, so a fill that was broken off is simply done again.
+The tenants are keystone's own start's work (openstack/serve.py).
 
 Names, sizes and prices' places are those of ConoHa VPS 3.0 (GMO's OpenAPI of 2026-07-01, price table of 2026-09-28).
 """
@@ -48,7 +51,7 @@ def boot_disk(name: str) -> bytes:
 
 
 def connect(accounts: Mapping[str, Any], tenant: Mapping[str, Any]) -> Connection:
-    """A connection as one of the lab's accounts."""
+    """A connection as one of the lab's accounts, for one thread."""
     domain = tenant.get("domain", accounts["domain"])
     return openstack.connect(
         load_yaml_config=False,
@@ -65,47 +68,32 @@ def connect(accounts: Mapping[str, Any], tenant: Mapping[str, Any]) -> Connectio
     )
 
 
-def fill(accounts: Mapping[str, Any]) -> str:
-    """Fill the cloud. What is there already is left as it is, so a fill that was broken off is simply done again."""
-    cloud = connect(accounts, accounts["administrator"])
-    domain = cloud.identity.find_domain(accounts["domain"]) or cloud.identity.create_domain(name=accounts["domain"])
-    flavors(cloud)
-    volume_types(cloud)
-    images(cloud)
-    external_network(cloud)
-    for tenant in accounts["projects"].values():
-        security_groups(cloud, tenant_and_user(cloud, domain.id, tenant))
-    return f"domain {accounts['domain']}, tenants {', '.join(tenant['tenant'] for tenant in accounts['projects'].values())}"
+def administrator(accounts: Mapping[str, Any]) -> Connection:
+    """A connection as the cloud's administrator."""
+    return connect(accounts, accounts["administrator"])
 
 
-def tenant_and_user(cloud: Connection, domain: str, tenant: Mapping[str, str]) -> str:
-    """A tenant with one user, who is a plain member; the tenant's id."""
-    identity = cloud.identity
-    project = identity.find_project(tenant["tenant"], domain_id=domain) or identity.create_project(
-        name=tenant["tenant"], domain_id=domain
-    )
-    user = identity.find_user(tenant["user"], domain_id=domain) or identity.create_user(
-        name=tenant["user"], password=tenant["password"], domain_id=domain, default_project_id=project.id
-    )
-    identity.assign_project_role_to_user(project, user, identity.find_role("member"))
-    return str(project.id)
-
-
-def flavors(cloud: Connection) -> None:
+def fill_flavors(accounts: Mapping[str, Any]) -> None:
+    """Nova: the flavors."""
+    cloud = administrator(accounts)
     have = {flavor.name for flavor in cloud.compute.flavors()}
     for name, (cpus, memory) in FLAVORS.items():
         if name not in have:
             cloud.compute.create_flavor(name=name, vcpus=cpus, ram=memory, disk=0)
 
 
-def volume_types(cloud: Connection) -> None:
+def fill_volume_types(accounts: Mapping[str, Any]) -> None:
+    """Cinder: the volume types."""
+    cloud = administrator(accounts)
     have = {kind.name for kind in cloud.block_storage.types()}
     for name in VOLUME_TYPES:
         if name not in have:
             cloud.block_storage.create_type(name=name, extra_specs={"volume_backend_name": "lab"})
 
 
-def images(cloud: Connection) -> None:
+def fill_images(accounts: Mapping[str, Any]) -> None:
+    """Glance: the images that boot volumes are made from."""
+    cloud = administrator(accounts)
     have = {image.name for image in cloud.image.images(status="active")}
     for name in IMAGES:
         if name not in have:
@@ -120,7 +108,16 @@ def images(cloud: Connection) -> None:
             )
 
 
+def fill_networks(accounts: Mapping[str, Any]) -> None:
+    """Neutron: the external network, and each tenant's ready-made security groups."""
+    cloud = administrator(accounts)
+    external_network(cloud)
+    for tenant in accounts["projects"].values():
+        security_groups(cloud, tenant["tenant_id"])
+
+
 def external_network(cloud: Connection) -> None:
+    """The network that every server gets its address on."""
     network = cloud.network.find_network(EXTERNAL_NETWORK) or cloud.network.create_network(
         name=EXTERNAL_NETWORK,
         is_router_external=True,
@@ -152,6 +149,7 @@ def external_network(cloud: Connection) -> None:
 
 
 def security_groups(cloud: Connection, project: str) -> None:
+    """The groups that ConoHa gives to every tenant."""
     have = {group.name: group for group in cloud.network.security_groups(project_id=project)}
     for name, ports in GROUPS.items():
         group = have.get(name) or cloud.network.create_security_group(name=name, project_id=project)

@@ -107,6 +107,8 @@ def write_configuration(accounts: Mapping[str, Any]) -> None:
         "service_password": accounts["services"]["password"],
         "ports": {one.name: one.port for one in SERVICES},
         "catalog": catalog(),
+        "domain": accounts["domain"],
+        "tenants": list(accounts["projects"].values()),
     }
     credentials.write_private(SETTINGS, json.dumps(settings, indent=2) + "\n")
 

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def new_credentials() -> dict[str, Any]:
         "region": REGION,
         "domain": DOMAIN,
         "projects": {
-            name: {"tenant": tenant, "user": user, "password": password()} for name, (tenant, user) in TENANTS.items()
+            name: {"tenant": tenant, "tenant_id": uuid.uuid4().hex, "user": user, "password": password()}
+            for name, (tenant, user) in TENANTS.items()
         },
         "administrator": {"tenant": "admin", "user": "admin", "domain": "Default", "password": password()},
         "services": {"password": password()},

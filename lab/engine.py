@@ -130,8 +130,10 @@ def ensure_network() -> str:
 
 def remove_all() -> None:
     """Remove the lab's servers with their anonymous volumes, and the network; then stop the engine, if the lab started it."""
+    log = paths.LOG / "engine.log"
+    if not answers() and DATA_ROOT.exists() and paths.CONFIG.exists():
+        ensure_engine()  # the lab's own, killed or not started since the machine was: what it holds is to be removed all the same
     if answers():
-        log = paths.LOG / "engine.log"
         found = [container["Id"] for container in containers()]
         if found:
             run("docker", "rm", "--force", "--volumes", *found, log=log)

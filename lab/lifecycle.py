@@ -75,14 +75,15 @@ def up_steps(toolchain: bool) -> list[Step]:
         Step("database", control_plane.ensure_database, ["Debian packages", "OpenStack packages"]),
         Step("registry", registry.ensure_registry, ["servers' network"]),
         Step("server image", server_image, ["Docker engine"]),
-        Step("images", images, ["registry"]),
+        Step("service images", images, ["registry"]),
     ]
     before = {"cinder": ["volume store"], "nova": ["volume store", "registry", "server image"]}
-    for service in control_plane.SERVICES:
+    for one in control_plane.SERVICES:
         steps.append(
-            Step(service.name, lambda one=service: control_plane.ensure_service(one), ["database", *before.get(service.name, [])])  # type: ignore[misc]
+            Step(one.name, lambda one=one: control_plane.ensure_service(one), ["database", *before.get(one.name, [])])  # type: ignore[misc]
         )
-    steps.append(Step("flavors, images, tenants", fill_cloud, [one.name for one in control_plane.SERVICES]))
+    for what, service in FILLS.items():
+        steps.append(Step(f"{service}: {what.replace('_', ' ')}", lambda what=what: fill(what), ["keystone", service]))  # type: ignore[misc]
     if toolchain:
         steps.append(Step("Pulumi", install_toolchain))
     return steps
@@ -110,16 +111,26 @@ def images() -> str:
     return ", ".join(references)
 
 
-def fill_cloud() -> str:
-    """Fill the new cloud, once. OpenStack's SDK takes its time to load, so it is not even asked when that is done."""
-    filled = paths.RUN / "cloud-filled"
+FILLS = {"flavors": "nova", "volume_types": "cinder", "images": "glance", "networks": "neutron"}
+"""What a new cloud is filled with, and the service that holds it."""
+
+
+def fill(what: str) -> str | None:
+    """Fill one service of the new cloud, once. OpenStack's SDK takes its time to load, so it is not even asked when that is done."""
+    filled = paths.RUN / f"filled-{what}"
     if filled.exists():
         return "already there"
     from lab import cloud
 
-    remark = cloud.fill(credentials.credentials())
+    fills = {
+        "flavors": cloud.fill_flavors,
+        "volume_types": cloud.fill_volume_types,
+        "images": cloud.fill_images,
+        "networks": cloud.fill_networks,
+    }
+    fills[what](credentials.credentials())
     filled.touch()
-    return remark
+    return None
 
 
 def install_toolchain() -> None:

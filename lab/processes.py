@@ -60,6 +60,11 @@ def alive(name: str) -> int | None:
     return recorded.pid if identify(recorded.pid) == recorded else None
 
 
+def mark(name: str) -> str:
+    """The mark's value: it names the lab, too."""
+    return f"{paths.LAB_DIR}/{name}"
+
+
 def log_path(name: str) -> Path:
     return paths.LOG / f"{name}.log"
 
@@ -74,7 +79,7 @@ def start(name: str, command: Sequence[str | Path], env: Mapping[str, str] | Non
     with log_path(name).open("ab") as log:
         child = subprocess.Popen(
             command,
-            env={**(os.environ if env is None else env), MARK: name},
+            env={**(os.environ if env is None else env), MARK: mark(name)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -154,9 +159,9 @@ def strays() -> Iterator[Stray]:
         except (OSError, ProcessLookupError):
             continue
         for entry in environment.split(b"\0"):
-            if entry.startswith(f"{MARK}=".encode()):
+            if entry.startswith(f"{MARK}={mark('')}".encode()):
                 pid = int(folder.name)
-                yield Stray(entry.partition(b"=")[2].decode(), pid, session == pid)
+                yield Stray(entry.decode().rpartition("/")[2], pid, session == pid)
 
 
 def family(pid: int) -> list[int]:

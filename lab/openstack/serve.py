@@ -105,7 +105,10 @@ def in_a_child(work: Callable[[], None]) -> None:
 
 
 def fill_keystone() -> None:
-    """The administrator, the catalog, and the account that the other services log in with. What is there already stays."""
+    """The administrator, the catalog, the account that the other services log in with, and the tenants with one member each.
+
+    What is there already stays.
+    """
     import keystone.server
     from keystone import exception
     from keystone.cmd import bootstrap
@@ -145,6 +148,16 @@ def fill_keystone() -> None:
     user = api.identity_api.get_user_by_name("service", domain)
     for role in (boot.admin_role_id, boot.service_role_id):
         once(lambda role=role: api.assignment_api.add_role_to_user_and_project(user["id"], "service", role))
+    domain = SETTINGS["domain"]
+    once(lambda: api.resource_api.create_domain(domain, {"id": domain, "name": domain, "enabled": True}))
+    for tenant in SETTINGS["tenants"]:
+        project = {"id": tenant["tenant_id"], "name": tenant["tenant"], "enabled": True, "domain_id": domain}
+        once(lambda project=project: api.resource_api.create_project(project["id"], project))
+        account = {"name": tenant["user"], "password": tenant["password"], "enabled": True, "domain_id": domain}
+        account["default_project_id"] = tenant["tenant_id"]
+        once(lambda account=account: api.identity_api.create_user(account))
+        user = api.identity_api.get_user_by_name(tenant["user"], domain)
+        api.assignment_api.add_role_to_user_and_project(user["id"], tenant["tenant_id"], boot.member_role_id)
 
 
 def placement_config() -> Any:
