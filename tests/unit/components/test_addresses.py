@@ -4,7 +4,6 @@ import ipaddress
 import shutil
 import subprocess
 from pathlib import Path
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from components.docker_host.bundle import mount_unit_name, render_mount_unit
 from components.server import EVERYWHERE, ethertype, ingress_rules
-from components.service import environment_list
 from components.volumes import MOUNT_POINT, VOLUMES
 
 V4 = st.builds(
@@ -71,12 +69,3 @@ def test_systemd_takes_the_mount_unit(tmp_path: Path) -> None:
 def test_volumes_are_distinct_directories_below_the_mount_point() -> None:
     assert len({volume.name for volume in VOLUMES}) == len(VOLUMES)
     assert all(volume.device == f"{MOUNT_POINT}/{volume.name}" and "/" not in volume.name for volume in VOLUMES)
-
-
-@given(st.dictionaries(st.text("ABC_", min_size=1), st.text()), st.randoms())
-def test_the_order_in_which_variables_are_written_replaces_no_container(
-    environment: dict[str, str], random: Random
-) -> None:
-    items = list(environment.items())
-    random.shuffle(items)
-    assert environment_list(dict(items)) == environment_list(environment)
