@@ -1,0 +1,291 @@
+"""`make bench`: measures this checkout on this machine and writes docs/benchmarks.md.
+
+It ends with `make down` and `make up`, so what was in the lab's TOYBOX is lost.
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab import lifecycle
+from lab.paths import CHECKOUT
+from lab.stack import PEOPLE, environment
+from lab.steps import LabError
+
+PAGE = CHECKOUT / "docs" / "benchmarks.md"
+STACK = "prod"
+RUNS = 5
+"""Of each command that takes seconds; the median counts."""
+
+PREVIEW = ("pulumi", "preview", "--expect-no-changes", "--non-interactive")
+MIB = 1 << 20
+
+# What issue 3 asks for.
+WARM_UP_GOAL = 90.0
+SECOND_UP_GOAL = 15.0
+PREVIEW_RATIO_GOAL = 1.5
+MEMORY_GOAL = 1536
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a command took, in seconds, each time it was run."""
+
+    what: str
+    command: str
+    seconds: tuple[float, ...]
+    goal: float | None = None
+
+    @property
+    def median(self) -> float:
+        """The time that counts."""
+        return statistics.median(self.seconds)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the figures were measured on."""
+
+    processor: str
+    cores: int
+    memory: int
+    """MiB."""
+    system: str
+    python: str
+    pulumi: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """All that the page says."""
+
+    date: str
+    commit: str
+    machine: Machine
+    timings: tuple[Timing, ...]
+    preview: Timing
+    empty_preview: Timing
+    services: Mapping[str, int]
+    """Resident MiB of each of the lab's services, servers apart."""
+
+
+def timed(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> float:
+    """Run a command to its end and return the seconds.
+
+    Raises:
+        LabError: it failed; its figures would be worthless.
+    """
+    began = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    if done.returncode:
+        raise LabError(f"`{' '.join(command)}` failed, so there is nothing to measure:\n{done.stdout}")
+    return seconds
+
+
+def inherited() -> dict[str, str]:
+    """This process's environment, less what make tells its children: a measured command is run as from a shell."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
+
+
+@contextmanager
+def empty_program() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A deployed stack of an empty Python program, with the same CLI, virtual environment and kind of backend: its
+    folder and its environment."""
+    variables = inherited() | environment(PEOPLE, STACK)
+    del variables["PULUMI_OPTION_CONFIG_FILE"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "state").mkdir()
+        (folder / ".venv").symlink_to((CHECKOUT / ".venv").resolve())
+        (folder / "Pulumi.yaml").write_text(
+            "name: empty\nruntime: {name: python, options: {virtualenv: .venv}}\nmain: .\n"
+        )
+        (folder / "__main__.py").write_text("")
+        variables |= {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_STACK": "empty"}
+        timed(["pulumi", "stack", "init", "empty"], folder, variables)
+        timed(["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"], folder, variables)
+        yield folder, variables
+
+
+def measure_previews() -> tuple[Timing, Timing]:
+    """The preview of the deployed stack without changes, and that of an empty program: in turn, so that both see the
+    same machine, after one of each that does not count."""
+    variables = inherited() | environment(PEOPLE, STACK)
+    ours: list[float] = []
+    empty: list[float] = []
+    with empty_program() as (folder, empty_variables):
+        for _ in range(RUNS + 1):
+            ours.append(timed(PREVIEW, CHECKOUT, variables))
+            empty.append(timed(PREVIEW, folder, empty_variables))
+    return (
+        Timing(f"preview of {STACK}, nothing to change", "pulumi preview", tuple(ours[1:])),
+        Timing("preview of an empty Python program", "pulumi preview", tuple(empty[1:])),
+    )
+
+
+def measure_refresh() -> Timing:
+    """The preview that asks the cloud and Docker about every resource."""
+    variables = inherited() | environment(PEOPLE, STACK)
+    seconds = tuple(timed((*PREVIEW, "--refresh"), CHECKOUT, variables) for _ in range(RUNS))
+    return Timing(f"preview of {STACK} with refresh", "pulumi preview --refresh", seconds)
+
+
+def measure_second_up() -> Timing:
+    """`make up` where everything is up."""
+    command = ("make", "up", f"STACK={STACK}")
+    seconds = tuple(timed(command, CHECKOUT, inherited()) for _ in range(RUNS))
+    return Timing("up again, nothing to change", " ".join(command), seconds, SECOND_UP_GOAL)
+
+
+def measure_down_and_up() -> tuple[Timing, Timing]:
+    """`make down`, and `make up` after it: everything made anew but what the cache holds."""
+    down = timed(("make", "down"), CHECKOUT, inherited())
+    command = ("make", "up", f"STACK={STACK}")
+    up = timed(command, CHECKOUT, inherited())
+    return (
+        Timing("all of it taken away", "make down", (down,)),
+        Timing("up from nothing, with caches", " ".join(command), (up,), WARM_UP_GOAL),
+    )
+
+
+def service_memory() -> dict[str, int]:
+    """Resident MiB of each service that runs.
+
+    Raises:
+        LabError: one does not.
+    """
+    services = lifecycle.service_states()
+    if down := [service.name for service in services if not service.pid]:
+        raise LabError(f"these services do not run: {', '.join(down)}", then=f"make up STACK={STACK}")
+    return {service.name: round(service.memory / MIB) for service in services}
+
+
+def printed(*command: str) -> str:
+    """What a command prints, on one line."""
+    variables = inherited() | environment(PEOPLE, STACK)
+    done = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def machine() -> Machine:
+    """This machine."""
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Machine(
+        processor=models[0].split(":", 1)[1].strip() if models else platform.machine(),
+        cores=os.cpu_count() or 1,
+        memory=pages // MIB,
+        system=f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
+        python=platform.python_version(),
+        pulumi=printed("pulumi", "version"),
+    )
+
+
+def commit() -> str:
+    """The commit that is measured, and whether the checkout differs from it."""
+    changed = printed("git", "status", "--porcelain", "--untracked-files=no")
+    return printed("git", "rev-parse", "--short=12", "HEAD") + (" and uncommitted changes" if changed else "")
+
+
+def render(result: Result) -> str:
+    """The page."""
+    ratio = result.preview.median / result.empty_preview.median
+    memory = sum(result.services.values())
+    on = result.machine
+    timings = "\n".join(timing_row(timing) for timing in (*result.timings, result.preview, result.empty_preview))
+    services = "\n".join(f"| {name} | {mib} |" for name, mib in result.services.items())
+    return f"""\
+# Benchmarks
+
+<!-- Written by `make bench` (lab/bench.py). Change nothing here by hand. -->
+
+Measured on {result.date} at commit {result.commit}.
+Machine: {on.processor}, {on.cores} cores, {on.memory} MiB of memory; {on.system}; Python {on.python}, Pulumi {on.pulumi}.
+
+Times are wall-clock seconds. Of several runs the median is given, with the fastest and the slowest. Where there is a
+goal, it is that of the project.
+
+| what | command | runs | seconds | fastest to slowest | goal |
+| --- | --- | --- | --- | --- | --- |
+{timings}
+
+A preview without changes takes {ratio:.2f} times as long as that of an empty Python program with the same CLI and
+virtual environment (goal: at most {PREVIEW_RATIO_GOAL} times{verdict(ratio, PREVIEW_RATIO_GOAL)}).
+
+The lab's own services, servers apart, hold {memory} MiB in memory while {STACK} runs
+(goal: at most {MEMORY_GOAL} MiB{verdict(memory, MEMORY_GOAL)}). A Docker engine that the machine had already is not among them.
+
+| service | resident MiB |
+| --- | --- |
+{services}
+
+`make up` with empty caches downloads and compiles: how long that takes hangs on the network, and is not measured here.
+"""
+
+
+def timing_row(timing: Timing) -> str:
+    """One command's line of the table."""
+    goal = f"{timing.goal:.0f}{verdict(timing.median, timing.goal)}" if timing.goal else ""
+    spread = f"{min(timing.seconds):.1f} to {max(timing.seconds):.1f}" if len(timing.seconds) > 1 else ""
+    return f"| {timing.what} | `{timing.command}` | {len(timing.seconds)} | {timing.median:.1f} | {spread} | {goal} |"
+
+
+def verdict(measured: float, goal: float) -> str:
+    """Says so where a goal is missed."""
+    return "" if measured <= goal else ", **missed**"
+
+
+def measure() -> Result:
+    """Everything, the quiet commands first, and the one that takes the lab away last."""
+    print("previews ...", flush=True)
+    preview, empty_preview = measure_previews()
+    print("refresh ...", flush=True)
+    refresh = measure_refresh()
+    services = service_memory()
+    print("make up, again ...", flush=True)
+    again = measure_second_up()
+    print("make down, make up ...", flush=True)
+    down, up = measure_down_and_up()
+    return Result(
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        commit=commit(),
+        machine=machine(),
+        timings=(up, again, down, refresh),
+        preview=preview,
+        empty_preview=empty_preview,
+        services=services,
+    )
+
+
+def main() -> int:
+    """Measure and write the page; a LabError is one message."""
+    try:
+        PAGE.write_text(render(measure()))
+    except LabError as error:
+        print(f"bench: {error.reason}", *([f"  then: {error.then}"] if error.then else []), sep="\n", file=sys.stderr)
+        return 1
+    print(f"written: {PAGE.relative_to(CHECKOUT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
