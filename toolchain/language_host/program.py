@@ -1,8 +1,9 @@
-"""Runs Pulumi programs: in processes forked from one that has imported everything already, or in a Python of another virtual environment.
+"""Runs Pulumi programs, in processes forked from one that has imported everything already.
 
-Most of the time of a small preview goes into imports: gRPC, the Pulumi SDK, the SDKs of the providers. So the host forks before it
-does anything else (`Zygote`). The fork imports all of that while the CLI is still busy with its own start, waits for programs, and
-forks once more for each one. No gRPC channel exists before the last fork, which is what gRPC asks for.
+Most of the time of a small preview goes into imports: gRPC, the Pulumi SDK, the SDKs of the providers. So the host
+forks before it does anything else (`Zygote`). The fork imports all of that while the CLI is still busy with its own
+start, waits for programs, and forks once more for each one. No gRPC channel exists before the last fork, which is what
+gRPC asks for. A program that wants another virtual environment runs in that one's Python, where this file is a script.
 """
 
 import asyncio
@@ -97,7 +98,7 @@ def _ended(program: int, control: Connection) -> bool:
     """Waits until the program has ended (true), or the host has (false)."""
     handle = os.pidfd_open(program)
     try:
-        ready, _, _ = select.select([handle, control], [], [])
+        ready, _, _ = select.select([handle, control.fileno()], [], [])
         return handle in ready
     finally:
         os.close(handle)
@@ -140,7 +141,7 @@ def run(request: dict[str, Any]) -> int:
 def _run(request: dict[str, Any]) -> int:
     """Runs the program as the SDK's stack; failures go to the engine's log, in the words of the official host."""
     # Late, because the host reads this module before it forks.
-    import grpc
+    import grpc  # type: ignore[import-untyped]
     import pulumi
     import pulumi.runtime
 
@@ -161,13 +162,14 @@ def _run(request: dict[str, Any]) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(ThreadPoolExecutor(max_workers=max(1, request["parallel"]) * 4))
-    # A graph of resources that was given up half-way leaves futures that nobody looks at, and asyncio would complain of each.
+    # A graph that was given up half-way leaves futures that nobody looks at, and asyncio would complain of each.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    program = runpy.run_path
+
+    def program() -> None:
+        runpy.run_path(request["program"], run_name="__main__")
+
     try:
-        loop.run_until_complete(
-            pulumi.runtime.run_in_stack(lambda: program(request["program"], run_name="__main__"))  # type: ignore[no-untyped-call]
-        )
+        loop.run_until_complete(pulumi.runtime.run_in_stack(program))
         return 0
     except pulumi.RunError as problem:
         # A failure with a message for people: no traceback.

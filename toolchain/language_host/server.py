@@ -1,4 +1,8 @@
-"""What the Pulumi CLI starts as `pulumi-language-python`: prints a port, serves the language runtime's gRPC there, ends on SIGINT."""
+"""What the Pulumi CLI starts as `pulumi-language-python`.
+
+It prints a port, serves the language runtime's gRPC there, and ends on SIGINT.
+"""
+# ruff: noqa: N802, ARG002 - the methods' names and arguments are gRPC's
 
 import json
 import signal
@@ -14,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .program import TOLD, Zygote, run_elsewhere
 
 if TYPE_CHECKING:
-    from grpc import ServicerContext
+    from grpc import ServicerContext  # type: ignore[import-untyped]
 
 
 def main(arguments: list[str]) -> None:
@@ -31,7 +35,10 @@ def main(arguments: list[str]) -> None:
 
 
 def _stubs() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:
-    """The gRPC messages and stubs of the SDK, without the SDK: its packages import everything, and this process needs three modules."""
+    """The gRPC messages and stubs of the SDK, without the SDK.
+
+    Its packages import everything, and this process needs three modules.
+    """
     folder = Path(sysconfig.get_path("purelib")) / "pulumi"
     for name, path in {
         "pulumi": folder,
@@ -49,8 +56,8 @@ def _stubs() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:
 def _serve(engine: str, zygote: Zygote) -> tuple[int, Any]:
     """Starts the server on a free port of the loopback; returns the port and what stops it."""
     import grpc
-    from google.protobuf import json_format
-    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf import json_format  # type: ignore[import-untyped]
+    from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]
 
     messages, stubs, plugin = _stubs()
     one_at_a_time = threading.Lock()
@@ -153,8 +160,8 @@ def _other_python(virtualenv: object, root: Path) -> Path | None:
     python = folder / "bin" / "python"
     if not python.exists():
         raise FileNotFoundError(
-            f"The 'virtualenv' option in Pulumi.yaml is set to {str(virtualenv)!r}, but {folder} is not a virtual environment. "
-            "toolchain/install venv makes it."
+            f"The 'virtualenv' option in Pulumi.yaml is set to {str(virtualenv)!r}, but {folder} is not "
+            "a virtual environment. toolchain/install venv makes it."
         )
     return None if folder.resolve() == Path(sys.prefix).resolve() else python
 
