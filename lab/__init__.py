@@ -1,1 +1,2 @@
-"""A cloud for one machine: OpenStack, servers as system containers, and the images of a stand-in TOYBOX. See README.md."""
+"""A cloud for one machine: OpenStack, servers as system containers, and the images of a stand-in TOYBOX. See
+README.md."""

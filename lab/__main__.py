@@ -14,7 +14,9 @@ from lab import lifecycle
 from lab.environment import stack_exports
 from lab.steps import LabError
 
-app = typer.Typer(help="A cloud for one machine.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="A cloud for one machine.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 console = Console(highlight=False)
 MIB = 1 << 20
 
@@ -44,7 +46,9 @@ class Progress:
         """A step is done."""
         self.running.remove(name)
         self.show()
-        console.print(Text.assemble(("  ✓ ", "green"), f"{name:<26} {seconds:6.1f} s  ", (remark or "", "dim")), soft_wrap=True)
+        console.print(
+            Text.assemble(("  ✓ ", "green"), f"{name:<26} {seconds:6.1f} s  ", (remark or "", "dim")), soft_wrap=True
+        )
 
     def failed(self, name: str, seconds: float) -> None:
         """A step has failed; the reason comes at the end."""

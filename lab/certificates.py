@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.credentials import write_private
 
@@ -38,7 +38,7 @@ def new_server_certificate(
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -61,6 +61,7 @@ def start(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
 
 
 def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """What the key may be used for."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,
@@ -75,7 +76,8 @@ def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def write(folder: Path, address: IPv4Address) -> None:
-    """Put ca.crt, server.crt and server.key into a folder. The authority's key is not kept: nothing else is ever signed."""
+    """Put ca.crt, server.crt and server.key into a folder. The authority's key is not kept: nothing else is ever
+    signed."""
     authority, authority_key = new_authority("TOYBOX lab")
     certificate, key = new_server_certificate(address, authority, authority_key)
     pem = serialization.Encoding.PEM

@@ -1,12 +1,11 @@
 """What the cloud holds when it is new: ConoHa's flavors, volume types, images, external network and ready-made groups.
 
-Each function fills one service. What is there already is left as it is, so a fill that was broken off is simply done again.
-The tenants are keystone's own start's work (openstack/serve.py).
+Each function fills one service. What is there already is left as it is, so a fill that was broken off is simply done
+again. The tenants are keystone's own start's work (openstack/serve.py).
 
 Names, sizes and prices' places are those of ConoHa VPS 3.0 (GMO's OpenAPI of 2026-07-01, price table of 2026-09-28).
 """
 
-import io
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +38,8 @@ GROUPS = {"IPv4v6-SSH": (22,), "IPv4v6-Web": (80, 443)}
 
 
 def boot_disk(name: str) -> bytes:
-    """1 MiB that says what it is and, like a real boot disk, has a partition table: nobody may take it for a blank disk.
+    """1 MiB that says what it is and, like a real boot disk, has a partition table: nobody may take it for a blank
+    disk.
 
     A classic table: one Linux partition from sector 2048 on, and the signature at the end of the first sector.
     """
@@ -103,7 +103,7 @@ def fill_images(accounts: Mapping[str, Any]) -> None:
                 container_format="bare",
                 visibility="public",
                 min_disk=1,
-                data=io.BytesIO(boot_disk(name)),
+                data=boot_disk(name),
                 validate_checksum=False,
             )
 
@@ -153,7 +153,10 @@ def security_groups(cloud: Connection, project: str) -> None:
     have = {group.name: group for group in cloud.network.security_groups(project_id=project)}
     for name, ports in GROUPS.items():
         group = have.get(name) or cloud.network.create_security_group(name=name, project_id=project)
-        rules = {(rule.ether_type, rule.port_range_min) for rule in cloud.network.security_group_rules(security_group_id=group.id)}
+        rules = {
+            (rule.ether_type, rule.port_range_min)
+            for rule in cloud.network.security_group_rules(security_group_id=group.id)
+        }
         for ether in ("IPv4", "IPv6"):
             for port in ports:
                 if (ether, port) not in rules:

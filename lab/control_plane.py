@@ -65,7 +65,9 @@ def ensure_environment() -> str:
         return "in the cache"
     log = paths.LOG / "openstack-install.log"
     shutil.rmtree(folder, ignore_errors=True)
-    python = next((path for path in ("/usr/bin/python3", shutil.which("python3")) if path and Path(path).exists()), "python3")
+    python = next(
+        (path for path in ("/usr/bin/python3", shutil.which("python3")) if path and Path(path).exists()), "python3"
+    )
     run(python, "-m", "venv", folder, log=log)
     # a module is compiled when it is first used: most never are
     run(folder / "bin" / "pip", "install", "--no-deps", "--no-compile", "--require-hashes", "-r", REQUIREMENTS, log=log)
@@ -114,6 +116,7 @@ def write_configuration(accounts: Mapping[str, Any]) -> None:
 
 
 def command(action: str, name: str) -> list[str | Path]:
+    """serve.py's command line."""
     return [environment_folder() / "bin" / "python", SOURCES / "serve.py", action, name, SETTINGS]
 
 
@@ -143,6 +146,7 @@ def template() -> Path:
 
 
 def ensure_database() -> str:
+    """Start the database with the tables of all services."""
     return database.ensure_database(template(), [lambda name=one.name: make_tables(name) for one in reversed(SERVICES)])  # type: ignore[misc]
 
 

@@ -15,11 +15,13 @@ DOMAIN = "gnc"
 
 PEOPLE, TESTS = "people", "tests"
 TENANTS = {PEOPLE: ("gnct00000001", "gncu00000001"), TESTS: ("gnct00000002", "gncu00000002")}
-"""Tenant and user names as ConoHa makes them. Tests have a tenant of their own, so that they see nothing of a running TOYBOX."""
+"""Tenant and user names as ConoHa makes them. Tests have a tenant of their own, so that they see nothing of a running
+TOYBOX."""
 
 
 def new_credentials() -> dict[str, Any]:
-    """Accounts with fresh passwords: one for each tenant, and two that only the lab uses (the cloud's administrator and its services)."""
+    """Accounts with fresh passwords: one for each tenant, and two that only the lab uses (the cloud's administrator and
+    its services)."""
 
     def password() -> str:
         return secrets.token_urlsafe(24)

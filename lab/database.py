@@ -1,6 +1,7 @@
 """The database of the OpenStack services: a MariaDB of the lab's own, behind a socket in a folder of root's.
 
-Making the tables takes the most time of a first start. So they are made once, in a template in the cache, and a new lab copies it.
+Making the tables takes the most time of a first start. So they are made once, in a template in the cache, and a new lab
+copies it.
 """
 
 import shutil
@@ -17,7 +18,8 @@ DATABASES = ("keystone", "placement", "glance", "neutron", "cinder", "nova", "no
 
 
 def server_command(data: Path) -> list[str | Path]:
-    """No network and no passwords, for the folder is root's. Every commit reaches the kernel, so a killed server loses nothing."""
+    """No network and no passwords, for the folder is root's. Every commit reaches the kernel, so a killed server loses
+    nothing."""
     return [
         *("mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={SOCKET}"),
         *(f"--pid-file={paths.RUN}/mariadbd.pid", "--skip-networking", "--skip-grant-tables", "--max-connections=500"),
@@ -27,6 +29,7 @@ def server_command(data: Path) -> list[str | Path]:
 
 
 def start(data: Path) -> None:
+    """Start the server on a folder and wait until it answers."""
     SOCKET.unlink(missing_ok=True)
     processes.start(SERVICE, server_command(data))
     processes.wait_until(SERVICE, SOCKET.exists, seconds=60)
@@ -35,8 +38,8 @@ def start(data: Path) -> None:
 def ensure_database(template: Path, make_tables: Sequence[Callable[[], None]]) -> str:
     """Start the database, with all tables there.
 
-    `template` is the folder in the cache to copy a new database from; its name changes with whatever the tables depend on.
-    `make_tables` fill a template that is not there yet, at the same time, while its server runs.
+    `template` is the folder in the cache to copy a new database from; its name changes with whatever the tables depend
+    on. `make_tables` fill a template that is not there yet, at the same time, while its server runs.
     """
     if processes.alive(SERVICE):
         return "running"
@@ -65,7 +68,12 @@ def make_template(template: Path, make_tables: Sequence[Callable[[], None]]) -> 
     new.parent.mkdir(parents=True, exist_ok=True)
     run(
         *("mariadb-install-db", "--no-defaults", "--force", "--user=root", f"--datadir={new}"),
-        *("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-innodb-file-per-table", "--innodb-log-file-size=32M"),
+        *(
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-innodb-file-per-table",
+            "--innodb-log-file-size=32M",
+        ),
         log=log,
     )
     start(new)

@@ -1,7 +1,8 @@
 """The Docker engine that runs the lab's servers, and their network.
 
-The machine's own engine is used where one answers. Where none does, Debian's is started, with its data in the cache (images
-stay after `down`), without a default bridge and without packet filter rules: the lab leaves nothing behind in the machine's network.
+The machine's own engine is used where one answers. Where none does, Debian's is started, with its data in the cache (so
+images stay after `down`), without a default bridge and without packet filter rules: the lab leaves nothing behind in
+the machine's network.
 """
 
 import http.client
@@ -40,13 +41,15 @@ class SocketConnection(http.client.HTTPConnection):
         self.path = path
 
     def connect(self) -> None:
+        """Connect to the socket in place of a host."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self.path))
 
 
 def ask(path: str, timeout: float = 30) -> Any:
-    """GET a path of the engine's API (docs.docker.com/engine/api): the parsed answer, or None where there is no such thing."""
+    """GET a path of the engine's API (docs.docker.com/engine/api): the parsed answer, or None where there is no such
+    thing."""
     connection = SocketConnection(SOCKET, timeout)
     try:
         connection.request("GET", path)
@@ -76,7 +79,8 @@ def filtered(kind: str) -> str:
 
 
 def containers() -> list[Any]:
-    """The lab's containers, running or not, as the engine's API describes them: servers, and image builds that broke off."""
+    """The lab's containers, running or not, as the engine's API describes them: servers, and image builds that broke
+    off."""
     return list(ask(filtered("containers/json")) or [])
 
 
@@ -100,7 +104,9 @@ def ensure_engine() -> str:
     if answers():
         return "running" if processes.alive(SERVICE) else "the machine's own"
     DATA_ROOT.mkdir(parents=True, exist_ok=True)
-    (paths.RUN / "docker.pid").unlink(missing_ok=True)  # the machine may have been switched off; another process may have that pid now
+    (paths.RUN / "docker.pid").unlink(
+        missing_ok=True
+    )  # the machine may have been switched off; another process may have that pid now
     settings = paths.CONFIG / "dockerd.json"
     settings.write_text(json.dumps(daemon_settings(), indent=2) + "\n")
     processes.start(SERVICE, ["dockerd", "--config-file", settings])
@@ -109,14 +115,16 @@ def ensure_engine() -> str:
 
 
 def ensure_network() -> str:
-    """The servers' bridge network. Servers reach each other and this machine, and nothing beyond: a rehearsal must not call out."""
+    """The servers' bridge network. Servers reach each other and this machine, and nothing beyond: a rehearsal must not
+    call out."""
     log = paths.LOG / "engine.log"
     network = ask(f"/networks/{NETWORK}")
     if network is not None:
         subnets = [part.get("Subnet") for part in network["IPAM"]["Config"]]
         if network["Labels"].get("toybox.lab") != "1" or subnets != [SUBNET]:
             raise LabError(
-                f"there is a Docker network {NETWORK} on {subnets} that is not the lab's", then=f"docker network rm {NETWORK}"
+                f"there is a Docker network {NETWORK} on {subnets} that is not the lab's",
+                then=f"docker network rm {NETWORK}",
             )
         return "already there"
     bridge = "com.docker.network.bridge"
@@ -129,10 +137,12 @@ def ensure_network() -> str:
 
 
 def remove_all() -> None:
-    """Remove the lab's servers with their anonymous volumes, and the network; then stop the engine, if the lab started it."""
+    """Remove the lab's servers with their anonymous volumes, and the network; then stop the engine, if the lab started
+    it."""
     log = paths.LOG / "engine.log"
     if not answers() and DATA_ROOT.exists() and paths.CONFIG.exists():
-        ensure_engine()  # the lab's own, killed or not started since the machine was: what it holds is to be removed all the same
+        # the lab's own, killed or not started since the machine was: what it holds must go all the same
+        ensure_engine()
     if answers():
         found = [container["Id"] for container in containers()]
         if found:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 
 def exports(variables: Mapping[str, str], path: str) -> str:
-    """Lines for a shell's `eval`. `path` is the PATH of now: where a variable ends with it, the shell's own is put in its place."""
+    """Lines for a shell's `eval`. `path` is the PATH of now: where a variable ends with it, the shell's own is put in
+    its place."""
     lines = []
     for name, value in variables.items():
         if name == "PATH" and value.endswith(f":{path}"):

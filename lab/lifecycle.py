@@ -13,7 +13,15 @@ from typing import Any
 from lab import control_plane, credentials, database, debian, engine, paths, ports, processes, registry, volume_store
 from lab.steps import LabError, Report, Step, run, run_steps
 
-FOLDERS = (paths.LOG, paths.RUN, paths.CONFIG, paths.SERVERS, paths.PULUMI, paths.LAB_DIR / "lock", paths.LAB_DIR / "nova")
+FOLDERS = (
+    paths.LOG,
+    paths.RUN,
+    paths.CONFIG,
+    paths.SERVERS,
+    paths.PULUMI,
+    paths.LAB_DIR / "lock",
+    paths.LAB_DIR / "nova",
+)
 
 
 @contextmanager
@@ -26,6 +34,7 @@ def alone() -> Iterator[None]:
 
 
 def require_root() -> None:
+    """Raise LabError for anybody else than root."""
     if os.geteuid() != 0:
         raise LabError("the lab needs root: it mounts, makes loop devices and runs Docker", then="sudo make up")
 
@@ -97,6 +106,7 @@ def openstack_packages() -> str:
 
 
 def server_image() -> str:
+    """Have the image of servers in the engine. (Its builder is loaded only here: it takes a moment.)"""
     from lab.server_image import ensure_server_image
 
     return ensure_server_image()
@@ -116,7 +126,8 @@ FILLS = {"flavors": "nova", "volume_types": "cinder", "images": "glance", "netwo
 
 
 def fill(what: str) -> str | None:
-    """Fill one service of the new cloud, once. OpenStack's SDK takes its time to load, so it is not even asked when that is done."""
+    """Fill one service of the new cloud, once. OpenStack's SDK takes its time to load, so it is not even asked when
+    that is done."""
     filled = paths.RUN / f"filled-{what}"
     if filled.exists():
         return "already there"
@@ -134,6 +145,7 @@ def fill(what: str) -> str | None:
 
 
 def install_toolchain() -> None:
+    """Have Pulumi and its plugins, built or from the cache."""
     run(paths.CHECKOUT / "toolchain" / "install", "pulumi", log=paths.LOG / "toolchain.log")
 
 

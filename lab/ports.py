@@ -19,7 +19,8 @@ class Listener:
 
 
 def parse_listeners(table: str) -> list[Listener]:
-    """The listening sockets in the text of /proc/net/tcp or /proc/net/tcp6 (the kernel's Documentation/networking/proc_net_tcp.rst).
+    """The listening sockets in the text of /proc/net/tcp or /proc/net/tcp6 (the kernel's
+    Documentation/networking/proc_net_tcp.rst).
 
     An address is printed as 32-bit words in the machine's byte order; this reads those of a little-endian machine.
     """
@@ -69,13 +70,15 @@ def command_of(pid: int) -> str:
 
 
 def current_listeners() -> list[Listener]:
+    """This machine's listening TCP sockets."""
     return [one for table in ("tcp", "tcp6") for one in parse_listeners(Path(f"/proc/net/{table}").read_text())]
 
 
 def require_free(wanted: Mapping[str, tuple[str, int]], ours: set[int]) -> None:
     """Raise LabError naming every wanted port that a process other than ours has taken.
 
-    `wanted` maps a service's name to its address and port; `ours` are the pids of the services that the lab itself runs.
+    `wanted` maps a service's name to its address and port; `ours` are the pids of the services that the lab itself
+    runs.
     """
     listeners = current_listeners()
     taken = []
@@ -89,4 +92,6 @@ def require_free(wanted: Mapping[str, tuple[str, int]], ours: set[int]) -> None:
         who = f"pid {pid} ({command_of(pid)})" if pid else "a process that cannot be seen from here"
         taken.append(f"port {port} of {listener.address}, which the lab's {name} needs, is taken by {who}")
     if taken:
-        raise LabError("; ".join(taken) + ". Nothing was started", then="stop that process, then `python -m lab up` again")
+        raise LabError(
+            "; ".join(taken) + ". Nothing was started", then="stop that process, then `python -m lab up` again"
+        )

@@ -1,5 +1,6 @@
 """The lab's long-running processes: started once, known again by pid, start time and boot, stopped for sure."""
 
+import contextlib
 import json
 import os
 import signal
@@ -26,15 +27,18 @@ class Process:
 
 
 def start_time(stat: str) -> int:
-    """Field 22 of /proc/<pid>/stat, in clock ticks since boot. The command in brackets may hold spaces and brackets itself."""
+    """Field 22 of /proc/<pid>/stat, in clock ticks since boot. The command in brackets may hold spaces and brackets
+    itself."""
     return int(stat.rpartition(")")[2].split()[19])
 
 
 def is_zombie(stat: str) -> bool:
+    """Whether /proc/<pid>/stat is that of a process that has ended."""
     return stat.rpartition(")")[2].split()[0] in "ZX"
 
 
 def boot_id() -> str:
+    """Changes with every start of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
@@ -48,6 +52,7 @@ def identify(pid: int) -> Process | None:
 
 
 def record_path(name: str) -> Path:
+    """Where the process of a service is noted."""
     return paths.RUN / f"{name}.json"
 
 
@@ -66,6 +71,7 @@ def mark(name: str) -> str:
 
 
 def log_path(name: str) -> Path:
+    """Where a service writes its log."""
     return paths.LOG / f"{name}.log"
 
 
@@ -133,10 +139,8 @@ def stop_tree(pid: int, grace: float = 15) -> None:
 
 def reap(pid: int) -> None:
     """Take a child's exit status, so that it does not linger as a zombie until this program ends."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""The registry that the servers pull the lab's images from: Debian's docker-registry, with TLS from the lab's own authority."""
+"""The registry that the servers pull the lab's images from: Debian's docker-registry, with TLS from the lab's own
+authority."""
 
 import json
 import shutil

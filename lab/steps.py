@@ -32,11 +32,14 @@ class Step:
 class Report(Protocol):
     """Who shows the steps. Called from one thread only."""
 
-    def began(self, name: str) -> None: ...
+    def began(self, name: str) -> None:
+        """A step has begun."""
 
-    def ended(self, name: str, seconds: float, remark: str | None) -> None: ...
+    def ended(self, name: str, seconds: float, remark: str | None) -> None:
+        """A step is done."""
 
-    def failed(self, name: str, seconds: float) -> None: ...
+    def failed(self, name: str, seconds: float) -> None:
+        """A step has failed."""
 
 
 def ready(waiting: Mapping[str, Step], done: set[str]) -> list[Step]:
@@ -47,11 +50,13 @@ def ready(waiting: Mapping[str, Step], done: set[str]) -> list[Step]:
 def run_steps(steps: Sequence[Step], report: Report) -> None:
     """Run all steps, each in a thread of its own as soon as what it needs is done.
 
-    After a failure nothing new is begun; what runs is awaited, for half of a step is worse than all of it. The first error is raised.
+    After a failure nothing new is begun; what runs is awaited, for half of a step is worse than all of it. The first
+    error is raised.
     """
     known = {step.name for step in steps}
     for step in steps:
-        assert set(step.needs) <= known, f"{step.name} needs {set(step.needs) - known}, which nobody makes"
+        if not set(step.needs) <= known:
+            raise ValueError(f"{step.name} needs {set(step.needs) - known}, which nobody makes")
     waiting = {step.name: step for step in steps}
     done: set[str] = set()
     running: dict[str, float] = {}
@@ -72,7 +77,6 @@ def run_steps(steps: Sequence[Step], report: Report) -> None:
                 report.began(step.name)
                 threading.Thread(target=work, args=(step,), daemon=True).start()
         if not running:
-            assert first_error is not None, f"these steps need each other: {sorted(waiting)}"
             break
         name, remark, error = results.get()
         seconds = time.monotonic() - running.pop(name)
@@ -84,10 +88,16 @@ def run_steps(steps: Sequence[Step], report: Report) -> None:
             report.failed(name, seconds)
     if first_error is not None:
         raise first_error
+    if waiting:
+        raise ValueError(f"these steps need each other: {sorted(waiting)}")
 
 
 def run(
-    *command: str | Path, log: Path, then: str | None = None, env: Mapping[str, str] | None = None, timeout: float | None = None
+    *command: str | Path,
+    log: Path,
+    then: str | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
 ) -> None:
     """Run a command with its output in a log; LabError with the log's last line if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -95,14 +105,22 @@ def run(
         output.write(f"$ {' '.join(map(str, command))}\n".encode())
         output.flush()
         try:
-            code = subprocess.run(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=env, timeout=timeout).returncode
+            code = subprocess.run(
+                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=env, timeout=timeout
+            ).returncode
         except subprocess.TimeoutExpired:
             raise LabError(f"`{command[0]}` did not end within {timeout:.0f} s", log, then) from None
     if code:
-        raise LabError(f"`{Path(command[0]).name} {command[1] if command[1:] else ''}` failed: {last_line(log)}", log, then)
+        raise LabError(
+            f"`{Path(command[0]).name} {command[1] if command[1:] else ''}` failed: {last_line(log)}", log, then
+        )
 
 
 def last_line(log: Path) -> str:
     """The last line of a log that says something."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()[-50:] if line.strip()] if log.exists() else []
+    lines = (
+        [line.strip() for line in log.read_text(errors="replace").splitlines()[-50:] if line.strip()]
+        if log.exists()
+        else []
+    )
     return lines[-1] if lines else "it said nothing"

@@ -1,8 +1,10 @@
-"""Where the lab's volumes are: an XFS file system in a sparse file. XFS shares extents, so a snapshot is atomic and costs nothing."""
+"""Where the lab's volumes are: an XFS file system in a sparse file. XFS shares extents, so a snapshot is atomic and
+costs nothing."""
 
+import json
 import os
 import subprocess
-from pathlib import Path
+from dataclasses import dataclass
 
 from lab import paths
 from lab.steps import run
@@ -13,27 +15,54 @@ SIZE = 2 << 40
 """What the store claims to hold, in bytes. The file is sparse: it takes from the disk what is really written."""
 
 
-def parse_losetup(text: str) -> list[tuple[str, str]]:
-    """Pairs of loop device and backing file from `losetup --noheadings --output NAME,BACK-FILE`.
+@dataclass(frozen=True)
+class LoopDevice:
+    """A loop device and the file behind it."""
+
+    device: str
+    file_system: str
+    """Major and minor number of the file system that the file is on, as in "7:0"."""
+    backing: str
+    """The file's name, from the root of its file system where that is not mounted any more."""
+    deleted: bool
+
+
+def parse_losetup(text: str) -> list[LoopDevice]:
+    """The output of `losetup --json --output NAME,BACK-MAJ:MIN,BACK-FILE`, which is empty where there is no loop
+    device.
 
     The kernel adds " (deleted)" to the name of a file that is not there any more.
     """
-    pairs = []
-    for line in text.splitlines():
-        device, _, backing = line.strip().partition(" ")
-        pairs.append((device, backing.strip().removesuffix(" (deleted)")))
-    return pairs
+    found = []
+    for loop in json.loads(text)["loopdevices"] if text.strip() else []:
+        backing = str(loop["back-file"])
+        file_system = str(loop["back-maj:min"]).strip()
+        found.append(
+            LoopDevice(loop["name"], file_system, backing.removesuffix(" (deleted)"), backing.endswith(" (deleted)"))
+        )
+    return found
 
 
-def loop_devices(folder: Path = paths.LAB_DIR) -> list[tuple[str, str]]:
-    """The loop devices on files below a folder."""
-    text = subprocess.run(
-        ["losetup", "--noheadings", "--raw", "--output", "NAME,BACK-FILE"], check=True, capture_output=True, text=True
-    ).stdout
-    return [(device, backing) for device, backing in parse_losetup(text) if backing.startswith(f"{folder}/")]
+def loop_devices() -> list[LoopDevice]:
+    """All loop devices of this machine."""
+    command = ["losetup", "--json", "--list", "--output", "NAME,BACK-MAJ:MIN,BACK-FILE"]
+    return parse_losetup(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def store_devices() -> list[str]:
+    """The loop devices on the store's file."""
+    return [loop.device for loop in loop_devices() if loop.backing == str(STORE) and not loop.deleted]
+
+
+def volume_devices() -> list[str]:
+    """The loop devices on any file in the store, which must be mounted; those made before that mount, too."""
+    device = paths.VOLUMES.stat().st_dev
+    file_system = f"{os.major(device)}:{os.minor(device)}"
+    return [loop.device for loop in loop_devices() if loop.file_system == file_system]
 
 
 def is_mounted() -> bool:
+    """Whether the store is mounted in its place."""
     return os.path.ismount(paths.VOLUMES)
 
 
@@ -52,8 +81,9 @@ def ensure_store() -> str:
         new.rename(STORE)
         remark = "made and mounted"
     paths.VOLUMES.mkdir(exist_ok=True)
-    # A store that was unmounted while a server held a volume is still attached; a second device on one file system would ruin it.
-    attached = [device for device, backing in loop_devices() if backing == str(STORE)]
+    # A store that was unmounted while a server held a volume is still attached, and a second device on one file system
+    # would ruin it.
+    attached = store_devices()
     if attached:
         run("mount", "-t", "xfs", attached[0], paths.VOLUMES, log=LOG)
     else:
@@ -64,10 +94,12 @@ def ensure_store() -> str:
 
 def remove_store() -> None:
     """Detach the volumes' loop devices and unmount the store. Its file goes with LAB_DIR."""
-    for device, backing in loop_devices():
-        if backing != str(STORE):
-            run("losetup", "--detach", device, log=LOG)
+    if not STORE.exists():
+        return
+    ensure_store()  # unmounted behind the lab's back, it could still be held by volumes
+    for device in volume_devices():
+        run("losetup", "--detach", device, log=LOG)
     while is_mounted():
         run("umount", paths.VOLUMES, log=LOG)
-    for device, _ in loop_devices():  # the store's own, where a mount by device did not take it along
+    for device in store_devices():  # where it was mounted by device, unmounting does not take that along
         run("losetup", "--detach", device, log=LOG)

@@ -1,4 +1,5 @@
-"""Cinder's drivers of the lab: every volume, snapshot and backup is a plain sparse file, so what it holds can be read and compared.
+"""Cinder's drivers of the lab: every volume, snapshot and backup is a plain sparse file, so what it holds can be read
+and compared.
 
 In the store's folder: volume-<id>, snapshot-<id>, backups/<id>.
 """
@@ -39,7 +40,7 @@ class FileDriver(driver.VolumeDriver):  # type: ignore[misc]
 
     def path(self, thing: Any) -> str:
         """The file of a volume or a snapshot."""
-        return os.path.join(self.configuration.lab_volume_dir, thing.name)
+        return f"{self.configuration.lab_volume_dir}/{thing.name}"
 
     def check_for_setup_error(self) -> None:
         if not os.path.ismount(self.configuration.lab_volume_dir):
@@ -121,7 +122,7 @@ class FileBackupDriver(backup_driver.BackupDriver):  # type: ignore[misc]
 
     def path(self, backup: Any) -> str:
         """The file of a backup."""
-        return os.path.join(cfg.CONF.lab_backup_dir, backup.id)
+        return f"{cfg.CONF.lab_backup_dir}/{backup.id}"
 
     def backup(self, backup: Any, volume_file: Any, backup_metadata: bool = False) -> None:
         copy(volume_file.name, self.path(backup))

@@ -1,4 +1,5 @@
-"""Neutron's mechanism driver of the lab: binds any port at once and plugs nothing, for the servers' bridge is Docker's."""
+"""Neutron's mechanism driver of the lab: binds any port at once and plugs nothing, for the servers' bridge is
+Docker's."""
 
 from typing import Any
 
@@ -7,7 +8,7 @@ from neutron_lib.api.definitions import portbindings
 from neutron_lib.plugins.ml2 import api
 
 
-class LabMechanismDriver(api.MechanismDriver):
+class LabMechanismDriver(api.MechanismDriver):  # type: ignore[misc]
     """Found by the entry point in toybox_lab.dist-info beside this file."""
 
     def initialize(self) -> None:

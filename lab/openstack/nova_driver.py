@@ -1,8 +1,8 @@
 """Nova's driver of the lab: a server is a system container (systemd, cloud-init, sshd, a Docker daemon of its own).
 
-Its root disk is the server image's file system, which is lost with the server, as a boot volume is. The boot volume and all
-others are loop devices, seen inside as /dev/vda, /dev/vdb, ... and /dev/disk/by-id/virtio-<first 20 characters of the volume's id>.
-Its IPv4 address is the Neutron port's, on the servers' bridge. lab/server_image has the inside of it.
+Its root disk is the server image's file system, which is lost with the server, as a boot volume is. The boot volume and
+all others are loop devices, seen inside as /dev/vda, /dev/vdb, ... and /dev/disk/by-id/virtio-<first 20 characters of
+the volume's id>. Its IPv4 address is the Neutron port's, on the servers' bridge. lab/server_image has the inside of it.
 """
 
 import base64
@@ -19,7 +19,10 @@ from oslo_config import cfg
 CONF = cfg.CONF
 CONF.register_opts(
     [
-        cfg.StrOpt("servers_dir", help="A folder for each server: what its container sees as hardware and as cloud-init's seed."),
+        cfg.StrOpt(
+            "servers_dir",
+            help="A folder for each server: what its container sees as hardware and as cloud-init's seed.",
+        ),
         cfg.StrOpt("image_file", help="A file that names the container image of servers."),
         cfg.StrOpt("network", help="The Docker network that servers are on."),
         cfg.StrOpt("label", help="The label on every container of the lab."),
@@ -30,11 +33,11 @@ CONF.register_opts(
 )
 
 # all but SYS_RESOURCE, which not every machine may give
-CAPABILITIES = (
-    "AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER "
-    "KILL LEASE LINUX_IMMUTABLE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_ADMIN "
-    "SYS_BOOT SYS_CHROOT SYS_NICE SYS_PACCT SYS_PTRACE SYS_TIME SYS_TTY_CONFIG SYSLOG"
-).split()
+CAPABILITIES = """
+    AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK
+    IPC_OWNER KILL LEASE LINUX_IMMUTABLE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP
+    SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_NICE SYS_PACCT SYS_PTRACE SYS_TIME SYS_TTY_CONFIG SYSLOG
+    """.split()  # noqa: SIM905 (a list of words reads better so)
 STATES = {"running": power_state.RUNNING, "paused": power_state.PAUSED}
 LOOP_MAJOR = 7
 
@@ -186,7 +189,12 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
             *("--device-cgroup-rule", "a *:* rwm", "--cgroupns", "private"),
             *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp"),
             *("--volume", "/var/lib/docker"),  # overlay file systems cannot be stacked on the container's own
-            *("--volume", f"{folder}/seed:/var/lib/cloud/seed/nocloud:ro", "--volume", f"{folder}/hardware:/hardware:ro"),
+            *(
+                "--volume",
+                f"{folder}/seed:/var/lib/cloud/seed/nocloud:ro",
+                "--volume",
+                f"{folder}/hardware:/hardware:ro",
+            ),
             *("--tty", image),
         )
         trust = f"{folder}/trust/etc/docker/certs.d/{CONF.lab.registry}"
@@ -217,7 +225,9 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
                 f"ln -sf ../../{name} /dev/disk/by-id/virtio-{serial[:20]}",
             )
 
-    def detach_volume(self, context: Any, connection_info: Any, instance: Any, mountpoint: str, encryption: Any = None) -> None:
+    def detach_volume(
+        self, context: Any, connection_info: Any, instance: Any, mountpoint: str, encryption: Any = None
+    ) -> None:
         super().detach_volume(context, connection_info, instance, mountpoint, encryption)
         name = disk_name(mountpoint)
         self._write_disks(instance, {k: v for k, v in self._disks(instance).items() if k != name})

@@ -2,12 +2,13 @@
 
     serve.py schema|run PROJECT SETTINGS
 
-`schema` makes or upgrades the tables of PROJECT (keystone, placement, glance, neutron, cinder, nova) and ends. `run` serves.
-SETTINGS is the JSON file that lab/control_plane.py writes. Runs in OpenStack's virtual environment, which has nothing of the
-project's: this file and the drivers beside it stand alone.
+`schema` makes or upgrades the tables of PROJECT (keystone, placement, glance, neutron, cinder, nova) and ends. `run`
+serves. SETTINGS is the JSON file that lab/control_plane.py writes. Runs in OpenStack's virtual environment, which has
+nothing of the project's: this file and the drivers beside it stand alone.
 """
 
 import base64
+import contextlib
 import importlib
 import json
 import logging
@@ -43,7 +44,8 @@ def wait_for(*services: str) -> None:
 
 
 def serve_wsgi(application: Any) -> None:
-    """Serve on one thread: with more, keystone was seen to mix up its callers' roles. Requests wait meanwhile, which is no news."""
+    """Serve on one thread: with more, keystone was seen to mix up its callers' roles. Requests wait meanwhile, which is
+    no news."""
     import waitress
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -105,7 +107,8 @@ def in_a_child(work: Callable[[], None]) -> None:
 
 
 def fill_keystone() -> None:
-    """The administrator, the catalog, the account that the other services log in with, and the tenants with one member each.
+    """The administrator, the catalog, the account that the other services log in with, and the tenants with one member
+    each.
 
     What is there already stays.
     """
@@ -121,15 +124,13 @@ def fill_keystone() -> None:
     boot.bootstrap()
     api = provider_api.ProviderAPIs
 
-    def once(make: Callable[[], Any]) -> None:
-        try:
-            make()
-        except exception.Conflict:
-            pass
+    def once(make: Callable[..., Any], *arguments: Any) -> None:
+        with contextlib.suppress(exception.Conflict):
+            make(*arguments)
 
     for kind, name, url in SETTINGS["catalog"]:
         service = {"id": name, "type": kind, "name": name, "enabled": True}
-        once(lambda name=name, service=service: api.catalog_api.create_service(name, service))
+        once(api.catalog_api.create_service, name, service)
         for face in ("public", "internal", "admin"):
             endpoint = {
                 "id": f"{name}-{face}",
@@ -139,25 +140,25 @@ def fill_keystone() -> None:
                 "region_id": SETTINGS["region"],
                 "enabled": True,
             }
-            once(lambda endpoint=endpoint: api.catalog_api.create_endpoint(endpoint["id"], endpoint))
+            once(api.catalog_api.create_endpoint, endpoint["id"], endpoint)
     domain = boot.default_domain_id
     project = {"id": "service", "name": "service", "enabled": True, "domain_id": domain}
-    once(lambda: api.resource_api.create_project("service", project))
+    once(api.resource_api.create_project, "service", project)
     account = {"name": "service", "password": SETTINGS["service_password"], "enabled": True, "domain_id": domain}
-    once(lambda: api.identity_api.create_user(account))
+    once(api.identity_api.create_user, account)
     user = api.identity_api.get_user_by_name("service", domain)
     for role in (boot.admin_role_id, boot.service_role_id):
-        once(lambda role=role: api.assignment_api.add_role_to_user_and_project(user["id"], "service", role))
+        once(api.assignment_api.add_role_to_user_and_project, user["id"], "service", role)
     domain = SETTINGS["domain"]
-    once(lambda: api.resource_api.create_domain(domain, {"id": domain, "name": domain, "enabled": True}))
+    once(api.resource_api.create_domain, domain, {"id": domain, "name": domain, "enabled": True})
     for tenant in SETTINGS["tenants"]:
         project = {"id": tenant["tenant_id"], "name": tenant["tenant"], "enabled": True, "domain_id": domain}
-        once(lambda project=project: api.resource_api.create_project(project["id"], project))
+        once(api.resource_api.create_project, project["id"], project)
         account = {"name": tenant["user"], "password": tenant["password"], "enabled": True, "domain_id": domain}
         account["default_project_id"] = tenant["tenant_id"]
-        once(lambda account=account: api.identity_api.create_user(account))
+        once(api.identity_api.create_user, account)
         user = api.identity_api.get_user_by_name(tenant["user"], domain)
-        api.assignment_api.add_role_to_user_and_project(user["id"], tenant["tenant_id"], boot.member_role_id)
+        once(api.assignment_api.add_role_to_user_and_project, user["id"], tenant["tenant_id"], boot.member_role_id)
 
 
 def placement_config() -> Any:

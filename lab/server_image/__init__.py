@@ -1,4 +1,5 @@
-"""The image of the lab's servers: Debian with systemd, cloud-init, sshd and Docker. The files beside this one are its build context."""
+"""The image of the lab's servers: Debian with systemd, cloud-init, sshd and Docker. The files beside this one are its
+build context."""
 
 import hashlib
 import os
@@ -27,7 +28,18 @@ def ensure_server_image() -> str:
     remark = "in the engine"
     if engine.ask(f"/images/{name}/json") is None:
         run(
-            *("docker", "build", "--network", "host", "--build-arg", f"BASE={base}", "--tag", name, "--force-rm", CONTEXT),
+            *(
+                "docker",
+                "build",
+                "--network",
+                "host",
+                "--build-arg",
+                f"BASE={base}",
+                "--tag",
+                name,
+                "--force-rm",
+                CONTEXT,
+            ),
             log=paths.LOG / "image-server.log",
             env={**os.environ, "DOCKER_BUILDKIT": "0"},
         )
