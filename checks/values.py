@@ -195,14 +195,19 @@ def flavor(value: str) -> str:
     return value
 
 
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
 def server_image(value: str) -> str:
-    """The name of one of ConoHa's images with Docker in it. Versions rotate, so only the form can be checked."""
-    if not re.fullmatch(r"vmi-docker-[0-9][0-9a-z.]*-(ubuntu|debian)-[0-9][0-9.]*-amd64", value):
+    """The name of one of ConoHa's images with Docker in it, or an image's id. Versions rotate, so only the form can be
+    checked; the id is what keeps a server whose image is no longer offered."""
+    if not re.fullmatch(rf"{_UUID}|vmi-docker-[0-9][0-9a-z.]*-(ubuntu|debian)-[0-9][0-9.]*-amd64", value):
         raise _refused(
             f"is {shown(value)}, which is not the name of one of ConoHa's Docker images.",
             "The program expects Docker on the server and installs none: a second Docker beside the first was "
             "part of the data loss of 2026-01-22.",
-            "Use a name like vmi-docker-26.1-ubuntu-22.04-amd64; `openstack image list` shows those of the day.",
+            "Use a name like vmi-docker-26.1-ubuntu-22.04-amd64; `openstack image list` shows those of the day. For a "
+            "server that runs already, the id from `pulumi stack output bootImageId` is right, too.",
         )
     return value
 
@@ -257,7 +262,7 @@ def priced(known: volumes.VolumeType, sizes: Collection[int]) -> str:
 
 def origin_id(value: str) -> str:
     """An id as OpenStack gives them: a UUID in lower case, with hyphens."""
-    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
+    if not re.fullmatch(_UUID, value):
         raise _refused(
             f"is {shown(value)}, which is not an id of OpenStack.",
             "The new volume is made from exactly this backup, snapshot or volume.",

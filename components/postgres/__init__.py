@@ -55,14 +55,19 @@ def postgres_spec(memory: int) -> Spec:
 def set_password_command(password_version: str) -> str:
     """Sets the role's password from standard input. The image does so only when it makes the database: without this
     step, a new password, or a data disk that came from another stack, would lock the site out."""
-    psql = f"psql -v ON_ERROR_STOP=1 -q -U {ROLE} -d {DATABASE}"
+    psql = f"psql -v ON_ERROR_STOP=1 -q -U {ROLE} -d postgres"
     return f"timeout 60 docker exec -i {NAME} {psql} # password {password_version}"
 
 
 def set_password_sql(password: str) -> str:
-    """The statement, with the password as a quoted literal."""
+    """The statements, with the password as a quoted literal. The image makes the database after initdb and does not
+    look again: one that was stopped in between never gets it, so it is made here if it is missing."""
     literal = password.replace("'", "''")
-    return f"ALTER ROLE {ROLE} PASSWORD '{literal}';\n"
+    missing = f"NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}')"
+    return (
+        f"SELECT 'CREATE DATABASE {DATABASE} OWNER {ROLE}' WHERE {missing} \\gexec\n"
+        f"ALTER ROLE {ROLE} PASSWORD '{literal}';\n"
+    )
 
 
 class Postgres(pulumi.ComponentResource):

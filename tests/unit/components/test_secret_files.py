@@ -53,7 +53,8 @@ def test_every_salt_is_one_that_bcrypt_writes_back_unchanged(data: bytes) -> Non
 def literal(statement: str) -> str:
     """The text that PostgreSQL reads out of the statement's one literal (standard_conforming_strings is on: only the
     quote is special). Fails if there is anything else in it."""
-    found = re.fullmatch(r"ALTER ROLE toybox PASSWORD '((?:[^']|'')*)';\n", statement)
+    _create_database, _, rest = statement.partition("\n")
+    found = re.fullmatch(r"ALTER ROLE toybox PASSWORD '((?:[^']|'')*)';\n", rest)
     assert found, statement
     return found[1].replace("''", "'")
 
