@@ -219,7 +219,8 @@ def render(result: Result) -> str:
 <!-- Written by `make bench` (lab/bench.py). Change nothing here by hand. -->
 
 Measured on {result.date} at commit {result.commit}.
-Machine: {on.processor}, {on.cores} cores, {on.memory} MiB of memory; {on.system}; Python {on.python}, Pulumi {on.pulumi}.
+Machine: {on.processor}, {on.cores} cores, {on.memory} MiB of memory.
+System: {on.system}, Python {on.python}, Pulumi {on.pulumi}.
 
 Times are wall-clock seconds. Of several runs the median is given, with the fastest and the slowest. Where there is a
 goal, it is that of the project.
@@ -232,7 +233,8 @@ A preview without changes takes {ratio:.2f} times as long as that of an empty Py
 virtual environment (goal: at most {PREVIEW_RATIO_GOAL} times{verdict(ratio, PREVIEW_RATIO_GOAL)}).
 
 The lab's own services, servers apart, hold {memory} MiB in memory while {STACK} runs
-(goal: at most {MEMORY_GOAL} MiB{verdict(memory, MEMORY_GOAL)}). A Docker engine that the machine had already is not among them.
+(goal: at most {MEMORY_GOAL} MiB{verdict(memory, MEMORY_GOAL)}).
+A Docker engine that the machine had already is not among them.
 
 | service | resident MiB |
 | --- | --- |
