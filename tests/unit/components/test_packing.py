@@ -115,6 +115,13 @@ def test_any_byte_any_name_and_any_argument_changes_the_hash(
         assert content_hash(files, {**args, argument: f"{value}~"}) != before
 
 
+def test_one_file_cannot_pass_for_two() -> None:
+    """Or a name for content: the length of each is part of the hash."""
+    assert content_hash({"a": b"1file b 1\n2"}, {}) != content_hash({"a": b"1", "b": b"2"}, {})
+    assert content_hash({"a": b"1file b \n2"}, {}) != content_hash({"a": b"1", "b": b"2"}, {})
+    assert content_hash({"a": b"1"}, {}) != content_hash({}, {"a": "1"})
+
+
 def test_every_file_of_caddys_context_counts() -> None:
     """Those that the Docker daemon is sent, and no other."""
     files = read_context()

@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 import os
 import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pulumi
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import configure
+from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -162,13 +162,14 @@ def properties(message: Any) -> dict[str, Any]:
 class Cloud(pulumi_mocks.Mocks):
     """What the cloud and Docker answer: ids made from names, so that they are the same in each run."""
 
-    def __init__(self, *, known: bool) -> None:
+    def __init__(self, *, known: bool, images: Sequence[str]) -> None:
         self.known = known
+        self.images = images
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> Any:
         """The one look-up that the program makes."""
         assert args.token == "openstack:images/getImageIds:getImageIds", f"an unexpected look-up: {args.token}"
-        return {"ids": [IMAGE_ID]}
+        return {"ids": list(self.images)}
 
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Inputs come back as outputs; what only the provider knows is added, unless nothing is known yet."""
@@ -223,14 +224,20 @@ class Run:
 
 
 def run_program(
-    stack: str, config: Mapping[str, str], encrypted: list[str], folder: Path, *, preview: bool = False
+    stack: str,
+    config: Mapping[str, str],
+    encrypted: list[str],
+    folder: Path,
+    *,
+    preview: bool = False,
+    images: Sequence[str] = (IMAGE_ID,),
 ) -> Run:
     """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
 
-    With `preview` it is the very first one: nothing that a provider would answer is known. Raises whatever the program
-    raises.
+    With `preview` it is the very first one: nothing that a provider would answer is known. `images` are the ids that
+    the cloud knows under the name of the server's image. Raises whatever the program raises.
     """
-    monitor = RecordingMonitor(Cloud(known=not preview), stack)
+    monitor = RecordingMonitor(Cloud(known=not preview, images=images), stack)
 
     def program() -> None:
         runpy.run_path(str(CHECKOUT / "__main__.py"))
@@ -248,6 +255,7 @@ def run_program(
             callbacks=None,
         )
         configure(settings)
+        SETTINGS.outputs.clear()  # a run that was refused leaves tasks of its own loop behind
         pulumi.runtime.set_all_config(dict(config), encrypted)
         await run_in_stack(program)
 
