@@ -39,12 +39,10 @@ def settled(prod: Toybox) -> dict[str, Any]:
 def container_ids(prod: Toybox) -> dict[str, str]:
     """{name: id} of the running containers."""
     lines = prod.ssh("docker ps --no-trunc --format '{{.Names}} {{.ID}}'").splitlines()
-    return {name: container for name, container in (line.split() for line in lines)}
+    return dict(line.split(maxsplit=1) for line in lines)
 
 
-def test_all_containers_removed_by_hand_come_back_with_the_data(
-    prod: Toybox, unharmed: Callable[[], None]
-) -> None:
+def test_all_containers_removed_by_hand_come_back_with_the_data(prod: Toybox, unharmed: Callable[[], None]) -> None:
     before = container_ids(prod)
     assert set(before) == {"postgres", "redis", "web", "worker", "beat", "caddy"}
     prod.ssh("docker rm -f $(docker ps -aq)")
@@ -61,7 +59,14 @@ def test_removing_dockers_containers_folder_loses_nothing(prod: Toybox, unharmed
     prod.ssh("rm -rf /var/lib/docker/containers/* && systemctl restart docker")
     assert prod.ssh("pgrep -x postgres || true") == "", "a database that Docker does not know still runs"
     prod.up("--refresh")
-    assert len(prod.ssh("pgrep -x -P $(docker inspect -f '{{.State.Pid}}' postgres | head -1) postgres || pgrep -x postgres").split()) > 1
+    assert (
+        len(
+            prod.ssh(
+                "pgrep -x -P $(docker inspect -f '{{.State.Pid}}' postgres | head -1) postgres || pgrep -x postgres"
+            ).split()
+        )
+        > 1
+    )
     unharmed()
 
 
@@ -92,7 +97,9 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
     perfect and empty."""
     device = prod.ssh("readlink -f $(grep -oP '(?<=^What=).*' /etc/systemd/system/srv-toybox.mount)").strip()
     link = prod.ssh("grep -oP '(?<=^What=).*' /etc/systemd/system/srv-toybox.mount").strip()
-    prod.ssh("docker stop -t 60 $(docker ps -q) && systemctl stop docker.socket docker && systemctl stop srv-toybox.mount")
+    prod.ssh(
+        "docker stop -t 60 $(docker ps -q) && systemctl stop docker.socket docker && systemctl stop srv-toybox.mount"
+    )
     prod.ssh(f"mv {link} {link}.away")
     try:
         assert "failed" in prod.ssh("systemctl start docker 2>&1 || echo failed")
@@ -122,8 +129,9 @@ def test_a_data_disk_with_a_foreign_file_system_is_never_formatted(prod: Toybox)
     prod.ssh("truncate -s 64M /root/foreign && mkfs.ext4 -q -L precious /root/foreign")
     before = prod.ssh("sha256sum /root/foreign")
     said = prod.ssh(
-        "device=$(losetup -f --show /root/foreign) && "
-        "{ /usr/local/lib/toybox/data-disk prepare $device toybox-data /srv/elsewhere; echo status $?; losetup -d $device; }"
+        "device=$(losetup -f --show /root/foreign) && {"
+        " /usr/local/lib/toybox/data-disk prepare $device toybox-data /srv/elsewhere;"
+        " echo status $?; losetup -d $device; }"
     )
     assert "status 1" in said
     assert "is not TOYBOX's" in said

@@ -4,6 +4,7 @@ import io
 import re
 import socket
 import time
+from typing import Any
 
 import requests
 from PIL import Image
@@ -20,7 +21,7 @@ def token(page: requests.Response) -> str:
     return found[1]
 
 
-def submit(browser: Browser, path: str, fields: dict[str, str], **options: object) -> requests.Response:
+def submit(browser: Browser, path: str, fields: dict[str, str], **options: Any) -> requests.Response:
     """Fill the form at `path` and send it, as a browser would."""
     form = browser.get(path)
     assert form.status_code == 200, form.text[:500]

@@ -5,10 +5,12 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import openstack
 import requests
@@ -65,9 +67,9 @@ def empty_the_project() -> None:
         connection.compute.wait_for_delete(server, interval=0.3, wait=90)
     for volume in list(connection.block_storage.volumes()):
         for snapshot in connection.block_storage.snapshots(volume_id=volume.id):
-            connection.block_storage.delete_snapshot(snapshot)
+            connection.block_storage.delete_snapshot(snapshot.id)
             connection.block_storage.wait_for_delete(snapshot, interval=0.3, wait=60)
-        connection.block_storage.delete_volume(volume)
+        connection.block_storage.delete_volume(volume.id)
         connection.block_storage.wait_for_delete(volume, interval=0.3, wait=60)
     for key_pair in connection.compute.keypairs():
         connection.compute.delete_keypair(key_pair)
@@ -187,6 +189,13 @@ class Toybox:
         assert not check or done.returncode == 0, f"{command}: {done.stdout}"
         return done.stdout
 
+    def wait_for_ssh(self) -> None:
+        """Wait until the server lets us in again."""
+        deadline = time.monotonic() + 60
+        while "in" not in self.ssh("echo in", check=False):
+            assert time.monotonic() < deadline, "no SSH within 60 s"
+            time.sleep(0.5)
+
     def manage(self, command: str) -> str:
         """What `manage.py` prints in the web container."""
         return self.ssh(f"docker exec web python manage.py {command}")
@@ -232,8 +241,5 @@ def resolving(host: str, address: str) -> Iterator[None]:
     def lookup(name: Any, *arguments: Any, **options: Any) -> Any:
         return original(address if name == host else name, *arguments, **options)
 
-    socket.getaddrinfo = lookup
-    try:
+    with mock.patch("socket.getaddrinfo", lookup):
         yield
-    finally:
-        socket.getaddrinfo = original

@@ -1,0 +1,75 @@
+"""What an operator reads when something outside of the program is wrong: one clear message, nothing half-applied."""
+
+import json
+
+from lab.stack import pulumi
+from tests.lab.toybox import Toybox, cloud
+
+
+def test_all_wrong_settings_are_reported_together_before_anything_is_created(prod: Toybox) -> None:
+    with prod.changed_settings(server__flavor="g2l-t-c9m9", dataVolume__size=123, colour="blue"):
+        said = prod.failing_up()
+    for path in ("toybox:server.flavor", "toybox:dataVolume.size", "toybox:colour"):
+        assert path in said
+    assert "Traceback" not in said
+    prod.up("--expect-no-changes")
+
+
+def test_a_wrong_openstack_password_is_named_as_such(prod: Toybox) -> None:
+    file = prod.workspace.settings_file(prod.stack)
+    before = file.read_text()
+    try:
+        pulumi_set(prod, "toybox:openstackPassword", "not-the-password")
+        done = prod.pulumi("preview")
+    finally:
+        file.write_text(before)
+    assert done.returncode != 0
+    assert "uthentication" in done.stdout
+    assert "not-the-password" not in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def pulumi_set(prod: Toybox, key: str, value: str) -> None:
+    """Store a secret of the stack; this is a test's, so it may stand on a command line."""
+    done = pulumi(prod.workspace, prod.stack, "config", "set", "--secret", key, value)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_image_that_the_cloud_does_not_have_is_named_with_the_way_out(prod: Toybox) -> None:
+    with prod.changed_settings(server__image="vmi-docker-99.9-ubuntu-22.04-amd64"):
+        said = prod.failing_up()
+    assert "no image named" in said or "0 images named" in said
+    assert "vmi-docker-99.9-ubuntu-22.04-amd64" in said
+    assert "bootImageId" in said
+    assert "Traceback" not in said
+    prod.up("--expect-no-changes")
+
+
+def test_a_server_that_does_not_answer_is_given_up_with_where_to_look(prod: Toybox) -> None:
+    """The bounded wait itself is the plugin's and tested there; here the server is stopped, and what is said counts."""
+    server = prod.outputs()["serverId"]
+    connection = cloud()
+    connection.compute.stop_server(server)
+    connection.compute.wait_for_server(connection.compute.get_server(server), "SHUTOFF", interval=0.3, wait=90)
+    try:
+        said = prod.pulumi("preview", "--refresh")
+        assert said.returncode != 0
+        assert prod.outputs()["address"] in said.stdout
+    finally:
+        connection.compute.start_server(server)
+        connection.compute.wait_for_server(connection.compute.get_server(server), "ACTIVE", interval=0.3, wait=90)
+    prod.wait_for_ssh()
+    prod.up("--refresh")
+
+
+def test_a_container_that_never_becomes_healthy_shows_its_last_log_lines(prod: Toybox) -> None:
+    name = "components/redis.py"
+    text = (prod.workspace.program / name).read_text()
+    assert '"redis-server",' in text
+    with prod.changed_file(name, text.replace('"redis-server",', '"redis-server", "--nonsense", "1",')):
+        said = prod.failing_up()
+    assert "redis-healthy" in said
+    assert "last log lines" in said
+    assert "nonsense" in said
+    prod.up()
+    assert json.loads(json.dumps(prod.fingerprint()))["tables"]["posts_post"] >= 500

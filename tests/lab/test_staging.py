@@ -1,0 +1,33 @@
+"""Staging beside production."""
+
+from tests.lab.toybox import Toybox, cloud
+
+
+def test_staging_asks_for_a_password_and_is_not_to_be_indexed(staging: Toybox) -> None:
+    stranger = staging.browser()
+    stranger.auth = lambda request: request  # not even the netrc file
+    refused = stranger.get("/")
+    assert refused.status_code == 401
+    assert "noindex" in refused.headers["X-Robots-Tag"]
+
+    password = staging.pulumi("config", "get", "toybox:accessPassword").stdout.strip()
+    guest = staging.browser()
+    guest.auth = ("toybox", password)
+    seen = guest.get("/")
+    assert seen.status_code == 200
+    assert "TOYBOX" in seen.text
+
+
+def test_staging_and_production_share_nothing_but_the_account(staging: Toybox, prod: Toybox) -> None:
+    ours, theirs = staging.outputs(), prod.outputs()
+    for output in ("address", "serverId", "dataVolumeId", "url"):
+        assert ours[output] != theirs[output]
+    assert staging.manage("shell -c 'from posts.models import Post; print(Post.objects.count())'").split()[-1] == "0"
+
+
+def test_stagings_data_volume_outlives_the_destruction_of_the_stack(staging: Toybox) -> None:
+    volume = staging.outputs()["dataVolumeId"]
+    done = staging.pulumi("destroy", "--yes", "--skip-preview")
+    assert done.returncode == 0, done.stdout
+    assert cloud().block_storage.get_volume(volume).status == "available"
+    assert not list(cloud().compute.servers(name="toybox-staging"))

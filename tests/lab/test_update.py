@@ -1,0 +1,86 @@
+"""`pulumi up` on a site that runs: what it leaves alone, and what it does when the new version is broken."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab.images.registry import Registry
+from lab.paths import IMAGES
+from lab.registry import ADDRESS, AUTHORITY
+from tests.lab.toybox import Toybox, cloud
+
+
+def test_a_second_update_has_nothing_to_do(prod: Toybox) -> None:
+    done = prod.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    assert done.returncode == 0, done.stdout
+
+
+def test_after_a_refresh_there_is_nothing_to_do_either(prod: Toybox) -> None:
+    done = prod.pulumi("preview", "--refresh", "--expect-no-changes")
+    assert done.returncode == 0, done.stdout
+
+
+def test_toybox_init_run_again_changes_nothing(prod: Toybox) -> None:
+    file = prod.workspace.settings_file(prod.stack)
+    before = file.read_text()
+    prod.initialise()
+    assert file.read_text() == before
+
+
+def test_a_caddyfile_that_does_not_validate_leaves_the_old_site_answering(prod: Toybox) -> None:
+    name = "components/caddy/build/Caddyfile"
+    text = (prod.workspace.program / name).read_text()
+    with prod.changed_file(name, text.replace("encode gzip", "encode gzip nonsense {")):
+        said = prod.failing_up()
+    assert "caddy-image" in said
+    assert prod.browser().get("/healthz").status_code == 200
+    prod.up("--expect-no-changes")
+
+
+def test_an_app_image_that_does_not_start_leaves_the_old_site_answering(prod: Toybox) -> None:
+    """The release step starts the new image beside the old one before anything is replaced."""
+    before = prod.ssh("docker inspect --format '{{.Id}}' web worker beat")
+    with prod.changed_settings(images__django=broken_image()):
+        said = prod.failing_up()
+    assert "django-release" in said
+    assert "broken on purpose" in said, "the message carries the last lines of the log"
+    assert prod.ssh("docker inspect --format '{{.Id}}' web worker beat") == before
+    assert prod.browser().get("/healthz").status_code == 200
+    assert "toybox-release" not in prod.ssh("docker ps -a")
+    prod.up()
+
+
+def broken_image() -> str:
+    """The reference of an image like TOYBOX's whose web process cannot start."""
+    name, tag = json.loads(IMAGES.read_text())["django"].removeprefix(f"{ADDRESS}/").split("@")[0].split(":")
+    broken = {"app/toybox/wsgi.py": b"raise RuntimeError('broken on purpose')\n"}
+    digest = Registry(ADDRESS, AUTHORITY).derive(name, tag, "broken", broken)
+    return f"{ADDRESS}/{name}:broken@{digest}"
+
+
+@pytest.mark.parametrize("seconds", [3, 6, 9])
+def test_an_update_killed_anywhere_converges_when_it_is_run_again(prod: Toybox, seconds: int) -> None:
+    before = prod.fingerprint()
+    prod.ssh("docker rm -f web worker beat caddy")
+    prod.pulumi("refresh", "--yes", "--skip-preview")
+    process = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"],
+        cwd=prod.workspace.program,
+        env=prod.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    prod.pulumi("cancel", "--yes")
+    prod.up("--refresh")
+    names = prod.ssh("docker ps --format '{{.Names}}'").split()
+    assert sorted(names) == ["beat", "caddy", "postgres", "redis", "web", "worker"]
+    assert len(list(cloud().compute.servers(name="toybox-prod"))) == 1
+    assert prod.fingerprint() == before
