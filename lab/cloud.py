@@ -13,18 +13,10 @@ from typing import Any
 import openstack
 from openstack.connection import Connection
 
+from conoha import flavors, volumes
 from lab import engine
 
-FLAVORS = {
-    "g2l-t-c1m512": (1, 512),
-    "g2l-t-c2m1": (2, 1024),
-    "g2l-t-c3m2": (3, 2048),
-    "g2l-t-c4m4": (4, 4096),
-    "g2l-t-c6m12": (6, 12288),
-    "g2l-t-c8m24": (8, 24576),
-}
-"""Name to virtual CPUs and MiB of memory."""
-VOLUME_TYPES = ("c3j1-ds02-boot", "c3j1-ds02-add")
+VOLUME_TYPES = (volumes.BOOT.name, volumes.DATA.name)
 IMAGES = (
     "vmi-debian-12.0-amd64",
     "vmi-ubuntu-22.04-amd64",
@@ -77,9 +69,9 @@ def fill_flavors(accounts: Mapping[str, Any]) -> None:
     """Nova: the flavors."""
     cloud = administrator(accounts)
     have = {flavor.name for flavor in cloud.compute.flavors()}
-    for name, (cpus, memory) in FLAVORS.items():
+    for name, flavor in flavors.FLAVORS.items():
         if name not in have:
-            cloud.compute.create_flavor(name=name, vcpus=cpus, ram=memory, disk=0)
+            cloud.compute.create_flavor(name=name, vcpus=flavor.vcpus, ram=flavor.memory, disk=0)
 
 
 def fill_volume_types(accounts: Mapping[str, Any]) -> None:
