@@ -10,7 +10,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from lab import lifecycle
+from lab import lifecycle, paths
 from lab.environment import stack_exports
 from lab.steps import LabError
 
@@ -65,6 +65,10 @@ class Progress:
 @app.command()
 def up(stack: Annotated[str | None, typer.Argument(help="also deploy this stack's TOYBOX")] = None) -> None:
     """Bring the lab up, from whatever state it is in; then TOYBOX, if a stack is named."""
+    if stack is not None and not (paths.CHECKOUT / f"Pulumi.{stack}.yaml").exists():
+        raise LabError(
+            f"there is no stack {stack!r}: this checkout has no Pulumi.{stack}.yaml", then="make up STACK=prod"
+        )
     began = time.monotonic()
     with Progress() as progress:
         lifecycle.up(progress, toolchain=stack is not None)
