@@ -81,7 +81,7 @@ class DockerHost(pulumi.ComponentResource):
         bundle = self.command(
             f"{name}-bundle",
             create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
-            stdin=data_volume_id.apply(lambda volume_id: pack(host_bundle(volume_id))),
+            stdin=pulumi.Output.all(instance.id, data_volume_id).apply(lambda ids: pack(host_bundle(ids[0], ids[1]))),
             parent=self,
             depends_on=[reachable],
         )

@@ -21,6 +21,7 @@ from conoha import user_data
 from conoha.flavors import FLAVORS, Flavor
 from settings import Tls
 
+SERVER_ID = "5e10b6f0-4a4c-4d7b-9c63-3f4b0d3e7a11"
 VOLUME_ID = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
 PROD = FLAVORS["g2l-t-c4m4"]
@@ -38,7 +39,7 @@ def test_ssh_config(snapshot: SnapshotAssertion) -> None:
 
 def test_host_bundle_files(snapshot: SnapshotAssertion) -> None:
     """With each file's mode; of the scripts only that they are there and are programs."""
-    files = host.host_bundle(VOLUME_ID)
+    files = host.host_bundle(SERVER_ID, VOLUME_ID)
     assert {
         name: f"{oct(file.mode)}\n{'<script>' if file.text.startswith('#!') else file.text}"
         for name, file in files.items()
