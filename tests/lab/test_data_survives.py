@@ -90,6 +90,19 @@ def test_replacing_the_server_keeps_the_data_volume(prod: Toybox, unharmed: Call
     unharmed()
 
 
+def test_a_root_disk_that_comes_from_another_server_brings_no_old_containers(
+    prod: Toybox, unharmed: Callable[[], None]
+) -> None:
+    """On a real cloud a replaced server boots from the boot volume of its predecessor; the lab's root disks are new
+    each time, so here the disk is told that it belonged to another."""
+    prod.ssh("echo another-server > /etc/toybox/server-id")
+    prod.up("--replace", prod.urn("host-bundle"))
+    assert prod.ssh("docker ps -aq") == ""
+    assert prod.ssh("cat /etc/toybox/server-id").strip() == prod.outputs()["serverId"]
+    prod.up("--refresh")
+    unharmed()
+
+
 def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
     prod: Toybox, unharmed: Callable[[], None]
 ) -> None:
