@@ -98,10 +98,13 @@ def update(workspace: Workspace, stack: str) -> None:
             if worth_showing(line):
                 print(f"    {line.strip()}", flush=True)
     if process.wait():
+        said = diagnostics(log.read_text().splitlines())
+        again = f"make up STACK={stack}"
+        mend = f"mend it, then: {again}   (it continues where this one stopped)"
+        # an update that was killed leaves its lock behind; whether it still runs, only a person can tell
+        unlock = f'if no other update runs: eval "$(make -s env STACK={stack})"; pulumi cancel --yes; {again}'
         raise LabError(
-            f"`pulumi up` of {stack} failed:\n{diagnostics(log.read_text().splitlines())}",
-            log=log,
-            then=f"mend it, then: make up STACK={stack}   (it continues where this one stopped)",
+            f"`pulumi up` of {stack} failed:\n{said}", log=log, then=unlock if "currently locked" in said else mend
         )
 
 
