@@ -17,6 +17,7 @@ from lab.steps import LabError, run
 SOCKET = Path("/var/run/docker.sock")
 SERVICE = "dockerd"
 DATA_ROOT = paths.LAB_CACHE / "docker"
+EXEC_ROOT = paths.RUN / "docker"
 
 NETWORK = "lab-public"
 """The bridge network of the servers; also the name of the bridge."""
@@ -88,7 +89,7 @@ def daemon_settings() -> dict[str, Any]:
     """daemon.json of an engine that the lab starts."""
     return {
         "data-root": str(DATA_ROOT),
-        "exec-root": str(paths.RUN / "docker"),
+        "exec-root": str(EXEC_ROOT),
         "pidfile": str(paths.RUN / "docker.pid"),
         "hosts": [f"unix://{SOCKET}"],
         "bridge": "none",
@@ -150,3 +151,14 @@ def remove_all() -> None:
         for network in ask(filtered("networks")) or []:
             run("docker", "network", "rm", network["Id"], log=log)
     processes.stop(SERVICE, grace=30)
+    if not answers():
+        # the engine leaves the mount of a network namespace behind, and all of its mounts if it was killed
+        for folder in (EXEC_ROOT, DATA_ROOT):
+            for mount in reversed(mounts_below(Path("/proc/self/mounts").read_text(), folder)):
+                run("umount", mount, log=log)
+
+
+def mounts_below(table: str, folder: Path) -> list[Path]:
+    """Where something is mounted at a folder or below it, in the order of mounting, by the text of /proc/mounts."""
+    places = [Path(line.split(" ")[1].replace("\\040", " ")) for line in table.splitlines()]
+    return [place for place in places if place.is_relative_to(folder)]

@@ -72,6 +72,14 @@ def test_an_engine_of_the_labs_own_leaves_the_machines_network_alone() -> None:
     assert settings["ip-forward"] is False
 
 
+def test_mounts_below_a_folder_are_found_and_no_others() -> None:
+    table = (
+        "nsfs /l/run/netns/default nsfs rw 0 0\nx /l/run\\040old x rw 0 0\nx /l/running x rw 0 0\nx /l/run x rw 0 0\n"
+    )
+    assert engine.mounts_below(table, Path("/l/run")) == [Path("/l/run/netns/default"), Path("/l/run")]
+    assert engine.mounts_below(table, Path("/l/run old")) == [Path("/l/run old")]
+
+
 def test_loop_devices_are_read_with_the_file_system_behind_them() -> None:
     text = json.dumps(
         {
