@@ -84,20 +84,11 @@ def nested(annotation: Any, kind: str) -> Names | None:
 
 
 def inputs(arguments: type) -> Names:
-    names = sdk_types.input_type_py_to_pulumi_names(arguments)
-    return {
-        names.get(name, name): nested(kind, "inputs") for name, kind in _hints(arguments).items() if name in names
-    }
+    return {name: nested(kind, "inputs") for name, kind in sdk_types.input_type_types(arguments).items()}
 
 
 def outputs(result: type) -> Names:
     return {name: nested(kind, "outputs") for name, kind in sdk_types.output_type_types(result).items()}
-
-
-def _hints(arguments: type) -> dict[str, Any]:
-    names = sdk_types.input_type_py_to_pulumi_names(arguments)
-    kinds = sdk_types.input_type_types(arguments)
-    return {python: kinds[pulumi_name] for python, pulumi_name in names.items() if pulumi_name in kinds}
 
 
 def arguments_of(resource: type) -> type:
@@ -127,7 +118,11 @@ def test_every_resource_of_the_sdk_is_in_the_plugin_and_none_besides(plugin: str
 @pytest.mark.parametrize("plugin", SDKS)
 def test_resources_have_the_inputs_and_outputs_of_the_sdk(plugin: str) -> None:
     expected = {token: resource_names(resource) for token, resource in resources(plugin).items()}
-    assert described(plugin)["resources"] == expected
+    actual = described(plugin)["resources"]
+    for member in actual.values():
+        # Every resource has an id of its own; that the provider lists it as a property makes no difference.
+        member["outputs"].pop("id", None)
+    assert actual == expected
 
 
 @pytest.mark.parametrize("plugin", ["openstack", "docker"])

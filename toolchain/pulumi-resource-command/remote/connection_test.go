@@ -15,7 +15,7 @@ import (
 	"github.com/terraform-providers/terraform-provider-docker/toolchain/pulumi-resource-command/process"
 )
 
-// wire forwards one connection to a server until it is cut or goes deaf.
+// wire forwards connections to a server until the last one is cut or it goes deaf.
 type wire struct {
 	port int
 	deaf atomic.Bool
@@ -31,17 +31,20 @@ func newWire(t *testing.T, target int) *wire {
 	t.Cleanup(func() { _ = listener.Close() })
 	w := &wire{port: listener.Addr().(*net.TCPAddr).Port}
 	go func() {
-		near, err := listener.Accept()
-		if err != nil {
-			return
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(target)))
+			if err != nil {
+				_ = near.Close() // the server is not up yet; the next attempt comes
+				continue
+			}
+			w.conn.Store(near.(*net.TCPConn))
+			go w.forward(near, far)
+			go w.forward(far, near)
 		}
-		far, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(target)))
-		if err != nil {
-			return
-		}
-		w.conn.Store(near.(*net.TCPConn))
-		go w.forward(near, far)
-		w.forward(far, near)
 	}()
 	return w
 }
