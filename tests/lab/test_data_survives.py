@@ -126,17 +126,6 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
     unharmed()
 
 
-def test_destroying_production_stops_before_the_data_volume(prod: Toybox, unharmed: Callable[[], None]) -> None:
-    volume = prod.outputs()["dataVolumeId"]
-    done = prod.pulumi("destroy", "--yes", "--skip-preview")
-    assert done.returncode != 0
-    assert "protect" in done.stdout
-    assert cloud().block_storage.get_volume(volume).status == "in-use"
-    prod.up("--refresh")
-    assert prod.outputs()["dataVolumeId"] == volume
-    unharmed()
-
-
 def test_a_data_disk_with_a_foreign_file_system_is_never_formatted(prod: Toybox) -> None:
     """On a loop device of the server's own; the script is the one that prepares the real disk."""
     prod.ssh("truncate -s 64M /root/foreign && mkfs.ext4 -q -L precious /root/foreign")
@@ -150,3 +139,16 @@ def test_a_data_disk_with_a_foreign_file_system_is_never_formatted(prod: Toybox)
     assert "is not TOYBOX's" in said
     assert "ext4 precious" in said
     assert prod.ssh("sha256sum /root/foreign") == before
+
+
+def test_destroying_production_stops_before_the_data_volume(prod: Toybox, unharmed: Callable[[], None]) -> None:
+    """`protect` does not keep what depends on the volume: the server goes, and the data stays in the cloud."""
+    volume = prod.outputs()["dataVolumeId"]
+    done = prod.pulumi("destroy", "--yes", "--skip-preview")
+    assert done.returncode != 0
+    assert "data-volume" in done.stdout
+    assert "protected" in done.stdout
+    assert cloud().block_storage.get_volume(volume).status == "available"
+    prod.up()
+    assert prod.outputs()["dataVolumeId"] == volume
+    unharmed()
