@@ -26,8 +26,8 @@ from typing import Any
 
 # What programs of this project import. A module that is not there is the program's affair, should it want it.
 PRELOADED = (
+    "bcrypt",
     "pulumi",
-    "pulumi.automation",
     "pulumi_command.local",
     "pulumi_command.remote",
     "pulumi_docker",
@@ -77,7 +77,8 @@ def _serve(control: Connection) -> None:
     """Imports everything, then forks a program for each request until the other end of the pipe is closed."""
     for module in PRELOADED:
         with contextlib.suppress(ImportError):
-            importlib.import_module(module)
+            # The SDKs' modules load when something in them is asked for, and not before.
+            dir(importlib.import_module(module))
     while True:
         try:
             request = control.recv()

@@ -44,10 +44,15 @@ def submodules(name: str) -> Iterator[ModuleType]:
             yield importlib.import_module(f"{name}.{module.name}")
 
 
-def resources(plugin: str) -> dict[str, type[pulumi.CustomResource]]:
+def token(resource: type) -> str:
+    """The type token that the SDK's decorator leaves on a resource."""
+    return str(vars(resource)["pulumi_type"])
+
+
+def resources(plugin: str) -> dict[str, type]:
     """The SDK's resources by type token."""
     return {
-        member.pulumi_type: member
+        token(member): member
         for package in SDKS[plugin]
         for module in submodules(package)
         for member in vars(module).values()
@@ -55,7 +60,7 @@ def resources(plugin: str) -> dict[str, type[pulumi.CustomResource]]:
         and issubclass(member, pulumi.CustomResource)
         and not issubclass(member, pulumi.ProviderResource)
         and member.__module__ == module.__name__
-        and member.pulumi_type not in NATIVE
+        and token(member) not in NATIVE
     }
 
 
@@ -65,8 +70,8 @@ def functions(plugin: str) -> dict[str, type]:
     for package in SDKS[plugin]:
         for module in submodules(package):
             source = inspect.getsource(module)
-            for token, result in re.findall(r"runtime\.invoke\('([^']+)'.*?, typ=(\w+)\)", source):
-                found[token] = getattr(module, result)
+            for name, result in re.findall(r"runtime\.invoke\('([^']+)'.*?, typ=(\w+)\)", source):
+                found[name] = getattr(module, result)
     return found
 
 
