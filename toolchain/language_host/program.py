@@ -78,7 +78,7 @@ def _serve(control: Connection) -> None:
     for module in PRELOADED:
         with contextlib.suppress(ImportError):
             # The SDKs' modules load when something in them is asked for, and not before.
-            dir(importlib.import_module(module))
+            getattr(importlib.import_module(module), "__all__", None)
     while True:
         try:
             request = control.recv()
