@@ -1,7 +1,7 @@
 """The incident, step by step: each of these lost the data on 2026-01-22 or could have, and none may again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -126,19 +126,33 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
     unharmed()
 
 
-def test_a_data_disk_with_a_foreign_file_system_is_never_formatted(prod: Toybox) -> None:
-    """On a loop device of the server's own; the script is the one that prepares the real disk."""
-    prod.ssh("truncate -s 64M /root/foreign && mkfs.ext4 -q -L precious /root/foreign")
-    before = prod.ssh("sha256sum /root/foreign")
+@pytest.fixture
+def spare_disk(prod: Toybox) -> Iterator[str]:
+    """One more volume on prod's server: its device."""
+    connection, server = cloud(), prod.outputs()["serverId"]
+    volume = connection.block_storage.create_volume(name="spare", size=200, volume_type="c3j1-ds02-add")
+    connection.block_storage.wait_for_status(volume, "available", interval=0.3, wait=60)
+    connection.compute.create_volume_attachment(server, volume_id=volume.id)
+    volume = connection.block_storage.get_volume(volume.id)
+    connection.block_storage.wait_for_status(volume, "in-use", interval=0.3, wait=60)
+    yield f"/dev/disk/by-id/virtio-{volume.id[:20]}"
+    connection.compute.delete_volume_attachment(server, volume.id)
+    volume = connection.block_storage.get_volume(volume.id)
+    connection.block_storage.wait_for_status(volume, "available", interval=0.3, wait=60)
+    connection.block_storage.delete_volume(volume.id)
+
+
+def test_a_data_disk_with_a_foreign_file_system_is_never_formatted(prod: Toybox, spare_disk: str) -> None:
+    prod.ssh(f"mkfs.ext4 -q -L precious {spare_disk}")
+    before = prod.ssh(f"head -c 16M {spare_disk} | sha256sum")
     said = prod.ssh(
-        "device=$(losetup -f --show /root/foreign) && {"
-        " /usr/local/lib/toybox/data-disk prepare $device toybox-data /srv/elsewhere;"
-        " echo status $?; losetup -d $device; }"
+        f"/usr/local/lib/toybox/data-disk prepare {spare_disk} toybox-data /srv/elsewhere 2>&1 || echo status $?"
     )
     assert "status 1" in said
     assert "is not TOYBOX's" in said
     assert "ext4 precious" in said
-    assert prod.ssh("sha256sum /root/foreign") == before
+    assert prod.ssh(f"head -c 16M {spare_disk} | sha256sum") == before
+    assert "/srv/elsewhere" not in prod.ssh("cat /proc/mounts")
 
 
 def test_destroying_production_stops_before_the_data_volume(prod: Toybox, unharmed: Callable[[], None]) -> None:
