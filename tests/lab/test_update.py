@@ -10,6 +10,7 @@ import pytest
 from lab.images.registry import Registry
 from lab.paths import IMAGES
 from lab.registry import ADDRESS, AUTHORITY
+from lab.stack import initialise
 from tests.lab.toybox import Toybox, cloud
 
 
@@ -26,7 +27,7 @@ def test_after_a_refresh_there_is_nothing_to_do_either(prod: Toybox) -> None:
 def test_toybox_init_run_again_changes_nothing(prod: Toybox) -> None:
     file = prod.workspace.settings_file(prod.stack)
     before = file.read_text()
-    prod.initialise()
+    initialise(prod.workspace, prod.stack)
     assert file.read_text() == before
 
 
