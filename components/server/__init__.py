@@ -37,27 +37,48 @@ def boot_image_id(image: str, opts: pulumi.InvokeOptions) -> pulumi.Input[str]:
     """The id of the image called `image`; an id is taken as it is.
 
     ConoHa rotates its images, and a name that is gone must not block every later `pulumi up`: the stack's output
-    `bootImageId` is what to write into `server.image` then, and nothing is replaced.
+    `bootImageId` is what to write into `server.image` then, and nothing is replaced. It is also the first call to the
+    cloud, so a login that fails shows here.
 
     Raises:
-        pulumi.RunError: no image, or more than one, has that name.
+        pulumi.RunError: no image, or more than one, has that name; or the cloud refuses the question.
     """
     try:
         return str(UUID(image))
     except ValueError:
         pass
 
-    def only(found: "openstack.images.GetImageIdsResult") -> str:
-        if len(found.ids) == 1:
-            return found.ids[0]
-        raise pulumi.RunError(
-            f"toybox:server.image: the cloud has {len(found.ids)} images named {image!r}, and exactly one is needed.\n"
-            "  Why: the boot volume is made from it.\n"
-            "  Way out: list them with `openstack image list`. If ConoHa has retired the image of a server that runs, "
-            "write the id from `pulumi stack output bootImageId` into toybox:server.image; nothing is replaced then."
-        )
+    async def look_up() -> str:
+        try:
+            found = await openstack.images.get_image_ids_output(name=image, opts=opts).future()
+        except Exception as error:
+            raise pulumi.RunError(refused(str(error))) from None
+        ids = found.ids if found else []
+        if len(ids) != 1:
+            raise pulumi.RunError(not_one_image(image, len(ids)))
+        return ids[0]
 
-    return openstack.images.get_image_ids_output(name=image, opts=opts).apply(only)
+    return look_up()
+
+
+def refused(reason: str) -> str:
+    """What to tell an operator whom the cloud does not answer."""
+    return (
+        f"toybox:openstack: the cloud refused the first question: {reason}\n"
+        "  Why: everything is made through this account, so nothing was created or changed.\n"
+        "  Way out: check authUrl, tenantName, userName and the password, which is set with\n"
+        "  `pulumi config set --secret toybox:openstackPassword` (it asks; nothing is shown)."
+    )
+
+
+def not_one_image(image: str, count: int) -> str:
+    """What to tell an operator whose image is not there."""
+    return (
+        f"toybox:server.image: the cloud has {count} images named {image!r}, and exactly one is needed.\n"
+        "  Why: the boot volume is made from it.\n"
+        "  Way out: list them with `openstack image list`. If ConoHa has retired the image of a server that runs, "
+        "write the id from `pulumi stack output bootImageId` into toybox:server.image; nothing is replaced then."
+    )
 
 
 class Server(pulumi.ComponentResource):
