@@ -1,7 +1,6 @@
 """`pulumi up` on a site that runs: what it leaves alone, and what it does when the new version is broken."""
 
 import json
-import signal
 import subprocess
 import time
 
@@ -62,7 +61,7 @@ def broken_image() -> str:
     return f"{ADDRESS}/{name}:broken@{digest}"
 
 
-@pytest.mark.parametrize("seconds", [3, 6, 9])
+@pytest.mark.parametrize("seconds", [4, 8])
 def test_an_update_killed_anywhere_converges_when_it_is_run_again(prod: Toybox, seconds: int) -> None:
     before = prod.fingerprint()
     prod.ssh("docker rm -f web worker beat caddy")
@@ -77,7 +76,8 @@ def test_an_update_killed_anywhere_converges_when_it_is_run_again(prod: Toybox, 
         start_new_session=True,
     )
     time.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
+    # the whole session: an engine that is killed alone leaves its plugins behind
+    subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=True)
     process.wait()
     prod.pulumi("cancel", "--yes")
     prod.up("--refresh")
