@@ -9,7 +9,8 @@ help: ## what each target does
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 up: ## a local cloud, and TOYBOX on it, serving over HTTPS (STACK=prod)
-	@toolchain/install venv
+	@# the compiler begins at once; `lab up` waits for it where it needs Pulumi, and says so if it failed
+	@toolchain/install pulumi & toolchain/install venv
 	@$(PYTHON) -m lab up $(STACK)
 
 down: ## take all of it away again, data included
