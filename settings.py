@@ -108,7 +108,8 @@ class Server(_Model):
         json_schema_extra=_allowed("; ".join(f"{plan.name} ({plan})" for plan in FLAVORS.values())),
     )
     image: Annotated[str, AfterValidator(values.server_image)] = Field(
-        description="The image the server starts from: one of ConoHa's with Docker, looked up by name; or an image's id.",
+        description="The image the server starts from: one of ConoHa's with Docker, looked up by name; or an image's "
+        "id.",
         examples=["vmi-docker-26.1-ubuntu-22.04-amd64"],
         json_schema_extra=_allowed(
             "`vmi-docker-<version>-<system>-<version>-amd64`, as `openstack image list` shows it"

@@ -72,8 +72,11 @@ def test_the_backend_network_has_no_way_out(prod: Toybox) -> None:
 def test_a_second_docker_daemon_is_found_and_both_are_named(prod: Toybox) -> None:
     """A snap Docker ran beside the apt one on 2026-01-22: two sets of containers, and nobody saw both."""
     prod.ssh(
-        "setsid dockerd --data-root=/var/second --exec-root=/run/second --pidfile=/run/second.pid --bridge=none"
-        " --iptables=false --host=unix:///run/second.sock </dev/null >/var/log/second.log 2>&1 &"
+        "echo '{}' > /root/second.json;"
+        " setsid dockerd --config-file=/root/second.json --data-root=/var/second --exec-root=/run/second"
+        " --pidfile=/run/second.pid --host=unix:///run/second.sock --bridge=none --iptables=false"
+        " --containerd-namespace=second --containerd-plugins-namespace=second"
+        " </dev/null >/var/log/second.log 2>&1 &"
         " for i in $(seq 50); do test -S /run/second.sock && break; sleep 0.2; done"
     )
     try:
@@ -81,7 +84,7 @@ def test_a_second_docker_daemon_is_found_and_both_are_named(prod: Toybox) -> Non
     finally:
         prod.ssh(
             "kill $(cat /run/second.pid); for i in $(seq 50); do test -e /run/second.pid || break; sleep 0.2; done;"
-            " rm -rf /var/second"
+            " rm -rf /var/second /root/second.json"
         )
     assert "status 1" in said
     assert "data root /var/second" in said
