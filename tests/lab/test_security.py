@@ -75,9 +75,9 @@ def test_a_second_docker_daemon_is_found_and_both_are_named(prod: Toybox) -> Non
         "echo '{}' > /root/second.json;"
         " setsid dockerd --config-file=/root/second.json --data-root=/var/second --exec-root=/run/second"
         " --pidfile=/run/second.pid --host=unix:///run/second.sock --bridge=none --iptables=false"
-        " --containerd-namespace=second --containerd-plugins-namespace=second"
+        " --containerd-namespace=second --containerd-plugins-namespace=second-plugins"
         " </dev/null >/var/log/second.log 2>&1 &"
-        " for i in $(seq 50); do test -S /run/second.sock && break; sleep 0.2; done"
+        " for i in $(seq 50); do docker -H unix:///run/second.sock info >/dev/null 2>&1 && break; sleep 0.2; done"
     )
     try:
         said = prod.ssh("/usr/local/lib/toybox/ready /var/lib/docker /srv/toybox 2>&1 || echo status $?")
