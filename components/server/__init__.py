@@ -50,13 +50,15 @@ def boot_image_id(image: str, opts: pulumi.InvokeOptions) -> pulumi.Input[str]:
 
     async def look_up() -> str:
         try:
-            found = await openstack.images.get_image_ids_output(name=image, opts=opts).future()
+            # get_image_ids_output leaves a failed output behind, whose traceback the SDK may raise before our error
+            found = await pulumi.runtime.invoke_async(
+                "openstack:images/getImageIds:getImageIds", {"name": image}, opts, openstack.images.GetImageIdsResult
+            )
         except Exception as error:
             raise pulumi.RunError(refused(str(error))) from None
-        ids = found.ids if found else []
-        if len(ids) != 1:
-            raise pulumi.RunError(not_one_image(image, len(ids)))
-        return ids[0]
+        if len(found.ids) != 1:
+            raise pulumi.RunError(not_one_image(image, len(found.ids)))
+        return str(found.ids[0])
 
     return look_up()
 
