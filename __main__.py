@@ -15,6 +15,7 @@ from components.networks import Networks
 from components.platform import Platform
 from components.postgres import Postgres
 from components.redis import Redis, render_config
+from components.secret_output import secret_output
 from components.server import Server
 from components.ssh import identity, write_ssh_files
 from conoha.flavors import FLAVORS
@@ -27,16 +28,16 @@ except stack_settings.SettingsError as error:
 stack = settings.stack
 flavor = FLAVORS[settings.server.flavor]
 keys = identity(settings)
-postgres_password = pulumi.Output.secret(settings.secrets.postgres_password.get_secret_value())
-redis_password = pulumi.Output.secret(settings.secrets.redis_password.get_secret_value())
+postgres_password = secret_output(settings.secrets.postgres_password)
+redis_password = secret_output(settings.secrets.redis_password)
 secret_files = {
     "postgres_password": postgres_password,
     "redis_password": redis_password,
     "redis_conf": redis_password.apply(render_config),
-    "django_secret_key": pulumi.Output.secret(settings.secrets.django_secret_key.get_secret_value()),
+    "django_secret_key": secret_output(settings.secrets.django_secret_key),
 }
 if settings.secrets.access_password:
-    access_password = pulumi.Output.secret(settings.secrets.access_password.get_secret_value())
+    access_password = secret_output(settings.secrets.access_password)
     secret_files["access"] = access_password.apply(lambda password: render_access(password, settings.domain))
 
 cloud = openstack_provider(settings)

@@ -4,9 +4,9 @@ Default providers are disabled in both stack files: with one, a shell that still
 would quietly plan against that cloud (pulumi-openstack #201).
 """
 
-import pulumi
 import pulumi_openstack as openstack
 
+from components.secret_output import secret_output
 from settings import Settings
 
 
@@ -21,6 +21,6 @@ def openstack_provider(settings: Settings) -> openstack.Provider:
         tenant_name=account.tenant_name,
         user_domain_name=account.domain_name,
         project_domain_name=account.domain_name,
-        password=pulumi.Output.secret(settings.secrets.openstack_password.get_secret_value()),
+        password=secret_output(settings.secrets.openstack_password),
         endpoint_type="public",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pulumi
 import pulumi_command as command
 
+from components.secret_output import secret_output
 from settings import Settings, ssh_public_key
 
 USER = "root"
@@ -44,9 +45,9 @@ def identity(settings: Settings) -> Identity:
     secrets = settings.secrets
     return Identity(
         stack=settings.stack,
-        private_key=pulumi.Output.secret(secrets.ssh_private_key.get_secret_value()),
+        private_key=secret_output(secrets.ssh_private_key),
         public_key=ssh_public_key(secrets.ssh_private_key.get_secret_value()),
-        host_private_key=pulumi.Output.secret(secrets.ssh_host_key.get_secret_value()),
+        host_private_key=secret_output(secrets.ssh_host_key),
         host_public_key=ssh_public_key(secrets.ssh_host_key.get_secret_value()),
     )
 

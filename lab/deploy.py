@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lab.credentials import write_private
 from lab.paths import LOG
 from lab.stack import PEOPLE, Workspace, environment, initialise, pulumi, write_settings
 from lab.steps import LabError
@@ -130,24 +131,18 @@ def site(workspace: Workspace, stack: str) -> Site:
         workspace, stack, outputs["address"], "cat /srv/toybox/caddy-data/caddy/pki/authorities/local/root.crt"
     )
     authority.write_text(certificate)
-    return Site(stack, outputs["address"], outputs["url"], authority, access_netrc(workspace, stack, outputs["url"]))
+    found = Site(stack, outputs["address"], outputs["url"], authority, netrc=None)
+    return replace(found, netrc=access_netrc(workspace, found))
 
 
-def access_netrc(workspace: Workspace, stack: str, url: str) -> Path | None:
+def access_netrc(workspace: Workspace, site: Site) -> Path | None:
     """A netrc(5) file with the site's access password, if it has one: curl's way to keep it off the command line."""
-    secret = pulumi(workspace, stack, "config", "get", "toybox:accessPassword")
+    secret = pulumi(workspace, site.stack, "config", "get", "toybox:accessPassword")
     if secret.returncode:
         return None
-    host = url.removeprefix("https://").strip("/")
-    file = workspace.folder / f"{stack}-netrc"
-    write_private(file, f"machine {host} login toybox password {secret.stdout.strip()}\n")
+    file = workspace.folder / f"{site.stack}-netrc"
+    write_private(file, f"machine {site.host} login toybox password {secret.stdout.strip()}\n")
     return file
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
 
 
 def on_server(workspace: Workspace, stack: str, address: str, command: str, text: str = "") -> str:

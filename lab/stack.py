@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from lab.credentials import PEOPLE as PEOPLE_PROJECT
+from lab.credentials import write_private
 from lab.paths import CHECKOUT, CREDENTIALS, IMAGES, PULUMI
 from lab.steps import LabError
 
@@ -33,7 +35,7 @@ class Workspace:
         return self.folder / f"Pulumi.{stack}.yaml"
 
 
-PEOPLE = Workspace(program=CHECKOUT, folder=PULUMI, project="people")
+PEOPLE = Workspace(program=CHECKOUT, folder=PULUMI, project=PEOPLE_PROJECT)
 
 
 def overlay(credentials: Mapping[str, Any], project: str, images: Mapping[str, str]) -> dict[str, object]:
@@ -84,9 +86,7 @@ def write_settings(workspace: Workspace, stack: str) -> Path:
     changes = overlay(json.loads(CREDENTIALS.read_text()), workspace.project, json.loads(IMAGES.read_text()))
     present = yaml.safe_load(target.read_text()) if target.exists() else {}
     text = yaml.safe_dump(merge(yaml.safe_load(source.read_text()), changes, present or {}), sort_keys=False)
-    new = target.with_suffix(".new")
-    new.write_text(f"# {source.name} with the lab's overlay (lab/stack.py), written at each `make up`.\n{text}")
-    new.replace(target)
+    write_private(target, f"# {source.name} with the lab's overlay (lab/stack.py), written at each `make up`.\n{text}")
     return target
 
 
@@ -95,8 +95,7 @@ def passphrase_file(workspace: Workspace) -> Path:
     file = workspace.folder / "passphrase"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(secrets.token_urlsafe(32))
+        write_private(file, secrets.token_urlsafe(32))
     return file
 
 

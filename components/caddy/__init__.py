@@ -3,7 +3,9 @@
 Its image is built on the server with the Caddyfile inside, and tagged by the hash of its build context.
 """
 
+import base64
 import hashlib
+import string
 
 import bcrypt
 import pulumi
@@ -43,9 +45,9 @@ def render_access(password: str, domain: str) -> str:
 
 def bcrypt_base64(data: bytes) -> bytes:
     """16 bytes in bcrypt's own base64 alphabet, 22 characters."""
-    alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    bits = int.from_bytes(data, "big") << 4
-    return "".join(alphabet[(bits >> (6 * place)) & 63] for place in reversed(range(22))).encode()
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits
+    to_bcrypt = bytes.maketrans(f"{letters}+/".encode(), f"./{letters}".encode())
+    return base64.b64encode(data).rstrip(b"=").translate(to_bcrypt)
 
 
 def caddy_spec(access: str) -> Spec:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from components import postgres, redis
 from components.service import SECRETS_IN_CONTAINER, HealthCheck, Spec
 from components.volumes import MEDIA, STATIC
 
 MEDIA_ROOT = "/srv/media"
 STATIC_ROOT = "/srv/static"
-SECRET_FILES = ("django_secret_key", "postgres_password", "redis_password")
+SECRET_KEY_FILE = "django_secret_key"
+SECRET_FILES = (SECRET_KEY_FILE, postgres.PASSWORD_FILE, redis.PASSWORD_FILE)
 WEB_PORT = 8000
 
 
@@ -15,13 +17,13 @@ def environment(domain: str) -> dict[str, str]:
     """What the image is told, none of it secret."""
     return {
         "TOYBOX_DOMAIN": domain,
-        "POSTGRES_HOST": "postgres",
-        "POSTGRES_DB": "toybox",
-        "POSTGRES_USER": "toybox",
-        "POSTGRES_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/postgres_password",
-        "REDIS_HOST": "redis",
-        "REDIS_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/redis_password",
-        "DJANGO_SECRET_KEY_FILE": f"{SECRETS_IN_CONTAINER}/django_secret_key",
+        "POSTGRES_HOST": postgres.NAME,
+        "POSTGRES_DB": postgres.DATABASE,
+        "POSTGRES_USER": postgres.ROLE,
+        "POSTGRES_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/{postgres.PASSWORD_FILE}",
+        "REDIS_HOST": redis.NAME,
+        "REDIS_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/{redis.PASSWORD_FILE}",
+        "DJANGO_SECRET_KEY_FILE": f"{SECRETS_IN_CONTAINER}/{SECRET_KEY_FILE}",
         "MEDIA_ROOT": MEDIA_ROOT,
         "STATIC_ROOT": STATIC_ROOT,
     }

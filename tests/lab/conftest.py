@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.credentials import TESTS
 from lab.paths import CREDENTIALS
 from lab.stack import Workspace
 from tests.lab.toybox import FOLDER, Toybox, copy_of_the_program, empty_the_project
@@ -17,7 +18,7 @@ def workspace() -> Iterator[Workspace]:
     empty_the_project()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(mode=0o700)
-    yield Workspace(program=copy_of_the_program(FOLDER / "program"), folder=FOLDER / "pulumi", project="tests")
+    yield Workspace(program=copy_of_the_program(FOLDER / "program"), folder=FOLDER / "pulumi", project=TESTS)
     empty_the_project()
     shutil.rmtree(FOLDER, ignore_errors=True)
 

@@ -183,11 +183,11 @@ def test_a_boot_disk_is_not_blank(server: Server) -> None:
 
 
 def test_disks_and_the_root_disk_are_there_again_after_stop_and_start(server: Server) -> None:
-    server.ssh("echo kept > /root/file; sync")
+    server.ssh("echo kept > /var/tmp/file; sync")
     server.act("os-stop", "SHUTOFF")
     server.act("os-start", "ACTIVE")
     check_health(server)
-    assert server.ssh("cat /root/file") == "kept"
+    assert server.ssh("cat /var/tmp/file") == "kept"
 
 
 def test_docker_survives_the_loss_of_its_containers_folder(server: Server) -> None:

@@ -72,8 +72,8 @@ def test_the_backend_network_has_no_way_out(prod: Toybox) -> None:
 def test_a_second_docker_daemon_is_found_and_both_are_named(prod: Toybox) -> None:
     """A snap Docker ran beside the apt one on 2026-01-22: two sets of containers, and nobody saw both."""
     prod.ssh(
-        "echo '{}' > /root/second.json;"
-        " setsid dockerd --config-file=/root/second.json --data-root=/var/second --exec-root=/run/second"
+        "echo '{}' > /run/second.json;"
+        " setsid dockerd --config-file=/run/second.json --data-root=/var/second --exec-root=/run/second"
         " --pidfile=/run/second.pid --host=unix:///run/second.sock --bridge=none --iptables=false"
         " --containerd-namespace=second --containerd-plugins-namespace=second-plugins"
         " </dev/null >/var/log/second.log 2>&1 &"
@@ -84,7 +84,7 @@ def test_a_second_docker_daemon_is_found_and_both_are_named(prod: Toybox) -> Non
     finally:
         prod.ssh(
             "kill $(cat /run/second.pid); for i in $(seq 50); do test -e /run/second.pid || break; sleep 0.2; done;"
-            " rm -rf /var/second /root/second.json"
+            " rm -rf /var/second /run/second.json"
         )
     assert "status 1" in said
     assert "data root /var/second" in said

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import openstack
 import requests
 import yaml
+from openstack.connection import Connection
 
 from lab import deploy
-from lab.paths import CHECKOUT, CREDENTIALS, LAB_DIR
+from lab.cloud import connect
+from lab.credentials import TESTS, credentials
+from lab.paths import CHECKOUT, LAB_DIR
 from lab.stack import Workspace, environment, initialise, write_settings
 
 FOLDER = LAB_DIR / "tests"
@@ -41,21 +43,10 @@ def copy_of_the_program(target: Path) -> Path:
     return target
 
 
-def cloud(project: str = "tests") -> "openstack.connection.Connection":
-    """The lab's cloud, as the user of a project."""
-    credentials = json.loads(CREDENTIALS.read_text())
-    account = credentials["projects"][project]
-    return openstack.connect(
-        auth_url=credentials["auth_url"],
-        region_name=credentials["region"],
-        username=account["user"],
-        password=account["password"],
-        project_name=account["tenant"],
-        user_domain_name=credentials["domain"],
-        project_domain_name=credentials["domain"],
-        load_envvars=False,
-        load_yaml_config=False,
-    )
+def cloud() -> Connection:
+    """The lab's cloud, as the user of the tests' project."""
+    accounts = credentials()
+    return connect(accounts, accounts["projects"][TESTS])
 
 
 def empty_the_project() -> None:

@@ -20,6 +20,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 
+	"github.com/terraform-providers/terraform-provider-docker/toolchain/internal/names"
 	"github.com/terraform-providers/terraform-provider-docker/toolchain/internal/sshd"
 )
 
@@ -365,36 +366,20 @@ func TestNames(t *testing.T) {
 	}
 	var translate func(map[string]json.RawMessage) map[string]any
 	translate = func(properties map[string]json.RawMessage) map[string]any {
-		names := map[string]any{}
+		translated := map[string]any{}
 		for name, about := range properties {
-			names[name] = nil
+			translated[name] = nil
 			for token, held := range parsed.Types {
 				if len(held.Properties) > 0 && bytes.Contains(about, []byte(fmt.Sprintf("#/types/%s\"", token))) {
-					names[name] = translate(held.Properties)
+					translated[name] = translate(held.Properties)
 				}
 			}
 		}
-		return names
+		return translated
 	}
 	resources := map[string]any{}
 	for token, about := range parsed.Resources {
 		resources[token] = map[string]any{"inputs": translate(about.InputProperties), "outputs": translate(about.Properties)}
 	}
-	actual, err := json.MarshalIndent(map[string]any{"resources": resources}, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	actual = append(actual, '\n')
-	if os.Getenv("UPDATE_NAMES") != "" {
-		if err := os.WriteFile("names.json", actual, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	expected, err := os.ReadFile("names.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(expected, actual) {
-		t.Error("names.json is not what the plugin says: run UPDATE_NAMES=1 go test, and look at the difference")
-	}
+	names.HoldDescription(t, map[string]any{"resources": resources})
 }

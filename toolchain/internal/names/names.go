@@ -52,6 +52,12 @@ func Hold(t *testing.T, info tfbridge.ProviderInfo) {
 		}
 		described.Functions[string(function.Tok)] = describe(schema, function.Fields)
 	}
+	HoldDescription(t, described)
+}
+
+// HoldDescription does the same for a plugin that is described by other means than the bridge.
+func HoldDescription(t *testing.T, described any) {
+	t.Helper()
 	actual, err := json.MarshalIndent(described, "", " ")
 	if err != nil {
 		t.Fatal(err)
