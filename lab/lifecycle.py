@@ -67,9 +67,11 @@ def up(report: Report, *, toolchain: bool = False) -> None:
 
 def adopt_strays() -> None:
     """End services of a start that was killed off before it had recorded them."""
-    recorded = {processes.alive(name) for name in services()}
+    running = {name for name in services() if processes.alive(name)}
     for stray in list(processes.strays()):
-        if stray.leader and stray.pid not in recorded:
+        # a service that runs may lead others that carry its name: dockerd has a containerd, without which no server
+        # starts for half a minute
+        if stray.leader and stray.name not in running:
             processes.stop_tree(stray.pid)
 
 

@@ -217,10 +217,12 @@ def neutron_run() -> None:
 
 
 def cinder_config() -> Any:
+    # First of all: it patches eventlet in. A lock made before is one of threads, and two green threads that want it
+    # stop the process for good (oslo.db's was seen to, when nova's services started at the same moment).
+    importlib.import_module("cinder.cmd.volume")
     import os_brick
     import os_brick.privileged
     from cinder import objects, version
-    from cinder.cmd import backup, volume  # noqa: F401 (they patch eventlet in)
     from cinder.common import config
     from oslo_config import cfg
     from oslo_log import log
@@ -267,9 +269,9 @@ def cinder_run() -> None:
 
 
 def nova_config() -> Any:
+    importlib.import_module("nova.monkey_patch")  # first of all, see cinder_config()
     import nova.conf
     from nova import config, objects
-    from nova.cmd import manage  # noqa: F401 (it patches eventlet in)
     from oslo_log import log
 
     importlib.import_module("keystonemiddleware.auth_token")  # defines auth_section

@@ -51,13 +51,19 @@ def pids() -> dict[str, int | None]:
     return {name: processes.alive(name) for name in lifecycle.services()}
 
 
+def leaders() -> set[int]:
+    """All processes of the lab that lead a session: the services, and what they lead themselves (containerd)."""
+    return {stray.pid for stray in processes.strays() if stray.leader}
+
+
 def test_up_when_it_is_up_changes_nothing_and_is_quick() -> None:
     lab("up")  # an image may have changed since
-    before, began = pids(), time.monotonic()
+    before, led, began = pids(), leaders(), time.monotonic()
     done = lab("up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert time.monotonic() - began < 4, done.stdout  # 2 s where nothing else runs
     assert pids() == before
+    assert leaders() == led
 
 
 def test_the_services_take_at_most_1536_mib() -> None:
@@ -125,6 +131,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     connection = cloud()
     compute, volumes = connection.compute, connection.block_storage
+    compute.delete_keypair("lifecycle")  # of a run that broke off
     key = compute.create_keypair(name="lifecycle", public_key=(folder / "key.pub").read_text())
     image = connection.image.find_image("vmi-docker-26.1-ubuntu-22.04-amd64", ignore_missing=False)
     flavor = compute.find_flavor("g2l-t-c2m1", ignore_missing=False)
@@ -148,15 +155,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     made = compute.post("/servers", json={"server": body}, microversion="2.1").json()["server"]["id"]
     try:
-        ready = compute.wait_for_server(compute.get_server(made), interval=0.3, wait=120)
+        while (ready := compute.get_server(made)).status == "BUILD":
+            time.sleep(0.3)
+        assert ready.status == "ACTIVE", ready.fault
         (addresses,) = ready.addresses.values()  # one port, on the external network
         address = next(one["addr"] for one in addresses if one["version"] == 4)
         (folder / "known_hosts").write_text(f"{address} {public}\n")
         yield Server(connection, made, address, data.id, folder)
     finally:
-        if compute.find_server(made):
-            compute.delete_server(made)
-            compute.wait_for_delete(compute.get_server(made), interval=0.3, wait=60)
+        if there := compute.find_server(made):
+            compute.delete_server(there)
+            compute.wait_for_delete(there, interval=0.3, wait=60)
         for volume in (boot, data):
             volumes.wait_for_status(volumes.get_volume(volume.id), "available", ["error"], 0.3, 60)
             volumes.delete_volume(volume.id)
