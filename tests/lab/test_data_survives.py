@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.lab.toybox import Toybox, cloud
+from tests.procedure import Procedures
 
 
 @pytest.fixture
@@ -42,23 +43,33 @@ def container_ids(prod: Toybox) -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in lines)
 
 
-def test_all_containers_removed_by_hand_come_back_with_the_data(prod: Toybox, unharmed: Callable[[], None]) -> None:
+@pytest.mark.documented("docs/runbook.md#containers-or-volumes-are-gone")
+def test_all_containers_removed_by_hand_come_back_with_the_data(
+    prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
+) -> None:
     before = container_ids(prod)
     assert set(before) == {"postgres", "redis", "web", "worker", "beat", "caddy"}
     prod.ssh("docker rm -f $(docker ps -aq)")
-    prod.up("--refresh")
+    procedure(prod.shell()).rest()
     after = container_ids(prod)
     assert set(after) == set(before)
     assert not set(after.values()) & set(before.values())
     unharmed()
 
 
-def test_removing_dockers_containers_folder_loses_nothing(prod: Toybox, unharmed: Callable[[], None]) -> None:
+@pytest.mark.documented("docs/runbook.md#dockers-folder-was-wiped")
+def test_removing_dockers_containers_folder_loses_nothing(
+    prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
+) -> None:
     """`rm -rf /var/lib/docker/containers/*` orphaned the database volume. The processes of the lost containers must
     end too: a second PostgreSQL on the same files would destroy them."""
-    prod.ssh("rm -rf /var/lib/docker/containers/* && systemctl restart docker")
+    prod.ssh("rm -rf /var/lib/docker/containers/*")
+    steps = procedure(prod.shell())
+    steps.run("on_server systemctl restart docker")
     assert prod.ssh("pgrep -x postgres || true") == "", "a database that Docker does not know still runs"
-    prod.up("--refresh")
+    assert "Docker does not know it" in steps.run("on_server")
+    assert "/srv/toybox/postgres" in steps.run("on_server")
+    steps.rest()
     assert (
         len(
             prod.ssh(
@@ -70,20 +81,29 @@ def test_removing_dockers_containers_folder_loses_nothing(prod: Toybox, unharmed
     unharmed()
 
 
-def test_removing_every_docker_volume_loses_nothing(prod: Toybox, unharmed: Callable[[], None]) -> None:
+@pytest.mark.documented("docs/runbook.md#containers-or-volumes-are-gone")
+def test_removing_every_docker_volume_loses_nothing(
+    prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
+) -> None:
     prod.ssh("docker rm -f $(docker ps -aq) && docker volume rm -f $(docker volume ls -q)")
     assert prod.ssh("docker volume ls -q") == ""
-    prod.up("--refresh")
+    procedure(prod.shell()).rest()
     volumes = prod.ssh("docker volume ls --format '{{.Name}}'").split()
     assert sorted(volumes) == ["caddy-config", "caddy-data", "media", "postgres", "redis", "static"]
     unharmed()
 
 
-def test_replacing_the_server_keeps_the_data_volume(prod: Toybox, unharmed: Callable[[], None]) -> None:
+@pytest.mark.documented("docs/runbook.md#the-server-is-gone-or-broken")
+def test_replacing_the_server_keeps_the_data_volume(
+    prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
+) -> None:
     before = prod.outputs()
     certificate = prod.site().certificate_authority.read_text()
-    prod.up("--replace", prod.urn("server-instance"))
+    steps = procedure(prod.shell())
+    assert "data-volume" not in steps.run("pulumi preview")
+    steps.run("pulumi up")
     after = prod.outputs()
+    assert steps.run("pulumi stack output").strip() == after["address"]
     assert after["serverId"] != before["serverId"]
     assert after["dataVolumeId"] == before["dataVolumeId"]
     assert prod.site().certificate_authority.read_text() == certificate, "Caddy's keys live on the data disk, too"
@@ -103,8 +123,9 @@ def test_a_root_disk_that_comes_from_another_server_brings_no_old_containers(
     unharmed()
 
 
+@pytest.mark.documented("docs/runbook.md#the-data-disk-is-not-mounted")
 def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
-    prod: Toybox, unharmed: Callable[[], None]
+    prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
 ) -> None:
     """A container on an unmounted disk starts with an empty directory and exit code 0, and the next backup of it is
     perfect and empty."""
@@ -120,9 +141,11 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
         assert "Operation not permitted" in prod.ssh("touch /srv/toybox/x 2>&1 || true")
         assert "Operation not permitted" in prod.ssh("mkdir /srv/toybox/postgres 2>&1 || true")
         assert prod.ssh("ls -A /srv/toybox") == ""
+        steps = procedure(prod.shell())
+        assert "srv-toybox.mount" in steps.run("on_server")
     finally:
-        prod.ssh(f"mv {link}.away {link}; test -b {device}; systemctl start docker")
-    prod.up("--refresh")
+        prod.ssh(f"mv {link}.away {link}; test -b {device}")
+    steps.rest()
     unharmed()
 
 

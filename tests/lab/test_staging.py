@@ -1,16 +1,20 @@
 """Staging beside production."""
 
+import pytest
+
 from tests.lab.toybox import Toybox, cloud
+from tests.procedure import Procedures
 
 
-def test_staging_asks_for_a_password_and_is_not_to_be_indexed(staging: Toybox) -> None:
+@pytest.mark.documented("docs/runbook.md#passwords-that-people-forget")
+def test_staging_asks_for_a_password_and_is_not_to_be_indexed(staging: Toybox, procedure: Procedures) -> None:
     stranger = staging.browser()
     stranger.auth = lambda request: request  # not even the netrc file
     refused = stranger.get("/")
     assert refused.status_code == 401
     assert "noindex" in refused.headers["X-Robots-Tag"]
 
-    password = staging.pulumi("config", "get", "toybox:accessPassword").stdout.strip()
+    password = procedure(staging.shell()).run().strip()
     guest = staging.browser()
     guest.auth = ("toybox", password)
     seen = guest.get("/")

@@ -11,6 +11,7 @@ from lab.paths import IMAGES
 from lab.registry import ADDRESS, AUTHORITY
 from lab.stack import initialise
 from tests.lab.toybox import Toybox, cloud
+from tests.procedure import Procedures
 
 
 def test_a_second_update_has_nothing_to_do(prod: Toybox) -> None:
@@ -61,8 +62,11 @@ def broken_image() -> str:
     return f"{ADDRESS}/{name}:broken@{digest}"
 
 
+@pytest.mark.documented("docs/runbook.md#an-update-was-interrupted")
 @pytest.mark.parametrize("seconds", [4, 8])
-def test_an_update_that_was_killed_is_finished_as_the_runbook_says(prod: Toybox, seconds: int) -> None:
+def test_an_update_that_was_killed_is_finished_as_the_runbook_says(
+    prod: Toybox, procedure: Procedures, seconds: int
+) -> None:
     """Killed between Docker's making a container and Pulumi's noting it, the next update finds the name in use."""
     before = prod.fingerprint()
     prod.ssh("docker rm -f web worker beat caddy")
@@ -81,8 +85,7 @@ def test_an_update_that_was_killed_is_finished_as_the_runbook_says(prod: Toybox,
     subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=True)
     process.wait()
     prod.pulumi("cancel", "--yes")
-    prod.ssh("docker rm -f web worker beat caddy")
-    prod.up("--refresh")
+    procedure(prod.shell()).rest()
     names = prod.ssh("docker ps --format '{{.Names}}'").split()
     assert sorted(names) == ["beat", "caddy", "postgres", "redis", "web", "worker"]
     assert len(list(cloud().compute.servers(name="toybox-prod"))) == 1

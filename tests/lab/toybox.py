@@ -21,6 +21,8 @@ from lab.cloud import connect
 from lab.credentials import TESTS, credentials
 from lab.paths import CHECKOUT, LAB_DIR
 from lab.stack import Workspace, environment, initialise, write_settings
+from tests.documentation import section
+from tests.procedure import Shell
 
 FOLDER = LAB_DIR / "tests"
 
@@ -118,6 +120,13 @@ class Toybox:
     def environment(self) -> dict[str, str]:
         """The environment of `make env`."""
         return os.environ | environment(self.workspace, self.stack)
+
+    def shell(self) -> Shell:
+        """A shell as the runbook wants it, for what the docs print. Nobody is there to answer Pulumi's question."""
+        shell = Shell(self.workspace.program, self.environment | {"PULUMI_SKIP_CONFIRMATIONS": "true"})
+        code, printed = shell.run(section("docs/runbook.md#runbook").commands[-1])
+        assert code == 0, printed
+        return shell
 
     def pulumi(self, *arguments: str, timeout: float = 600) -> "subprocess.CompletedProcess[str]":
         """Run `pulumi` and return what it said, whatever that is."""

@@ -1,7 +1,6 @@
 """What README and docs say must be there: commands, targets, links. docs/settings.md is held by test_settings.py."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,38 +8,33 @@ import pytest
 import typer.main
 
 from ops.__main__ import app
+from tests.documentation import (
+    CHECKOUT,
+    HEADING,
+    INLINE,
+    NOT_RUN,
+    PAGES,
+    all_sections,
+    anchor,
+    blocks,
+    commands,
+    documented,
+    page_name,
+    prose,
+    sections,
+)
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
-
-FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
-INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+LANGUAGES = {"sh", "text", "mermaid", "yaml", "json", "python", "diff", "toml", "ini", "caddyfile"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-
-
-def page_name(page: Path) -> str:
-    return str(page.relative_to(CHECKOUT))
-
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=page_name)
 
 
 def code(text: str) -> Iterator[str]:
     """Every line of a code block and every piece of inline code."""
-    for _, block in FENCE.findall(text):
+    for _, block in blocks(text):
         yield from block.splitlines()
-    yield from INLINE.findall(FENCE.sub("", text))
-
-
-def prose(text: str) -> str:
-    """A page without its code blocks, whose comments look like headings."""
-    return FENCE.sub("", text)
-
-
-def anchor(heading: str) -> str:
-    """The anchor that GitHub gives a heading: small letters, no punctuation, dashes for blanks."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    yield from INLINE.findall(prose(text))
 
 
 def make_targets() -> set[str]:
@@ -123,9 +117,73 @@ def test_no_path_of_one_machine_and_no_registry_of_packages(page: Path) -> None:
 
 
 @every_page
-def test_commands_are_valid_shell(page: Path) -> None:
-    """Each code block without a language, read by bash and not run. Those that show output have an ellipsis."""
-    for language, block in FENCE.findall(page.read_text()):
-        if not language and "…" not in block:
-            done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{block}\n{done.stderr}"
+def test_every_code_block_says_what_it_is(page: Path) -> None:
+    """`sh` is for commands and nothing else: what is in such a block is run. What a command prints is `text`."""
+    assert {language for language, _ in blocks(page.read_text())} <= LANGUAGES
+    for found in sections(page_name(page), page.read_text()):  # which reads every command with bash
+        assert not [command for command in found.commands if command.startswith("$ ")], found.name
+
+
+def test_no_two_sections_of_a_page_have_one_name() -> None:
+    for page in PAGES:
+        names = [found.name for found in sections(page_name(page), page.read_text())]
+        assert sorted(names) == sorted(set(names))
+
+
+def test_every_command_is_run_by_a_test_or_stands_in_the_list_of_those_that_cannot_be() -> None:
+    unrun = {
+        found.name: left
+        for found in all_sections().values()
+        if found.name not in documented()
+        and (left := [command for command in found.commands if command not in NOT_RUN])
+    }
+    assert not unrun, (
+        "no test runs these. Either mark one with @pytest.mark.documented(SECTION), which runs them, or say in NOT_RUN"
+        f" (tests/documentation.py) why they cannot be run: {unrun}"
+    )
+
+
+def test_commands_in_running_text_are_among_those_or_begin_one() -> None:
+    """`pulumi up` in a sentence may stand for what a block has in full, and must not be another command."""
+    printed = [*NOT_RUN, *(command for found in all_sections().values() for command in found.commands)]
+    unknown = {
+        found.name: left
+        for found in all_sections().values()
+        if (
+            left := [
+                code for code in found.inline if not any(f"{command} ".startswith(f"{code} ") for command in printed)
+            ]
+        )
+    }
+    assert not unknown, f"write them as a block marked `sh`, or as such a block has them: {unknown}"
+
+
+def test_what_tests_run_and_what_cannot_be_run_is_in_the_docs() -> None:
+    """A test of a section that is gone proves nothing, and a list of exceptions must not outlive them."""
+    assert documented().keys() <= {found.name for found in all_sections().values() if found.commands}
+    printed = {command for found in all_sections().values() for command in (*found.commands, *found.inline)}
+    assert NOT_RUN.keys() <= printed
+    assert all(len(reason) > 10 for reason in NOT_RUN.values())
+
+
+def test_commands_are_taken_whole_and_comments_left_out() -> None:
+    assert commands('# first\na "b\nc"\n\nd \\\n  e\nif f; then\n  g\nfi\nh <some id>\n') == [
+        'a "b\nc"',
+        "d \\\n  e",
+        "if f; then\n  g\nfi",
+        "h <some id>",
+    ]
+    with pytest.raises(ValueError, match="unexpected"):
+        commands("a 'b\n")
+
+
+def test_a_new_command_that_nobody_runs_is_found() -> None:
+    page = (
+        "# Title\n\n```sh\nmake up\n```\n\n"
+        "## New\n\nSay `toybox new thing`:\n\n1. So:\n\n   ```sh\n   pulumi new\n   ```\n"
+    )
+    title, new = sections("docs/new.md", page)
+    assert (title.name, title.commands) == ("docs/new.md#title", ("make up",))
+    assert (new.name, new.commands, new.inline) == ("docs/new.md#new", ("pulumi new",), ("toybox new thing",))
+    assert new.name not in documented()
+    assert not {*new.commands, *new.inline} & NOT_RUN.keys()

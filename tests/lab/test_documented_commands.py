@@ -1,0 +1,315 @@
+"""What the docs print, run as it is printed: each test makes the trouble, runs the section's commands, and looks.
+
+Other files run more of the docs' sections, where they make the fault anyway; `documented` in tests/documentation.py
+finds them all, and tests/unit/test_documentation.py what is missing.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import deploy
+from lab.credentials import TESTS, credentials
+from lab.paths import CACHE
+from lab.stack import PEOPLE, Workspace, environment, pulumi, write_settings
+from tests.documentation import section
+from tests.lab.test_site import PASSWORD, submit
+from tests.lab.toybox import Toybox, cloud, copy_of_the_program
+from tests.procedure import Procedures, Shell
+
+RUNBOOK_SETUP = section("docs/runbook.md#runbook").commands
+
+
+def account_password() -> str:
+    """The password of the tests' user in the cloud, as typed at a question."""
+    return str(credentials()["projects"][TESTS]["password"]) + "\n"
+
+
+def values_in(shell: Shell, *names: str) -> list[str]:
+    """What a shell's environment variables hold."""
+    return [shell.run(f'printf %s "${name}"')[1] for name in names]
+
+
+# setting up a shell
+
+
+@pytest.mark.documented("docs/runbook.md#runbook")
+def test_the_runbooks_first_lines_give_a_shell_for_one_stack(prod: Toybox, procedure: Procedures) -> None:
+    """On the lab and on a real account. The lab's line leads to people's own TOYBOX, so nothing else is run there."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI")}
+    on_the_lab = Shell(prod.workspace.program, bare)
+    steps = procedure(on_the_lab)
+    steps.run("eval")
+    expected = environment(Workspace(prod.workspace.program, PEOPLE.folder, PEOPLE.project), "prod")
+    assert values_in(on_the_lab, *expected) == list(expected.values())
+    assert on_the_lab.run("command -v pulumi toybox")[0] == 0
+    on_the_lab.close()
+
+    steps.shell = on_an_account = Shell(prod.workspace.program, bare | {"HOME": "/home/operator"})
+    for begins in ("export PATH", "if", "export PULUMI_BACKEND_URL", "export PULUMI_CONFIG", "export PULUMI_STACK"):
+        steps.run(begins)
+    assert values_in(on_an_account, "PULUMI_BACKEND_URL", "PULUMI_STACK") == [
+        "file:///home/operator/toybox-state",
+        "prod",
+    ]
+    assert on_an_account.run("pulumi version && toybox --help")[0] == 0
+    on_an_account.close()
+
+    steps.shell = prod.shell()
+    steps.run("on_server()")
+    assert steps.shell.run("on_server hostname") == (0, "toybox-prod\n")
+
+
+def test_the_runbook_sets_a_shell_up_as_the_readme_does() -> None:
+    """At three in the morning nobody wants to turn pages; so the lines stand twice, and must not drift apart."""
+    readme = section("README.md#on-a-real-conoha-account").commands
+    ours = [command for command in RUNBOOK_SETUP if command.startswith(("export PATH", "if", "export PULUMI"))]
+    assert set(ours) - {"export PULUMI_STACK=prod"} <= set(readme)
+    assert [command for command in readme if command.startswith("export")] == [
+        command for command in ours if command.startswith("export") and "PULUMI_STACK" not in command
+    ]
+
+
+@pytest.mark.documented("README.md#two-commands")
+def test_make_says_what_runs_and_what_it_can_do(prod: Toybox, procedure: Procedures) -> None:
+    steps = procedure(Shell(prod.workspace.program, os.environ))
+    status = steps.run("make status")
+    for service in ("keystone", "nova", "cinder", "toybox-prod", prod.outputs()["address"]):
+        assert service in status
+    assert "make up" in steps.run("make help")
+
+
+def test_what_make_up_prints_at_its_end_works_as_it_stands(prod: Toybox) -> None:
+    site = prod.site()
+    printed = deploy.next_steps(site, deploy.admin_password(prod.workspace, site))
+    lines = {line[:17].strip(): line[18:].strip() for line in printed.splitlines()[2:]}
+    shell = prod.shell()
+    code, page = shell.run(lines["see it"])
+    assert code == 0, page
+    assert "<title>" in page
+    code, said = shell.run(lines["fill it"])
+    shell.close()
+    assert (code, said.strip()) == (1, "CommandError: The site is seeded already."), "by the fixture"
+    assert lines["every test"] == "make test"
+    assert lines["take it away"] == "make down"
+
+
+@pytest.mark.documented("README.md#pulumi-on-the-local-cloud")
+def test_pulumi_on_the_local_cloud(prod: Toybox, procedure: Procedures) -> None:
+    """The first line is the runbook's, too, and leads to people's TOYBOX: the rest is run on the tests' own."""
+    steps = procedure(Shell(prod.workspace.program, os.environ))
+    steps.run("eval")
+    steps.shell.close()
+    steps.shell = prod.shell()
+    assert "unchanged" in steps.run("pulumi preview")
+    assert prod.outputs()["address"] in steps.run("pulumi stack output")
+    assert "unchanged" in steps.run("pulumi up")
+
+
+@pytest.fixture
+def account(workspace: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+    """A fresh checkout and a home without anything in it, as on an operator's own machine. The settings are edited as
+    the README's third step says: with the account, which here is the lab's."""
+    folder = tmp_path / "checkout"
+    copy_of_the_program(folder)
+    for link in (".venv", ".toolchain"):
+        (folder / link).unlink()
+    edited = Workspace(program=folder, folder=folder, project=TESTS)
+    for stack in ("prod", "staging"):
+        write_settings(edited, stack)
+    (tmp_path / "home").mkdir()
+    yield edited
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.documented("README.md#on-a-real-conoha-account")
+def test_the_first_environment_as_the_readme_tells_it(
+    account: Workspace, prod: Toybox, procedure: Procedures, tmp_path: Path
+) -> None:
+    """From a clone to a complete preview, in a state of its own. The update itself, which the fixture `prod` has made
+    from nothing, and what follows on it are run on the tests' production."""
+    here = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI")}
+    ours = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(CACHE.parent), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    new = Shell(account.program, here | ours)
+    steps = procedure(new)
+    for begins in ("toolchain/install", "export PATH", "if", "mkdir", "(umask", "export", "export"):
+        steps.run(begins)
+    assert (tmp_path / "home" / ".config" / "toybox" / "passphrase").stat().st_mode & 0o777 == 0o600
+    steps.run("toybox init prod", stdin=account_password())
+    assert account_password().strip() not in account.settings_file("prod").read_text()
+    preview = steps.run("pulumi preview --stack prod")
+    assert "toybox:server:Server" in preview
+    assert "error" not in preview
+    code, said = new.run("toybox init staging", account_password())
+    assert code == 0, said
+    assert len(steps.run("pulumi config get toybox:accessPassword --stack staging").strip()) == 20
+    new.close()
+
+    steps.shell = prod.shell()
+    assert "unchanged" in steps.run("pulumi up --stack prod")
+    assert steps.run("pulumi stack output address").strip() == prod.outputs()["address"]
+    name = f"chief{time.time_ns()}"
+    said = steps.run_on_a_terminal("ssh -t", [
+        ("Username", name), ("Email", f"{name}@example.com"), ("Password:", PASSWORD), (r"\(again\)", PASSWORD),
+    ])  # fmt: skip
+    assert "Superuser created" in said
+
+
+# the runbook's other sections
+
+
+@pytest.mark.documented("docs/runbook.md#the-site-is-down")
+def test_the_site_is_down(prod: Toybox, procedure: Procedures) -> None:
+    prod.ssh("docker stop --time 30 web")
+    images = prod.ssh("docker inspect --format '{{.Image}}' $(docker ps -aq)").split()
+    steps = procedure(prod.shell())
+    seen = steps.run("on_server")
+    assert "Exited" in next(line for line in seen.splitlines() if line.startswith("web"))
+    assert "/srv/toybox" in seen
+    assert "GET /healthz" in steps.run("on_server")
+    assert '"Log"' in steps.run("on_server")
+    steps.run("on_server docker image prune")
+    assert set(images) <= set(prod.ssh("docker image ls --quiet --no-trunc").split()), "no container's, stopped or not"
+    prod.ssh("docker start web && /usr/local/lib/toybox/await-healthy web 60")
+    assert prod.browser().get("/healthz").status_code == 200
+
+
+@pytest.mark.documented("docs/runbook.md#ssh-does-not-answer")
+def test_an_operators_new_address_is_let_in_without_ssh(prod: Toybox, procedure: Procedures) -> None:
+    def networks() -> set[str]:
+        rules = cloud().network.security_group_rules(port_range_min=22, direction="ingress")
+        return {rule.remote_ip_prefix for rule in rules}
+
+    before = prod.outputs()
+    with prod.changed_settings(operators=["198.51.100.1/32", "198.51.100.77/32"]):
+        assert "server-ingress-ssh-198.51.100.77-32" in procedure(prod.shell()).run()
+        assert networks() == {"198.51.100.1/32", "198.51.100.77/32"}
+    procedure(prod.shell()).run()
+    assert networks() == {"198.51.100.1/32"}
+    assert prod.outputs() == before
+
+
+@pytest.mark.documented("docs/runbook.md#the-data-disks-file-system-is-damaged")
+def test_a_damaged_file_system_is_mended(prod: Toybox, procedure: Procedures) -> None:
+    """The kernel gives a file system up at the first error (`abort`), as it did on 2026-01-22: from then on it is
+    read-only, whoever uses it, and carries the error until it is checked."""
+    before = prod.fingerprint()
+    prod.ssh("mount -o remount,abort /srv/toybox")
+    assert "Read-only file system" in prod.ssh("touch /srv/toybox/x 2>&1 || true")
+    steps = procedure(prod.shell())
+    assert "Abort forced by user" in (seen := steps.run())
+    assert "ro," in seen.splitlines()[-1]
+    steps.run()
+    steps.run('on_server "e2fsck', fails=True)  # it mended something, the page says
+    steps.rest()
+    assert prod.fingerprint() == before
+    assert prod.browser().get("/healthz").status_code == 200
+
+
+SNAP = """\
+#!/bin/sh
+# A stand-in for snap(8), which cannot be had here: notes what it was told, and takes the programs away as snap does.
+echo "$*" >>/run/snap-was-told
+[ "$*" != "disable docker" ] || rm /snap/bin/docker
+"""
+
+
+@pytest.mark.documented("docs/runbook.md#a-second-docker-daemon-was-found")
+def test_a_snap_docker_is_saved_and_put_aside(prod: Toybox, procedure: Procedures) -> None:
+    """Its folders and a stand-in for `snap`; a second daemon that runs is in test_security.py."""
+    volume = "/var/snap/docker/common/var-lib-docker/volumes/toybox_postgres/_data"
+    prod.ssh(f"mkdir -p /snap/bin {volume}; touch /snap/bin/docker; echo rows >{volume}/table")
+    prod.ssh("cat >/usr/local/bin/snap; chmod +x /usr/local/bin/snap", SNAP)
+    try:
+        said = prod.failing_up("--replace", prod.urn("host-ready"))
+        assert "host-ready" in said
+        assert "a snap Docker is installed beside the system's" in said
+        steps = procedure(prod.shell())
+        assert "/var/snap/docker" in steps.run()
+        assert "toybox_postgres" in steps.run()
+        steps.rest()
+        assert prod.ssh("cat /run/snap-was-told") == "disable docker\n"
+        assert "toybox_postgres/_data/table" in prod.ssh("tar -tf /var/backups/snap-docker-volumes.tar")
+        assert prod.ssh(f"cat {volume.replace('/var/snap/docker', '/var/lib/snap-docker-saved')}/table") == "rows\n"
+        prod.up("--replace", prod.urn("host-ready"))
+    finally:
+        prod.ssh("rm -rf /snap /var/snap /var/lib/snap-docker-saved /var/backups/snap-docker-volumes.tar")
+        prod.ssh("rm -f /usr/local/bin/snap /run/snap-was-told")
+
+
+@pytest.mark.documented("docs/runbook.md#the-data-disk-carries-a-foreign-file-system")
+def test_a_disk_of_a_former_toybox_is_adopted_by_its_label(prod: Toybox, procedure: Procedures) -> None:
+    before = prod.fingerprint()
+    prod.ssh("e2label $(sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount) former")
+    said = prod.failing_up("--replace", prod.urn("host-bundle"))
+    assert "host-bundle" in said
+    assert "not the disk labelled 'toybox-data'" in said
+    steps = procedure(prod.shell())
+    assert "former" in steps.run()
+    steps.rest()
+    prod.up("--replace", prod.urn("host-bundle"))
+    assert prod.fingerprint() == before
+
+
+@pytest.mark.documented("docs/runbook.md#the-state-is-locked")
+def test_the_lock_of_an_update_that_was_killed_is_taken_away(prod: Toybox, procedure: Procedures) -> None:
+    """Killed while it looks: before it does anything, so that there is nothing to mend but the lock."""
+    locks = prod.workspace.folder / "state" / ".pulumi" / "locks"
+    process = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--expect-no-changes"],
+        cwd=prod.workspace.program,
+        env=prod.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not list(locks.rglob("*.json")):
+        assert time.monotonic() < deadline, "no lock"
+        time.sleep(0.02)
+    subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=True)
+    process.wait()
+    assert "the stack is currently locked" in prod.failing_up()
+    procedure(prod.shell()).rest()
+    prod.up("--expect-no-changes")
+
+
+@pytest.mark.documented("docs/runbook.md#the-clouds-password-is-wrong")
+def test_the_clouds_password_is_set_anew(prod: Toybox, procedure: Procedures) -> None:
+    done = pulumi(prod.workspace, "prod", "config", "set", "--secret", "toybox:openstackPassword", "not-the-password")
+    assert done.returncode == 0, done.stderr
+    assert "uthentication" in prod.pulumi("preview").stdout
+    steps = procedure(prod.shell())
+    steps.run("pulumi config rm")
+    steps.run("toybox init", stdin=account_password())
+    assert "unchanged" in steps.run("pulumi preview")
+
+
+@pytest.mark.documented("docs/runbook.md#a-password-of-the-site-leaked")
+def test_passwords_that_leaked_are_replaced_everywhere(prod: Toybox, procedure: Procedures) -> None:
+    names = ("postgresPassword", "redisPassword", "djangoSecretKey")
+
+    def secrets() -> list[str]:
+        return [prod.pulumi("config", "get", f"toybox:{name}").stdout.strip() for name in names]
+
+    visitor, name = prod.browser(), f"visitor{time.time_ns()}"
+    submit(visitor, "/accounts/signup/", {
+        "username": name, "email": f"{name}@example.com", "password1": PASSWORD, "password2": PASSWORD,
+    })  # fmt: skip
+    assert name in visitor.get("/").text
+    before, rows, old = prod.outputs(), prod.fingerprint()["tables"]["posts_post"], secrets()
+    procedure(prod.shell()).rest()
+    assert not set(old) & set(secrets())
+    assert prod.browser().get("/healthz").status_code == 200, "database and Redis take the new passwords"
+    knock = "import psycopg; psycopg.connect(host='postgres', user='toybox', dbname='toybox', password=input())"
+    said = prod.ssh(f'docker exec -i web python -c "{knock}" 2>&1 || true', old[0])
+    assert "password authentication failed" in said
+    assert name not in visitor.get("/").text, "a new key logs everybody out"
+    assert prod.fingerprint()["tables"]["posts_post"] == rows
+    assert prod.outputs() == before
