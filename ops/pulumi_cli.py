@@ -42,6 +42,10 @@ class PulumiStack:
         """Store one value encrypted. Pulumi drops a line break at its end."""
         self._run("config", "set", key, "--secret", "--stack", self.name, stdin=value)
 
+    def secret(self, key: str) -> str:
+        """The text of one stored value, such as toybox:openstackPassword."""
+        return self._run("config", "get", key, "--stack", self.name).removesuffix("\n")
+
     def _listed_settings(self) -> str:
         return self._run("config", "--json", "--stack", self.name)
 

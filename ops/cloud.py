@@ -1,0 +1,89 @@
+"""The cloud of one stack: its plain settings, and a connection as its API user.
+
+The settings come straight from the stack's file, so that a command that only reads the cloud needs Pulumi for nothing
+but the password, and works while the state is locked or another update runs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from checks import models
+from checks.models import NAMESPACE
+from checks.problems import SettingsError
+from ops import OpsError
+from ops.pulumi_cli import PulumiStack
+from settings import DECLARED, Declared
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+
+def declared(stack: PulumiStack) -> Declared:
+    """The stack's settings as its file has them, without the secrets.
+
+    Raises:
+        OpsError: there is no such file, or it cannot be read.
+        SettingsError: something in it is wrong.
+    """
+    import yaml
+
+    file = stack.settings_file
+    try:
+        config = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+        prefix = f"{NAMESPACE}:"
+        given = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    except FileNotFoundError:
+        raise OpsError(f"{file} does not exist, so there is no stack {stack.name}.") from None
+    except (OSError, ValueError, yaml.YAMLError, AttributeError) as error:
+        raise OpsError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    # what is encrypted is a block with the one key `secure`
+    plain = {key: value for key, value in given.items() if not (isinstance(value, dict) and set(value) == {"secure"})}
+    if found := models.problems(Declared, plain, DECLARED):
+        raise SettingsError(stack.name, found)
+    return Declared.model_validate(plain)
+
+
+def connect(stack: PulumiStack) -> "Connection":
+    """A connection to the stack's cloud, logged in, for one thread.
+
+    Raises:
+        OpsError: the password is not there, or the cloud refuses the login or does not answer.
+        SettingsError: the settings are wrong.
+    """
+    from conoha.login import log_in
+
+    account = declared(stack).openstack
+    password = stack.secret(f"{NAMESPACE}:openstackPassword")
+    connection = log_in(
+        auth_url=account.auth_url,
+        region=account.region,
+        domain=account.domain_name,
+        tenant=account.tenant_name,
+        user=account.user_name,
+        password=password,
+    )
+    with cloud_errors(
+        f"logging in to {account.auth_url} as {account.user_name}",
+        "Check toybox:openstack in the settings, and the password: `pulumi config set --secret "
+        f"toybox:openstackPassword --stack {stack.name}` asks for it.",
+    ):
+        connection.authorize()
+    return connection
+
+
+@contextmanager
+def cloud_errors(
+    doing: str, way_out: str = "Run the command again; the cloud's own status page knows of outages."
+) -> Iterator[None]:
+    """Whatever the cloud refuses in here becomes an OpsError that says what was being done.
+
+    `doing` completes "The cloud refused ..."."""
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    try:
+        yield
+    except (ClientException, SDKException) as error:
+        said = " ".join(str(error).split())
+        raise OpsError(f"The cloud refused {doing}: {said}\n    Way out: {way_out}") from error
