@@ -1,7 +1,8 @@
-"""`python -m lab up|status|env|down`: the lab's commands."""
+"""`python -m lab up|status|env|nights|down`: the lab's commands."""
 
 import sys
 import time
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import lifecycle, paths
+from lab.credentials import PEOPLE
 from lab.environment import stack_exports
 from lab.steps import LabError
 
@@ -19,6 +21,13 @@ app = typer.Typer(
 )
 console = Console(highlight=False)
 MIB = 1 << 20
+
+
+class Cloud(StrEnum):
+    """What people and tests log in to (credentials.AUTH_URLS)."""
+
+    CONOHA = "conoha"
+    OPENSTACK = "openstack"
 
 
 class Progress:
@@ -63,7 +72,10 @@ class Progress:
 
 
 @app.command()
-def up(stack: Annotated[str | None, typer.Argument(help="also deploy this stack's TOYBOX")] = None) -> None:
+def up(
+    stack: Annotated[str | None, typer.Argument(help="also deploy this stack's TOYBOX")] = None,
+    cloud: Annotated[Cloud, typer.Option(help="ConoHa's rules, or stock OpenStack")] = Cloud.CONOHA,
+) -> None:
     """Bring the lab up, from whatever state it is in; then TOYBOX, if a stack is named."""
     if stack is not None and not (paths.CHECKOUT / f"Pulumi.{stack}.yaml").exists():
         raise LabError(
@@ -71,7 +83,7 @@ def up(stack: Annotated[str | None, typer.Argument(help="also deploy this stack'
         )
     began = time.monotonic()
     with Progress() as progress:
-        lifecycle.up(progress, toolchain=stack is not None)
+        lifecycle.up(progress, toolchain=stack is not None, cloud=cloud)
     console.print(f"the lab is up ({time.monotonic() - began:.1f} s)")
     if stack is not None:
         from lab import deploy
@@ -104,6 +116,21 @@ def status() -> None:
 def env(stack: Annotated[str, typer.Argument()] = "prod") -> None:
     """Print what to `eval` in a shell, so that plain `pulumi` and `toybox` work on a stack of the lab."""
     sys.stdout.write(stack_exports(stack) + "\n")
+
+
+@app.command()
+def nights(
+    count: Annotated[int, typer.Argument(min=1)],
+    project: Annotated[str, typer.Option(help="whose: a project of credentials.json")] = PEOPLE,
+) -> None:
+    """Let nights pass: what ConoHa's automatic backup does in them, in seconds. Backups become 24 h older in each."""
+    from lab.conoha_rules.nights import pass_nights
+
+    for number, night in enumerate(pass_nights(project, count), 1):
+        console.print(
+            f"night {number}: {len(night.made)} backups made, {len(night.pruned)} beyond the retention deleted, "
+            f"{len(night.expired)} snapshots deleted after 24 h"
+        )
 
 
 @app.command()

@@ -14,7 +14,7 @@ import openstack
 from openstack.connection import Connection
 
 from conoha import flavors, volumes
-from lab import engine
+from lab import credentials, engine
 
 VOLUME_TYPES = (volumes.BOOT.name, volumes.DATA.name)
 IMAGES = (
@@ -61,8 +61,8 @@ def connect(accounts: Mapping[str, Any], tenant: Mapping[str, Any]) -> Connectio
 
 
 def administrator(accounts: Mapping[str, Any]) -> Connection:
-    """A connection as the cloud's administrator."""
-    return connect(accounts, accounts["administrator"])
+    """A connection as the cloud's administrator, to stock OpenStack: ConoHa has no such account."""
+    return connect({**accounts, "auth_url": credentials.KEYSTONE_URL}, accounts["administrator"])
 
 
 def fill_flavors(accounts: Mapping[str, Any]) -> None:

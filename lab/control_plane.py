@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lab import credentials, database, engine, paths, processes, registry
 from lab.steps import run
@@ -42,6 +43,11 @@ SERVICES = (
     ),
     Service("nova", 8774, (("compute", "nova", "/v2.1"),)),
 )
+
+
+RULES = "conoha-rules"
+RULES_PORT = urlsplit(credentials.CONOHA_URL).port or 0
+"""The proxy that keeps ConoHa's rules, before all of the services."""
 
 
 def digest(*files: Path) -> str:
@@ -91,7 +97,7 @@ def write_configuration(accounts: Mapping[str, Any]) -> None:
         "state": str(paths.LAB_DIR),
         "venv": str(environment_folder()),
         "socket": str(database.SOCKET),
-        "auth_url": accounts["auth_url"],
+        "auth_url": credentials.KEYSTONE_URL,
         "region": accounts["region"],
         "service_password": accounts["services"]["password"],
         "network": engine.NETWORK,
@@ -108,6 +114,7 @@ def write_configuration(accounts: Mapping[str, Any]) -> None:
         "admin_password": accounts["administrator"]["password"],
         "service_password": accounts["services"]["password"],
         "ports": {one.name: one.port for one in SERVICES},
+        "conoha_port": RULES_PORT,
         "catalog": catalog(),
         "domain": accounts["domain"],
         "tenants": list(accounts["projects"].values()),
@@ -157,3 +164,13 @@ def ensure_service(service: Service) -> str:
     processes.start(service.name, command("run", service.name), process_environment())
     processes.wait_until(service.name, lambda: registry.listens("127.0.0.1", service.port), seconds=180)
     return f"http://127.0.0.1:{service.port}"
+
+
+def ensure_rules() -> str:
+    """Start the proxy that keeps ConoHa's rules, in OpenStack's environment: it has a web server."""
+    if not processes.alive(RULES):
+        python = environment_folder() / "bin" / "python"
+        environment = process_environment() | {"PYTHONPATH": str(paths.CHECKOUT)}
+        processes.start(RULES, [python, "-m", "lab.conoha_rules", SETTINGS], environment)
+        processes.wait_until(RULES, lambda: registry.listens("127.0.0.1", RULES_PORT), seconds=60)
+    return credentials.CONOHA_URL

@@ -3,12 +3,18 @@
 import json
 import secrets
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lab import paths
 
-AUTH_URL = "http://127.0.0.1:5000/v3"
+KEYSTONE_URL = "http://127.0.0.1:5000/v3"
+"""Stock OpenStack: what the lab's own services and its administrator log in at."""
+CONOHA_URL = "http://127.0.0.1:8800/identity/v3"
+"""The same cloud under ConoHa's rules (lab/conoha_rules)."""
+AUTH_URLS = {"conoha": CONOHA_URL, "openstack": KEYSTONE_URL}
+"""Where people and tests log in, by the word of `python -m lab up --cloud`."""
 REGION = "c3j1"
 DOMAIN = "gnc"
 """Every ConoHa account is in this domain (conoha-v3: field reports)."""
@@ -27,7 +33,7 @@ def new_credentials() -> dict[str, Any]:
         return secrets.token_urlsafe(24)
 
     return {
-        "auth_url": AUTH_URL,
+        "auth_url": CONOHA_URL,
         "region": REGION,
         "domain": DOMAIN,
         "projects": {
@@ -45,6 +51,18 @@ def credentials(path: Path = paths.CREDENTIALS) -> dict[str, Any]:
         write_private(path, json.dumps(new_credentials(), indent=2) + "\n")
     accounts: dict[str, Any] = json.loads(path.read_text())
     return accounts
+
+
+def give_out(cloud: str, path: Path = paths.CREDENTIALS) -> None:
+    """Let people and tests log in to the cloud under ConoHa's rules ("conoha") or to the stock one ("openstack")."""
+    accounts = credentials(path)
+    if accounts["auth_url"] != AUTH_URLS[cloud]:
+        write_private(path, json.dumps({**accounts, "auth_url": AUTH_URLS[cloud]}, indent=2) + "\n")
+
+
+def stock(accounts: Mapping[str, Any]) -> bool:
+    """Whether people and tests log in to stock OpenStack, where ConoHa's rules do not hold."""
+    return bool(accounts["auth_url"] == KEYSTONE_URL)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -41,17 +41,20 @@ def require_root() -> None:
 
 def services() -> list[str]:
     """All services that the lab may run, in the order of starting."""
-    return [engine.SERVICE, registry.SERVICE, database.SERVICE, *(one.name for one in control_plane.SERVICES)]
+    openstack = (one.name for one in control_plane.SERVICES)
+    return [engine.SERVICE, registry.SERVICE, database.SERVICE, *openstack, control_plane.RULES]
 
 
 def wanted_ports() -> dict[str, tuple[str, int]]:
     """Every address and port that the lab listens on."""
     ports = {one.name: ("127.0.0.1", one.port) for one in control_plane.SERVICES}
-    return {registry.SERVICE: (engine.GATEWAY, registry.PORT), **ports}
+    rules = {control_plane.RULES: ("127.0.0.1", control_plane.RULES_PORT)}
+    return {registry.SERVICE: (engine.GATEWAY, registry.PORT), **ports, **rules}
 
 
-def up(report: Report, *, toolchain: bool = False) -> None:
-    """Bring the lab up from whatever state it is in; with `toolchain` also Pulumi, while the lab comes up.
+def up(report: Report, *, toolchain: bool = False, cloud: str = "conoha") -> None:
+    """Bring the lab up from whatever state it is in; with `toolchain` also Pulumi, while the lab comes up. People and
+    tests then log in to `cloud` (a key of credentials.AUTH_URLS).
 
     Raises LabError.
     """
@@ -63,6 +66,7 @@ def up(report: Report, *, toolchain: bool = False) -> None:
         ours = {pid for name in services() if (pid := processes.alive(name))}
         ports.require_free(wanted_ports(), ours)
         run_steps(up_steps(toolchain), report)
+        credentials.give_out(cloud)
 
 
 def adopt_strays() -> None:
@@ -93,6 +97,7 @@ def up_steps(toolchain: bool) -> list[Step]:
         steps.append(
             Step(one.name, lambda one=one: control_plane.ensure_service(one), ["database", *before.get(one.name, [])])  # type: ignore[misc]
         )
+    steps.append(Step("ConoHa's rules", control_plane.ensure_rules, [one.name for one in control_plane.SERVICES]))
     for what, service in FILLS.items():
         steps.append(Step(f"{service}: {what.replace('_', ' ')}", lambda what=what: fill(what), ["keystone", service]))  # type: ignore[misc]
     if toolchain:
@@ -214,6 +219,7 @@ def server_state(container: dict[str, Any]) -> ServerState:
 def down() -> None:
     """Take the lab away: servers, services, network, loop devices, mounts, state. Caches stay."""
     with alone():
+        processes.stop(control_plane.RULES, grace=5)
         for service in reversed(control_plane.SERVICES):
             processes.stop(service.name, grace=5)
         processes.stop(registry.SERVICE)

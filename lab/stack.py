@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from lab.credentials import PEOPLE as PEOPLE_PROJECT
-from lab.credentials import write_private
+from lab.credentials import stock, write_private
 from lab.paths import CHECKOUT, CREDENTIALS, IMAGES, PULUMI
 from lab.steps import LabError
 
@@ -56,6 +56,12 @@ def overlay(credentials: Mapping[str, Any], project: str, images: Mapping[str, s
     }
 
 
+def restore_points(credentials: Mapping[str, Any], committed: Mapping[str, Any]) -> dict[str, object]:
+    """On stock OpenStack also the driver of restore points differs: it has no automatic backup."""
+    policy = committed["config"].get("toybox:snapshotPolicy")
+    return {"toybox:snapshotPolicy": {**policy, "driver": "openstack"}} if policy and stock(credentials) else {}
+
+
 def merge(committed: Mapping[str, Any], changes: Mapping[str, object], present: Mapping[str, Any]) -> dict[str, Any]:
     """The lab's settings file: the committed one, changed, with the lab's own secrets and salt that are there already.
     The committed file's secrets stay out: they are the real site's, and the lab cannot and should not read them."""
@@ -83,9 +89,11 @@ def write_settings(workspace: Workspace, stack: str) -> Path:
         raise LabError("the lab is not up", then="make up")
     target = workspace.settings_file(stack)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    changes = overlay(json.loads(CREDENTIALS.read_text()), workspace.project, json.loads(IMAGES.read_text()))
+    credentials, committed = json.loads(CREDENTIALS.read_text()), yaml.safe_load(source.read_text())
+    changes = overlay(credentials, workspace.project, json.loads(IMAGES.read_text()))
+    changes |= restore_points(credentials, committed)
     present = yaml.safe_load(target.read_text()) if target.exists() else {}
-    text = yaml.safe_dump(merge(yaml.safe_load(source.read_text()), changes, present or {}), sort_keys=False)
+    text = yaml.safe_dump(merge(committed, changes, present or {}), sort_keys=False)
     write_private(target, f"# {source.name} with the lab's overlay (lab/stack.py), written at each `make up`.\n{text}")
     return target
 
