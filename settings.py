@@ -10,14 +10,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
 from checks import models, rules, values
 from checks.models import NAMESPACE
 from checks.problems import Problem, SettingsError
-from conoha import account, volumes
+from conoha import account, retention, volumes
 from conoha.flavors import FLAVORS
 
 __all__ = ["DECLARED", "NAMESPACE", "SECRETS", "Settings", "SettingsError", "load", "parse", "ssh_public_key"]
@@ -166,6 +166,31 @@ class DataVolume(_Model):
     )
 
 
+class SnapshotPolicy(_Model):
+    """When restore points of the data volume are taken, and how many are kept."""
+
+    driver: Literal["conoha", "openstack"] = Field(
+        description="Who takes them. conoha: ConoHa's automatic backup of the server, every night. openstack: "
+        "`toybox restore-points run`, from a schedule outside the server, by snapshots; not on ConoHa, whose "
+        "snapshots live 24 hours.",
+        examples=["conoha"],
+    )
+    schedule: Annotated[Literal["daily", "off"], BeforeValidator(values.schedule)] = Field(
+        description='daily: one restore point a day. off: none are taken. Write "off" in quotes: without them it is a '
+        "truth value to YAML.",
+        examples=["daily"],
+    )
+    keep: Annotated[int, AfterValidator(values.keep)] | None = Field(
+        default=None,
+        description="How many restore points are kept. Required with schedule daily. ConoHa keeps at least 14: less "
+        "becomes 14 there.",
+        examples=[7],
+        json_schema_extra=_allowed(
+            f"1 to {retention.MOST_KEPT} with driver conoha, 1 to {values.MOST_KEPT} with driver openstack"
+        ),
+    )
+
+
 class Images(_Model):
     """The container images, each with its digest: what was tested is what runs."""
 
@@ -223,6 +248,9 @@ class Declared(_Model):
     )
     server: Server = Field(description="The server, which can be replaced at any time without losing data.")
     data_volume: DataVolume = Field(description="The disk that outlives the server.")
+    snapshot_policy: SnapshotPolicy = Field(
+        description="When restore points of the data volume are taken, and how many are kept."
+    )
     images: Images = Field(description="The container images, by digest.")
 
 

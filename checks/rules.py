@@ -8,8 +8,8 @@ import ipaddress
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from checks.problems import Problem, shown
-from checks.values import priced
-from conoha import account, names, volumes
+from checks.values import MOST_KEPT, priced
+from conoha import account, names, retention, volumes
 from conoha.flavors import FLAVORS
 
 Values = Mapping[str, object]
@@ -133,6 +133,54 @@ def _conoha_makes_no_volume_from_a_snapshot(values: Values) -> Iterator[Problem]
         )
 
 
+def _daily_needs_keep(values: Values) -> Iterator[Problem]:
+    if _text(values, "snapshotPolicy", "schedule") == "daily" and _at(values, "snapshotPolicy", "keep") is None:
+        yield Problem(
+            "toybox:snapshotPolicy.keep",
+            "is not set, and snapshotPolicy.schedule is daily.",
+            "Old restore points are removed, and how many are enough nobody can guess.",
+            "Add it, for example: keep: 7",
+        )
+
+
+def _conoha_keeps_so_many_and_no_more(values: Values) -> Iterator[Problem]:
+    keep = _number(values, "snapshotPolicy", "keep")
+    if _text(values, "snapshotPolicy", "driver") == "conoha" and keep and retention.MOST_KEPT < keep <= MOST_KEPT:
+        yield Problem(
+            "toybox:snapshotPolicy.keep",
+            f"is {keep}, and ConoHa keeps {retention.MOST_KEPT} automatic backups at most.",
+            "ConoHa would refuse the subscription, and there would be no restore points at all.",
+            f"Write a number up to {retention.MOST_KEPT}; below {retention.FEWEST_KEPT} it keeps "
+            f"{retention.FEWEST_KEPT}.",
+        )
+
+
+def _restore_points_are_conohas_own_there(values: Values) -> Iterator[Problem]:
+    policy = ("snapshotPolicy", "driver")
+    if _on_conoha(values) and _text(values, *policy) == "openstack":
+        yield Problem(
+            "toybox:snapshotPolicy.driver",
+            "is openstack, and openstack.authUrl is ConoHa's.",
+            "ConoHa's snapshots live 24 hours and no volume can be made from them: they are no restore points.",
+            "Write driver: conoha, its automatic backup.",
+        )
+
+
+def _conoha_backs_up_larger_plans_only(values: Values) -> Iterator[Problem]:
+    plan = _text(values, "server", "flavor")
+    if (
+        plan in retention.NOT_OFFERED_WITH
+        and _text(values, "snapshotPolicy", "driver") == "conoha"
+        and _text(values, "snapshotPolicy", "schedule") == "daily"
+    ):
+        yield Problem(
+            "toybox:snapshotPolicy.schedule",
+            f"is daily, and ConoHa has no automatic backup for {plan}.",
+            "The subscription would be refused after the server had been made, and there would be no restore points.",
+            'Choose a larger server.flavor, or write schedule: "off".',
+        )
+
+
 def _acme_needs_an_email(values: Values) -> Iterator[Problem]:
     if _text(values, "tls", "issuer") == "acme" and _at(values, "tls", "email") is None:
         yield Problem(
@@ -211,6 +259,10 @@ _RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     _boot_volume_fits_flavor,
     _data_volume_fits_origin,
     _conoha_makes_no_volume_from_a_snapshot,
+    _daily_needs_keep,
+    _conoha_keeps_so_many_and_no_more,
+    _restore_points_are_conohas_own_there,
+    _conoha_backs_up_larger_plans_only,
     _acme_needs_an_email,
     _acme_needs_a_public_domain,
     _operators_have_real_addresses,

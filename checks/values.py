@@ -283,6 +283,38 @@ def origin_size(value: int) -> int:
     return value
 
 
+# Restore points.
+
+MOST_KEPT = 366
+"""Snapshots of one volume: a year of them, and no more by a slip of the finger."""
+
+
+def schedule(value: object) -> object:
+    """No truth value: YAML makes one of `off`. Which texts there are, the model says."""
+    if isinstance(value, bool):
+        word = "on" if value else "off"
+        raise _refused(
+            f"is the truth value {shown(value)}: YAML reads {word}, {'yes' if value else 'no'} and {shown(value)} "
+            "without quotes as that.",
+            "Whether restore points are taken is never guessed.",
+            'Write it in quotes, schedule: "off"; or schedule: daily.',
+        )
+    return value
+
+
+def keep(value: int) -> int:
+    """A number of restore points. What ConoHa keeps at most is a rule of its own."""
+    if not 1 <= value <= MOST_KEPT:
+        raise _refused(
+            f"is {value}.",
+            "The newest good restore point is never removed, and each one kept is paid for."
+            if value < 1
+            else "Each one kept is paid for, and a volume with that many snapshots is slow on most clouds.",
+            f'Write a number from 1 to {MOST_KEPT}; for none at all write schedule: "off".',
+        )
+    return value
+
+
 # Container images.
 
 _HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"

@@ -56,6 +56,7 @@ COMPLETE: dict[str, Any] = {
         "bootVolume": {"type": "c3j1-ds02-boot", "size": 100},
     },
     "dataVolume": {"type": "c3j1-ds02-add", "size": 200, "origin": {"source": "blank"}},
+    "snapshotPolicy": {"driver": "conoha", "schedule": "daily", "keep": 7},
     "images": {name: f"docker.io/toybox/{name}{DIGEST}" for name in ("postgres", "redis", "caddy", "django")},
     **SECRETS,
 }
@@ -164,6 +165,17 @@ REFUSED: dict[str, dict[str, Any]] = {
     "an origin without id and size": {"dataVolume.origin": {"source": "backup"}},
     "an origin whose id is a name": {"dataVolume.origin": {"source": "backup", "id": "nightly", "size": 0}},
     "a blank volume with an id": {"dataVolume.origin": {"source": "blank", "id": ID}},
+    "an unquoted off": {"snapshotPolicy": {"driver": "conoha", "schedule": False}},
+    "an unquoted on": {"snapshotPolicy": {"driver": "conoha", "schedule": True, "keep": 7}},
+    "an unknown schedule": {"snapshotPolicy.schedule": "weekly"},
+    "an unknown driver": {"snapshotPolicy.driver": "cinder"},
+    "daily restore points without a number": {"snapshotPolicy": {"driver": "conoha", "schedule": "daily"}},
+    "no restore points to keep": {"snapshotPolicy.keep": 0},
+    "more restore points than ConoHa keeps": {"snapshotPolicy.keep": 31},
+    "more restore points than anybody keeps": {"snapshotPolicy.keep": 367},
+    "a number of restore points in quotes": {"snapshotPolicy.keep": "7"},
+    "ConoHa's snapshots as restore points": {"snapshotPolicy.driver": "openstack"},
+    "automatic backup of the 512 MB plan": {"server.flavor": "g2l-t-c1m512", "server.bootVolume.size": 30},
     "port 22 for the whole world": {"operators": ["0.0.0.0/0", "::/0"]},
     "port 22 for half of the world": {"operators": ["0.0.0.0/1", "128.0.0.0/1"]},
     "an operator's network spelt otherwise than OpenStack does": {"operators": ["11.22.33.44", "10.0.0.1/8"]},
@@ -264,6 +276,22 @@ def test_a_stack_name_that_cannot_be_in_a_servers_name_is_refused(snapshot: Snap
     assert refusal(stack="prod.tokyo") == snapshot
 
 
+@examples
+@given(st.integers(min_value=-1, max_value=400))
+def test_as_many_restore_points_are_kept_as_the_driver_can(keep: int) -> None:
+    another = {"openstack.authUrl": "http://127.0.0.1:5000/v3", "operators": ["198.51.100.1/32"]}
+    for driver, most, changes in (("conoha", 30, {}), ("openstack", 366, another)):
+        wish = {**changes, "snapshotPolicy": {"driver": driver, "schedule": "daily", "keep": keep}}
+        if 1 <= keep <= most:
+            assert parse(wish).snapshot_policy.keep == keep
+        else:
+            assert "toybox:snapshotPolicy.keep" in refusal(wish)
+
+
+def test_a_stack_may_go_without_restore_points() -> None:
+    assert parse({"snapshotPolicy": {"driver": "conoha", "schedule": "off"}}).snapshot_policy.keep is None
+
+
 def test_another_openstack_may_use_snapshots_and_documentation_addresses() -> None:
     parsed = parse(
         {
@@ -280,7 +308,8 @@ def test_another_openstack_may_use_snapshots_and_documentation_addresses() -> No
 @examples
 @given(st.sampled_from(list(flavors.FLAVORS)), st.sampled_from(volumes.BOOT.sizes))
 def test_a_boot_volume_is_taken_exactly_where_the_plan_takes_it(flavor: str, size: int) -> None:
-    changes = {"server.flavor": flavor, "server.bootVolume.size": size}
+    off = {"driver": "conoha", "schedule": "off"}  # the 512 MB plan has no automatic backup
+    changes = {"server.flavor": flavor, "server.bootVolume.size": size, "snapshotPolicy": off}
     if (flavor == "g2l-t-c1m512") == (size == 30):
         assert parse(changes).server.boot_volume.size == size
     else:
