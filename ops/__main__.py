@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from getpass import getpass
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,15 @@ from checks import rules
 from checks.problems import SettingsError
 from ops import OpsError, init
 from ops.pulumi_cli import PulumiStack
+from ops.state import commands as state
+from ops.state.login import login
 
 ROOT = Path(__file__).parent.parent
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
+app.add_typer(state.app, name="state")
 
 
 @app.callback()
@@ -28,17 +32,24 @@ def toybox() -> None:
 
 @app.command("init")
 def init_command(stack: Annotated[str, typer.Argument(help="The stack: prod, staging ...")]) -> None:
-    """Make the secrets that a stack lacks, encrypted in its settings.
+    """Make what a stack lacks: its secrets, encrypted in its settings, and the bucket of its state.
 
     SSH key pair, host key, passwords and Django's secret key are made; the OpenStack password is asked for, or read
-    from standard input where that is no terminal. What is there already is never changed.
+    from standard input where that is no terminal. What is there already is never changed. Where the state lives in a
+    folder, no bucket is made.
     """
     chosen = PulumiStack(stack, ROOT)
     if refusal := refusal_of(chosen, os.environ.get("PULUMI_STACK")):
         raise OpsError(refusal)
-    made = init.complete(chosen, ask_for_password, lambda key: out.print(f"  [green]made[/] {key}"))
+    password = cache(ask_for_password)
+    state_made = False
+    for what in state.set_up(password, lambda given: login(chosen, given)):
+        state_made = True
+        out.print(f"  [green]made[/] {what}")
+    made = init.complete(chosen, password, lambda key: out.print(f"  [green]made[/] {key}"))
     if not made:
-        out.print(f"Nothing to do: stack {stack} has all its secrets. Nothing was changed.")
+        changed = "" if state_made else " Nothing was changed."
+        out.print(f"Nothing to do: stack {stack} has all its secrets.{changed}")
         return
     out.print(f"Stored encrypted in {chosen.settings_file}.")
     if "accessPassword" in made:

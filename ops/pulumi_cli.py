@@ -31,7 +31,7 @@ class PulumiStack:
         try:
             text = self._listed_settings()
         except OpsError:
-            if self._exists():
+            if self.exists():
                 raise
             self._make()
             text = self._listed_settings()
@@ -42,6 +42,16 @@ class PulumiStack:
         """Store one value encrypted. Pulumi drops a line break at its end."""
         self._run("config", "set", key, "--secret", "--stack", self.name, stdin=value)
 
+    def exported(self) -> str:
+        """The stack's state as JSON, its secrets encrypted."""
+        return self._run("stack", "export", "--stack", self.name)
+
+    def import_state(self, text: str) -> None:
+        """Put an exported state in the place of the present one; the stack is made first if it is not there."""
+        if not self.exists():
+            self._make()
+        self._run("stack", "import", "--stack", self.name, stdin=text)
+
     def secret(self, key: str) -> str:
         """The text of one stored value, such as toybox:openstackPassword."""
         return self._run("config", "get", key, "--stack", self.name).removesuffix("\n")
@@ -49,7 +59,8 @@ class PulumiStack:
     def _listed_settings(self) -> str:
         return self._run("config", "--json", "--stack", self.name)
 
-    def _exists(self) -> bool:
+    def exists(self) -> bool:
+        """Whether the state knows this stack."""
         listed = json.loads(self._run("stack", "ls", "--json"))
         return any(each["name"].split("/")[-1] == self.name for each in listed)
 

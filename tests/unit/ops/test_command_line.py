@@ -240,7 +240,7 @@ def test_what_pulumi_says_is_passed_on_without_a_traceback(project: Project) -> 
 
 
 def test_help_lists_the_commands_and_a_wrong_one_is_an_error(project: Project) -> None:
-    assert "Make the secrets that a stack lacks" in project.toybox("--help").stdout
+    assert "Make what a stack lacks" in project.toybox("--help").stdout
     wrong = project.toybox("inti", "prod")
     assert wrong.returncode == 2
     assert "No such command 'inti'" in wrong.stderr

@@ -1,0 +1,151 @@
+"""`toybox state`: keep a copy of a stack's state in the bucket, list the copies, get one back."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ops import OpsError
+from ops.pulumi_cli import PulumiStack
+from ops.state import exports, keys, location
+from ops.state.store import Store
+
+ROOT = Path(__file__).parent.parent.parent
+
+app = typer.Typer(no_args_is_help=True, help="Copies of a stack's state in its bucket.")
+
+Stack = Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")]
+Version = Annotated[str, typer.Argument(help="As `toybox state exports` lists it.")]
+
+
+@app.command("export")
+def export_command(stack: Stack) -> None:
+    """Keep a copy of the stack's state as it is now. Each deployment in CI does this."""
+    store, project = opened(stack)
+    text = PulumiStack(stack, ROOT).exported()
+    document = exports.parsed(text, stack, project, f"The state of {stack}")
+    noted = exports.notes(document, os.environ)
+    version = store.put(exports.key(stack), text.encode(), noted)
+    typer.echo(f"Exported the state of {stack} ({noted['resources']} resources): version {version}")
+
+
+@app.command("exports")
+def exports_command(
+    stack: Stack,
+    newest: Annotated[int, typer.Option(help="How many to show.", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List the copies of the stack's state, the newest first."""
+    store, _ = opened(stack)
+    key = exports.key(stack)
+    rows: list[dict[str, Any]] = [
+        {"version": each.id, "exported": each.at.isoformat(), "bytes": each.size, **store.notes(key, each.id)}
+        for each in store.versions(key)[:newest]
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        typer.echo(f"There is no exported state of {stack} yet.")
+    for row in rows:
+        commit = f"  commit {row['commit'][:12]}" if "commit" in row else ""
+        typer.echo(f"{row['version']}  {row['exported'][:19]}Z  {row.get('resources', '?')} resources{commit}")
+
+
+@app.command("get")
+def get_command(version: Version, stack: Stack) -> None:
+    """Write a copy to standard output. Its secrets are encrypted."""
+    _, text = fetched(stack, version)
+    sys.stdout.write(text)
+
+
+@app.command("import")
+def import_command(
+    version: Version,
+    stack: Stack,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Put a copy back as the stack's state. Nothing in the cloud changes; the present state is kept as a copy first.
+
+    Also where the state is lost: the stack is made again and gets the copy.
+    """
+    store, text = fetched(stack, version)
+    pulumi = PulumiStack(stack, ROOT)
+    _, project = address()
+    older = exports.parsed(text, stack, project, f"Version {version}")
+    present_text = pulumi.exported() if pulumi.exists() else None
+    present = exports.parsed(present_text, stack, project, f"The state of {stack}") if present_text else None
+    typer.echo(f"Importing version {version} over the state of {stack} changes what Pulumi knows, and nothing else:")
+    typer.echo(exports.told(exports.difference(present, older)), nl=False)
+    if not yes:
+        ask_for_consent(stack)
+    if present_text and present:
+        kept = store.put(exports.key(stack), present_text.encode(), exports.notes(present, os.environ))
+        typer.echo(f"The state as it was is version {kept}.")
+    pulumi.import_state(text)
+    typer.echo(f"Imported. Next, and before any update: pulumi preview --refresh --stack {stack}")
+
+
+def ask_for_consent(stack: str) -> None:
+    """Ask for the stack's name. Raises OpsError if it is not given."""
+    if not sys.stdin.isatty():
+        raise OpsError("Nothing was changed: this asks for consent in a terminal. --yes does without.")
+    if typer.prompt(f"Type the stack's name to go on ({stack})", default="", show_default=False) != stack:
+        raise OpsError("Nothing was changed: that was not the stack's name.")
+
+
+def fetched(stack: str, version: str) -> tuple[Store, str]:
+    """The opened bucket and the text of one copy."""
+    store, _ = opened(stack)
+    key = exports.key(stack)
+    found = exports.chosen(store.versions(key), version, stack)
+    return store, store.get(key, found.id).decode()
+
+
+def address() -> tuple[location.Bucket | None, str]:
+    """Where the state lives, and the project's name."""
+    import yaml
+
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    return location.bucket(*location.backend(os.environ, project)), str(project["name"])
+
+
+def opened(stack: str) -> tuple[Store, str]:
+    """The bucket, and the project's name. Raises OpsError if the state lives in a folder, or the keys are missing."""
+    bucket, project = address()
+    if bucket is None:
+        raise OpsError(
+            f"The state of {stack} is in a folder ({location.VARIABLE}), and copies of it are kept in a bucket only. "
+            f"For a folder: pulumi stack export --stack {stack} --file FILE"
+        )
+    path = keys.file(os.environ)
+    found = keys.stored(path, bucket.profile)
+    if found is None:
+        raise location.refused(
+            f"the credentials file {path}",
+            f"has no section [{bucket.profile}], which {bucket.setting} names",
+            "Without the keys the bucket with the state does not open.",
+            f"Run `toybox init {stack}`, which gets them, or set {keys.VARIABLE} to the file that has them.",
+        )
+    return Store(bucket, found), project
+
+
+def set_up(ask: Callable[[], str], connect: Callable[[str], Any]) -> Iterator[str]:
+    """Keys and bucket, made if they are missing; yields what was made. In a folder's place nothing is to be made.
+
+    `ask` gives the API user's password, and is called only if the keys are missing; `connect` logs in with it.
+    """
+    bucket, _ = address()
+    if bucket is None:
+        return
+    path = keys.file(os.environ)
+    found = keys.stored(path, bucket.profile)
+    if found is None:
+        found = keys.of_the_account(connect(ask()))
+        keys.add(path, bucket.profile, found)
+        yield f"profile {bucket.profile} in {path}"
+    yield from Store(bucket, found).ensure()
