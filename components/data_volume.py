@@ -9,12 +9,19 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_openstack as openstack
 
-from settings import Blank, RestorePoint
-from settings import DataVolume as DataVolumeSettings
+from conoha import names
+from settings import Adopted, Blank, RestorePoint, Settings
 
 ORIGIN_PROPERTIES = ["source_vol_id", "snapshot_id", "backup_id", "image_id"]
 """What a volume was made of. Each forces a new volume when it changes (terraform-provider-openstack 3.4.0,
-resource_openstack_blockstorage_volume_v3.go), so next month's restore point would replace the disk."""
+resource_openstack_blockstorage_volume_v3.go), so next month's restore point would replace the disk; and so would a
+refresh, because the provider asks for volumes in a version of the API that does not tell of a backup. Whoever wants
+another volume takes this one out of the state (`toybox prod restore`) or asks for a replacement (`toybox staging
+refresh`)."""
+
+OWNERS_PROPERTIES = ["name", "description", "metadata"]
+"""What an adopted volume keeps of its former life. Type and size are not among them: if those are not the declared
+ones, it is the wrong volume, and the import fails."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,8 @@ class OriginArguments:
     backup_id: str | None = None
 
 
-def origin_arguments(origin: Blank | RestorePoint) -> OriginArguments:
-    """The one argument that makes the volume out of `origin`; none for a blank disk."""
+def origin_arguments(origin: Blank | RestorePoint | Adopted) -> OriginArguments:
+    """The one argument that makes the volume out of `origin`; none for a blank or an adopted disk."""
     match origin.source:
         case "volume":
             return OriginArguments(source_vol_id=origin.id)
@@ -35,8 +42,15 @@ def origin_arguments(origin: Blank | RestorePoint) -> OriginArguments:
             return OriginArguments(snapshot_id=origin.id)
         case "backup":
             return OriginArguments(backup_id=origin.id)
-        case "blank":
+        case "blank" | "adopted":
             return OriginArguments()
+
+
+def restore_point_metadata(settings: Settings) -> dict[str, str] | None:
+    """What is written on the volume for `toybox restore-points run`, which reads no stack's settings but its own. ConoHa
+    takes its backups without being told by a volume, and whatever it writes there stays as it is."""
+    policy = settings.snapshot_policy
+    return policy.as_metadata() if policy.driver == "openstack" else None
 
 
 class DataVolume(pulumi.ComponentResource):
@@ -56,8 +70,7 @@ class DataVolume(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        stack: str,
-        settings: DataVolumeSettings,
+        settings: Settings,
         protect: bool,
         provider: openstack.Provider,
     ) -> None:
@@ -67,13 +80,16 @@ class DataVolume(pulumi.ComponentResource):
             None,
             pulumi.ResourceOptions(providers=[provider]),
         )
-        origin = origin_arguments(settings.origin)
+        wanted = settings.data_volume
+        origin = origin_arguments(wanted.origin)
+        adopted = wanted.origin.id if wanted.origin.source == "adopted" else None
         self.volume = openstack.blockstorage.Volume(
             f"{name}-volume",
-            name=f"toybox-{stack}-data",
-            description=f"TOYBOX {stack}: all user data. Never delete by hand.",
-            size=settings.size,
-            volume_type=settings.type,
+            name=names.resource_name(settings.stack, "data"),
+            description=f"TOYBOX {settings.stack}: all user data. Never delete by hand.",
+            size=wanted.size,
+            volume_type=wanted.type,
+            metadata=restore_point_metadata(settings),
             source_vol_id=origin.source_vol_id,
             snapshot_id=origin.snapshot_id,
             backup_id=origin.backup_id,
@@ -81,7 +97,8 @@ class DataVolume(pulumi.ComponentResource):
                 parent=self,
                 protect=protect,
                 retain_on_delete=True,
-                ignore_changes=[*ORIGIN_PROPERTIES, "availability_zone"],
+                import_=adopted,
+                ignore_changes=[*ORIGIN_PROPERTIES, "availability_zone", *(OWNERS_PROPERTIES if adopted else [])],
             ),
         )
         self.id = self.volume.id
