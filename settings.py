@@ -1,0 +1,425 @@
+"""The settings of a stack (`toybox:` in Pulumi.<stack>.yaml) as typed, validated, frozen models.
+
+The models below are the one place where a setting is explained: error messages and docs/settings.md are made from their
+descriptions. They say what is wanted, not how it is built. `parse` is pure, asks no cloud, and reports every problem at
+once; `load` reads the running Pulumi program's configuration and calls it.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
+from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
+
+from checks import models, rules, values
+from checks.models import NAMESPACE
+from checks.problems import Problem, SettingsError
+from conoha import account, retention, volumes
+from conoha.flavors import FLAVORS
+
+__all__ = ["DECLARED", "NAMESPACE", "SECRETS", "Settings", "SettingsError", "load", "parse", "ssh_public_key"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+    )
+
+
+def _allowed(values: str) -> JsonDict:
+    """Which values a setting takes, for docs/settings.md. Choices (Literal) need no words of their own."""
+    return {"allowed": values}
+
+
+class OpenStack(_Model):
+    """The account in which everything is made."""
+
+    auth_url: Annotated[str, AfterValidator(values.auth_url)] = Field(
+        description="Where to log in: ConoHa's Identity API, or that of another OpenStack with ConoHa's names.",
+        examples=[account.AUTH_URL],
+        json_schema_extra=_allowed("an address that ends with /v3; https, or http on this machine"),
+    )
+    region: Annotated[str, AfterValidator(values.region)] = Field(
+        description="The region in which server and volumes are made.",
+        examples=[account.REGION],
+        json_schema_extra=_allowed(account.REGION),
+    )
+    domain_name: Annotated[str, AfterValidator(values.domain_name)] = Field(
+        description="The Keystone domain of user and tenant, the same for every ConoHa account.",
+        examples=[account.DOMAIN],
+        json_schema_extra=_allowed(account.DOMAIN),
+    )
+    tenant_name: Annotated[str, AfterValidator(values.tenant_name)] = Field(
+        description="The API tenant that owns and pays for everything.",
+        examples=["gnct12345678"],
+        json_schema_extra=_allowed(f"{account.TENANT_PREFIX} and a number"),
+    )
+    user_name: Annotated[str, AfterValidator(values.user_name)] = Field(
+        description="The API user that Pulumi logs in as. Its password is the secret openstackPassword.",
+        examples=["gncu12345678"],
+        json_schema_extra=_allowed(f"{account.USER_PREFIX} and a number"),
+    )
+
+
+class Tls(_Model):
+    """Who signs the site's certificate."""
+
+    issuer: Literal["acme", "internal"] = Field(
+        description="acme: a public CA, which must reach the domain on port 80 or 443. internal: Caddy's own CA, "
+        "which no browser trusts; for rehearsals.",
+        examples=["acme"],
+    )
+    email: Annotated[str, AfterValidator(values.email)] | None = Field(
+        default=None,
+        description="Where the CA writes when a certificate is about to lapse. Required with issuer acme.",
+        examples=["operators@toybox.example.jp"],
+        json_schema_extra=_allowed("an e-mail address"),
+    )
+
+
+class BootVolume(_Model):
+    """The server's own disk. It is lost when the server is replaced, and nothing of value lives on it."""
+
+    type: Annotated[str, AfterValidator(values.boot_volume_type)] = Field(
+        description="ConoHa's volume type for boot volumes.",
+        examples=[volumes.BOOT.name],
+        json_schema_extra=_allowed(volumes.BOOT.name),
+    )
+    size: Annotated[int, AfterValidator(values.boot_volume_size)] = Field(
+        description="In GB. The 512 MB plan takes 30 and nothing else; every other plan 100 or more.",
+        examples=[100],
+        json_schema_extra=_allowed(values.priced(volumes.BOOT, volumes.BOOT.sizes)),
+    )
+
+
+class Server(_Model):
+    """The disposable part: replacing it keeps the data volume."""
+
+    flavor: Annotated[str, AfterValidator(values.flavor)] = Field(
+        description="ConoHa's plan: vCPUs and memory. PostgreSQL and the workers are tuned to its memory.",
+        examples=["g2l-t-c4m4"],
+        json_schema_extra=_allowed("; ".join(f"{plan.name} ({plan})" for plan in FLAVORS.values())),
+    )
+    image: Annotated[str, AfterValidator(values.server_image)] = Field(
+        description="The image the server starts from: one of ConoHa's with Docker, looked up by name; or an image's "
+        "id.",
+        examples=["vmi-docker-26.1-ubuntu-22.04-amd64"],
+        json_schema_extra=_allowed(
+            "`vmi-docker-<version>-<system>-<version>-amd64`, as `openstack image list` shows it"
+        ),
+    )
+    boot_volume: BootVolume = Field(description="The server's own disk, lost when the server is replaced.")
+
+
+class Blank(_Model):
+    """Nothing: an empty volume."""
+
+    source: Literal["blank"] = Field(
+        description="What the volume is made from: nothing (blank), a ConoHa backup, a Cinder snapshot (not on "
+        "ConoHa), or a clone of another volume; or none of these, but a volume that is there already (adopted). "
+        "Looked at once, when the volume is made or adopted: a change alone replaces nothing.",
+        examples=["blank"],
+    )
+
+
+class RestorePoint(_Model):
+    """What a volume is made from, if not from nothing."""
+
+    source: Literal["backup", "snapshot", "volume"] = Field(
+        description=Blank.model_fields["source"].description,
+        examples=["backup"],
+    )
+    id: Annotated[str, AfterValidator(values.origin_id)] = Field(
+        description="The id of the backup, snapshot or volume. Required unless source is blank.",
+        examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
+        json_schema_extra=_allowed("a UUID"),
+    )
+    size: Annotated[int, AfterValidator(values.origin_size)] = Field(
+        description="In GB, of the volume that was saved or is cloned, so that one that cannot fit is refused in "
+        "the preview. Required with backup, snapshot and volume.",
+        examples=[200],
+        json_schema_extra=_allowed("a size in GB"),
+    )
+
+
+class Adopted(_Model):
+    """A volume that is there already, made by hand or by a stack whose state was lost. It is left exactly as it is."""
+
+    source: Literal["adopted"] = Field(
+        description=Blank.model_fields["source"].description,
+        examples=["adopted"],
+    )
+    id: Annotated[str, AfterValidator(values.origin_id)] = Field(
+        description=RestorePoint.model_fields["id"].description,
+        examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
+        json_schema_extra=_allowed("a UUID"),
+    )
+
+
+class DataVolume(_Model):
+    """The disk that outlives the server: PostgreSQL, Redis, uploads, certificates."""
+
+    type: Annotated[str, AfterValidator(values.data_volume_type)] = Field(
+        description="ConoHa's volume type for additional volumes.",
+        examples=[volumes.DATA.name],
+        json_schema_extra=_allowed(volumes.DATA.name),
+    )
+    size: Annotated[int, AfterValidator(values.data_volume_size)] = Field(
+        description="In GB. A volume cannot be resized later: a larger one means a new volume and a copy.",
+        examples=[200],
+        json_schema_extra=_allowed(values.priced(volumes.DATA, volumes.DATA.sizes)),
+    )
+    origin: Annotated[Blank | RestorePoint | Adopted, Field(discriminator="source")] = Field(
+        description="What the volume is made from, the first time."
+    )
+
+
+class SnapshotPolicy(_Model):
+    """When restore points of the data volume are taken, and how many are kept."""
+
+    driver: Literal["conoha", "openstack"] = Field(
+        description="Who takes them. conoha: ConoHa's automatic backup of the server, every night. openstack: "
+        "`toybox restore-points run`, from a schedule outside the server, by snapshots; not on ConoHa, whose "
+        "snapshots live 24 hours.",
+        examples=["conoha"],
+    )
+    schedule: Annotated[Literal["daily", "off"], BeforeValidator(values.schedule)] = Field(
+        description='daily: one restore point a day. off: none are taken. Write "off" in quotes: without them it is a '
+        "truth value to YAML.",
+        examples=["daily"],
+    )
+    keep: Annotated[int, AfterValidator(values.keep)] | None = Field(
+        default=None,
+        description="How many restore points are kept. Required with schedule daily. ConoHa keeps at least 14: less "
+        "becomes 14 there.",
+        examples=[7],
+        json_schema_extra=_allowed(
+            f"1 to {retention.MOST_KEPT} with driver conoha, 1 to {values.MOST_KEPT} with driver openstack"
+        ),
+    )
+
+
+class Images(_Model):
+    """The container images, each with its digest: what was tested is what runs."""
+
+    postgres: Annotated[str, AfterValidator(values.postgres_image)] = Field(
+        description="PostgreSQL 15, with its Debian release named in the tag.",
+        examples=[
+            "docker.io/library/postgres:15-bookworm"
+            "@sha256:539ceaaae49b3a7c8a04467cf00cc6788d8e3f1675df41860d86eebc4c40524f"
+        ],
+        json_schema_extra=_allowed("a reference with its digest; a tag, if there is one, begins with 15"),
+    )
+    redis: Annotated[str, AfterValidator(values.image)] = Field(
+        description="Redis 7.",
+        examples=[
+            "docker.io/library/redis:7-bookworm@sha256:595cc6f2bb3af6e03347b90deb6123c6aa2c81dea05ce08128de8a174b6ac67b"
+        ],
+        json_schema_extra=_allowed("a reference with its digest"),
+    )
+    caddy: Annotated[str, AfterValidator(values.image)] = Field(
+        description="Caddy 2: the base of the image that is built on the server with the Caddyfile inside.",
+        examples=["docker.io/library/caddy:2@sha256:f2a1290d0463aad60660d4ec134943f183ee2a5f6c3eb7bf32dd984f2f020772"],
+        json_schema_extra=_allowed("a reference with its digest"),
+    )
+    django: Annotated[str, AfterValidator(values.image)] = Field(
+        description="TOYBOX's own image: web, worker, beat and migrations all run from it.",
+        examples=["ghcr.io/toybox/toybox@sha256:" + "0123456789abcdef" * 4],
+        json_schema_extra=_allowed("a reference with its digest"),
+    )
+
+
+class Declared(_Model):
+    """The settings that stand in plain text in Pulumi.<stack>.yaml, each under a key of its own."""
+
+    openstack: OpenStack = Field(description="The account in which everything is made.")
+    domain: Annotated[str, AfterValidator(values.domain)] = Field(
+        description="The site's name. Its DNS record must point to the server. No two stacks may share one.",
+        examples=["toybox.example.jp"],
+        json_schema_extra=_allowed("a full domain name in lower case; with tls.issuer acme one that you own"),
+    )
+    tls: Tls = Field(description="Who signs the site's certificate.")
+    access: Literal["public", "password"] = Field(
+        description="public: anybody may read the site. password: the whole site asks for one and tells search "
+        "engines to stay away, as staging must.",
+        examples=["public"],
+    )
+    operators: Annotated[
+        tuple[Annotated[str, AfterValidator(values.operator)], ...],
+        Strict(False),  # A file has lists, and a frozen model tuples.
+        AfterValidator(values.operators),
+    ] = Field(
+        description="The networks that may reach port 22, the machine that runs `pulumi up` included. 80 and 443 "
+        "are open to everybody.",
+        examples=[["203.0.113.7/32"]],
+        json_schema_extra=_allowed("networks in CIDR notation, IPv4 from /8 and IPv6 from /16; at least one"),
+    )
+    server: Server = Field(description="The server, which can be replaced at any time without losing data.")
+    data_volume: DataVolume = Field(description="The disk that outlives the server.")
+    snapshot_policy: SnapshotPolicy = Field(
+        description="When restore points of the data volume are taken, and how many are kept."
+    )
+    images: Images = Field(description="The container images, by digest.")
+
+
+class Secrets(_Model):
+    """The settings that are stored encrypted. `toybox init STACK` makes them; openstackPassword it asks for."""
+
+    openstack_password: Annotated[SecretStr, AfterValidator(values.openstack_password)] = Field(
+        description="The password of openstack.userName, chosen in ConoHa's control panel.",
+        json_schema_extra=_allowed("9 to 70 printable characters"),
+    )
+    ssh_private_key: Annotated[SecretStr, AfterValidator(values.ssh_private_key)] = Field(
+        description="The key with which Pulumi and operators log in to the server as root (OpenSSH, ed25519).",
+        json_schema_extra=_allowed("an ed25519 key in OpenSSH's format, without a passphrase"),
+    )
+    ssh_host_key: Annotated[SecretStr, AfterValidator(values.ssh_host_key)] = Field(
+        description="The server's own host key (OpenSSH, ed25519), so that every connection can be pinned to it.",
+        json_schema_extra=_allowed("an ed25519 key in OpenSSH's format, other than sshPrivateKey"),
+    )
+    postgres_password: Annotated[SecretStr, AfterValidator(values.postgres_password)] = Field(
+        description="The password of the database's owner.",
+        json_schema_extra=_allowed("24 to 128 of A-Z a-z 0-9 _ -"),
+    )
+    redis_password: Annotated[SecretStr, AfterValidator(values.redis_password)] = Field(
+        description="The password of Redis: cache, sessions and the queue of jobs.",
+        json_schema_extra=_allowed("24 to 128 of A-Z a-z 0-9 _ -"),
+    )
+    django_secret_key: Annotated[SecretStr, AfterValidator(values.django_secret_key)] = Field(
+        description="The key with which Django signs sessions, cookies and password reset links.",
+        json_schema_extra=_allowed("50 to 256 printable characters"),
+    )
+    access_password: Annotated[SecretStr, AfterValidator(values.access_password)] | None = Field(
+        default=None,
+        description="What a visitor types, after the user name toybox, where access is password. Required there, "
+        "unused elsewhere.",
+        json_schema_extra=_allowed("12 to 72 printable characters"),
+    )
+
+
+class Settings(Declared):
+    """All settings of one stack, checked."""
+
+    stack: str
+    secrets: Secrets
+
+
+DECLARED = models.describe(Declared)
+SECRETS = models.describe(Secrets)
+"""Both: settings by path, for messages and for docs/settings.md."""
+
+_ALL = {**DECLARED, **SECRETS}
+
+
+def parse(
+    stack: str,
+    given: Mapping[str, object],
+    encrypted: Collection[str],
+    siblings: Mapping[str, Mapping[str, object]],
+) -> Settings:
+    """The checked settings of `stack`. Pure.
+
+    `given` are all values of the namespace by key without its prefix, secrets included, as plain data (text, numbers,
+    lists, mappings); `encrypted` names the keys that are stored encrypted; `siblings` are the other stacks' values by
+    stack name, of which only the domain is looked at. Raises SettingsError with every problem there is, in the order of
+    the settings.
+    """
+    secret = {key: value for key, value in given.items() if (key,) in SECRETS}
+    declared = {key: value for key, value in given.items() if (key,) not in SECRETS}
+    problems = [
+        *rules.stack_name(stack),
+        *models.problems(Declared, declared, _ALL),
+        *models.problems(Secrets, secret, _ALL),
+        *rules.across_settings(given),
+        *rules.across_stacks(given, siblings),
+        *rules.encryption(given, [key for (key,) in SECRETS], encrypted),
+    ]
+    if problems:
+        raise SettingsError(stack, sorted(problems, key=_rank))
+    return Settings.model_validate({**declared, "secrets": secret, "stack": stack})
+
+
+def _rank(problem: Problem) -> int:
+    """The place of a problem in the list: its setting's in the models; keys that nobody knows come last."""
+    if not problem.path.startswith(f"{NAMESPACE}:"):
+        return -1
+    keys = tuple(key.split("[")[0] for key in problem.path.removeprefix(f"{NAMESPACE}:").split("."))
+    order = list(_ALL)
+    known = next((keys[:length] for length in range(len(keys), 0, -1) if keys[:length] in _ALL), None)
+    return order.index(known) if known else len(order)
+
+
+def ssh_public_key(private: str) -> str:
+    """The public half (`ssh-ed25519 AAAA...`, as authorized_keys and known_hosts have it) of an OpenSSH private key."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+
+    public = load_ssh_private_key(private.encode(), password=None).public_key()
+    return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+# The edge: what the running Pulumi program and the files beside it hold.
+
+
+def from_pulumi(raw: Mapping[str, str]) -> dict[str, object]:
+    """The namespace's values as plain data. Pulumi hands them to a program as text, with lists and blocks as JSON."""
+    prefix = f"{NAMESPACE}:"
+    return {
+        key.removeprefix(prefix): _plain(key.removeprefix(prefix), text)
+        for key, text in raw.items()
+        if key.startswith(prefix)
+    }
+
+
+def _plain(key: str, text: str) -> object:
+    setting = DECLARED.get((key,))
+    if setting is None or setting.kind not in ("block", "list"):
+        return text  # What is text anyway stays as it is: a password may look like JSON.
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def sibling_settings(folder: Path, stack: str) -> dict[str, dict[str, object]]:
+    """The plain settings of the other stacks in `folder`, by stack name, from their Pulumi.<stack>.yaml."""
+    import yaml
+
+    found: dict[str, dict[str, object]] = {}
+    prefix = f"{NAMESPACE}:"
+    for file in sorted(folder.glob("Pulumi.*.yaml")):
+        name = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        if name == stack:
+            continue
+        try:
+            config = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+            found[name] = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+        except (OSError, ValueError, yaml.YAMLError, AttributeError) as error:
+            problem = Problem(
+                file.name,
+                f"cannot be read: {' '.join(str(error).split())}",
+                "The stacks' settings are compared, so that no two of them claim the same domain.",
+                "Mend the file, or move it away if that stack is gone.",
+            )
+            raise SettingsError(stack, [problem]) from error
+    return found
+
+
+def load() -> Settings:
+    """The settings of the stack that the running Pulumi program is for. Raises SettingsError."""
+    import pulumi
+    from pulumi.runtime import config
+
+    # pulumi.Config answers only for names that one asks it for, and unknown keys must be seen. A language host passes
+    # the values in the environment or sets them in the process; like pulumi.Config this reads both.
+    raw = {**config.get_config_env(), **config.CONFIG.get()}
+    secret = {*config.get_config_secret_keys_env(), *(key for key in raw if config.is_config_secret(key))}
+    stack = pulumi.get_stack()
+    encrypted = {key.removeprefix(f"{NAMESPACE}:") for key in secret}
+    return parse(stack, from_pulumi(raw), encrypted, sibling_settings(Path(__file__).parent, stack))
