@@ -1,6 +1,6 @@
 """The automatic backup: subscribed for a server, taken in the night, kept 14 to 30 times. Nothing on demand.
 
-Source: OpenAPI (`/v3/{project}/backups`), where not said otherwise. What passes these rules and is nothing of Cinder's is
+Source: OpenAPI (`/v3/{project}/backups`), where not said otherwise. What passes these rules and is not of Cinder is
 answered by `automatic_backup`.
 """
 

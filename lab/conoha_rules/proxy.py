@@ -110,9 +110,11 @@ class Proxy:
         headers = {name: value for name, value in call.headers.items() if name.lower() not in HOP_BY_HOP}
         for name in ("Host", "Accept-Encoding"):
             headers.pop(name, None)
-        body: Any = json.dumps(call.body).encode() if call.body else request.get_data()
-        if not call.body and (request.content_length or 0) > LARGEST_JSON:
-            body = request.stream
+        body: Any = json.dumps(call.body).encode()
+        if not call.body:  # an image's bytes, or nothing
+            length = request.content_length or 0
+            body = request.stream if length > LARGEST_JSON else request.get_data()
+            headers["Content-Length"] = str(length)
         query = f"?{request.query_string.decode()}" if request.query_string else ""
         upstream = POOL.request(
             request.method,
