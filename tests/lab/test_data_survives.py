@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.toybox import Toybox, cloud
+from tests.lab.toybox import Toybox, cloud, stock_cloud
 from tests.procedure import Procedures
 
 
@@ -151,8 +151,8 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
 
 @pytest.fixture
 def spare_disk(prod: Toybox) -> Iterator[str]:
-    """One more volume on prod's server: its device."""
-    connection, server = cloud(), prod.outputs()["serverId"]
+    """One more volume on prod's server, which ConoHa would not attach (it runs, and it has one): its device."""
+    connection, server = stock_cloud(), prod.outputs()["serverId"]
     volume = connection.block_storage.create_volume(name="spare", size=200, volume_type="c3j1-ds02-add")
     connection.block_storage.wait_for_status(volume, "available", interval=0.3, wait=60)
     connection.compute.create_volume_attachment(server, volume_id=volume.id)

@@ -18,7 +18,7 @@ from openstack.connection import Connection
 
 from lab import deploy
 from lab.cloud import connect
-from lab.credentials import TESTS, credentials
+from lab.credentials import KEYSTONE_URL, TESTS, credentials
 from lab.paths import CHECKOUT, LAB_DIR
 from lab.stack import Workspace, environment, initialise, write_settings
 from tests.documentation import section
@@ -51,9 +51,15 @@ def cloud() -> Connection:
     return connect(accounts, accounts["projects"][TESTS])
 
 
+def stock_cloud() -> Connection:
+    """The same, past ConoHa's rules: for what only a test's preparations need."""
+    accounts = credentials()
+    return connect({**accounts, "auth_url": KEYSTONE_URL}, accounts["projects"][TESTS])
+
+
 def empty_the_project() -> None:
     """Delete all that the tests' project holds, whatever state an earlier run left it in."""
-    connection = cloud()
+    connection = stock_cloud()  # ConoHa deletes no backup
     for server in connection.compute.servers():
         connection.compute.delete_server(server)
     for server in connection.compute.servers():
@@ -64,6 +70,10 @@ def empty_the_project() -> None:
             connection.block_storage.wait_for_delete(snapshot, interval=0.3, wait=60)
         connection.block_storage.delete_volume(volume.id)
         connection.block_storage.wait_for_delete(volume, interval=0.3, wait=60)
+    for backup in list(connection.block_storage.backups()):
+        connection.block_storage.delete_backup(backup)
+    for backup in list(connection.block_storage.backups()):
+        connection.block_storage.wait_for_delete(backup, interval=0.3, wait=60)
     for key_pair in connection.compute.keypairs():
         connection.compute.delete_keypair(key_pair)
     for group in connection.network.security_groups(project_id=connection.current_project_id):
