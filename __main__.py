@@ -17,6 +17,7 @@ from components.postgres import Postgres
 from components.redis import Redis, render_config
 from components.secret_output import secret_output
 from components.server import Server
+from components.snapshot_policy import SnapshotPolicy
 from components.ssh import identity, write_ssh_files
 from conoha.flavors import FLAVORS
 
@@ -44,7 +45,7 @@ cloud = openstack_provider(settings)
 commands = command.Provider("command")
 
 # data
-data = DataVolume("data", stack=stack, settings=settings.data_volume, protect=stack == "prod", provider=cloud)
+data = DataVolume("data", settings=settings, protect=stack == "prod", provider=cloud)
 
 # server
 server = Server(
@@ -56,6 +57,9 @@ server = Server(
     data_volume_id=data.id,
     provider=cloud,
 )
+
+# restore points of the data; after the server, because it is servers that ConoHa backs up
+snapshots = SnapshotPolicy("snapshots", settings=settings, server=server, provider=commands)
 
 # host
 host = DockerHost(
@@ -99,12 +103,6 @@ pulumi.export("url", f"https://{settings.domain}/")
 pulumi.export("serverId", server.instance.id)
 pulumi.export("dataVolumeId", data.id)
 pulumi.export("bootImageId", server.boot_image_id)
-pulumi.export(
-    "imageDigests",
-    {
-        "postgres": postgres.image.digest,
-        "redis": redis.image.digest,
-        "django": django.image.digest,
-        "caddy": caddy.image.image_id,
-    },
-)
+pulumi.export("restorePoints", snapshots.effect)
+digests = {"postgres": postgres.image.digest, "redis": redis.image.digest, "django": django.image.digest}
+pulumi.export("imageDigests", {**digests, "caddy": caddy.image.image_id})

@@ -205,6 +205,26 @@ class SnapshotPolicy(_Model):
         ),
     )
 
+    def as_metadata(self) -> dict[str, str]:
+        """The policy as it stands on the volume, for whoever takes restore points without this file."""
+        kept = {} if self.keep is None else {_KEEP: str(self.keep)}
+        return {_SCHEDULE: self.schedule, **kept}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> "SnapshotPolicy | None":
+        """The policy that stands on a volume, if one does. Raises ValueError if it cannot be read."""
+        if _SCHEDULE not in metadata:
+            return None
+        keep = {"keep": int(metadata[_KEEP])} if _KEEP in metadata else {}
+        policy = cls.model_validate({"driver": "openstack", "schedule": metadata[_SCHEDULE], **keep})
+        if policy.schedule == "daily" and policy.keep is None:
+            raise ValueError(f"{_KEEP} is missing")
+        return policy
+
+
+_SCHEDULE, _KEEP = "toybox-schedule", "toybox-keep"
+"""The metadata of a volume with a policy."""
+
 
 class Images(_Model):
     """The container images, each with its digest: what was tested is what runs."""

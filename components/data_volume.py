@@ -47,8 +47,8 @@ def origin_arguments(origin: Blank | RestorePoint | Adopted) -> OriginArguments:
 
 
 def restore_point_metadata(settings: Settings) -> dict[str, str] | None:
-    """What is written on the volume for `toybox restore-points run`, which reads no stack's settings but its own. ConoHa
-    takes its backups without being told by a volume, and whatever it writes there stays as it is."""
+    """What is written on the volume for `toybox restore-points run`, which reads no settings but those of its stack.
+    ConoHa takes its backups without being told by a volume, and whatever it writes there stays as it is."""
     policy = settings.snapshot_policy
     return policy.as_metadata() if policy.driver == "openstack" else None
 

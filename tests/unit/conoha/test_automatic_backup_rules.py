@@ -45,4 +45,4 @@ def test_a_server_costs_its_plan_and_what_its_boot_volume_costs_more() -> None:
 
 def test_only_the_smallest_plan_has_no_automatic_backup() -> None:
     smallest = min(flavors.FLAVORS.values(), key=lambda flavor: flavor.memory)
-    assert retention.NOT_OFFERED_WITH == (smallest.name,)
+    assert (smallest.name,) == retention.NOT_OFFERED_WITH

@@ -13,7 +13,9 @@ COMMAND = "command:remote:Command"
 
 def on_the_server(run: Run) -> list[Registered]:
     """Everything that lives on the server or runs there."""
-    found = [resource for resource in run.custom() if resource.type.split(":")[0] in ("docker", "command")]
+    found = [
+        resource for resource in run.custom() if resource.type.split(":")[0] == "docker" or resource.type == COMMAND
+    ]
     assert len(found) > 20
     return found
 

@@ -1,0 +1,91 @@
+"""When restore points of the data volume are taken: the declaration, not the restore points.
+
+What it does not do: it takes none. ConoHa does that every night for whom it has a subscription; on another OpenStack
+`toybox restore-points run` does, from a schedule outside the server, and finds the policy on the volume (DataVolume
+writes it there). A server never holds the cloud's credentials.
+"""
+
+import pulumi
+import pulumi_command as command
+
+from components.secret_output import secret_output
+from components.server import Server
+from conoha import prices, retention
+from settings import Settings
+
+PROGRAM = ".venv/bin/python -m conoha.automatic_backup"
+"""Run from the project's folder, where the engine starts its plugins."""
+
+
+def effect(settings: Settings) -> str:
+    """What comes of the wish, in words: ConoHa keeps other numbers than one may have asked for, and charges for it."""
+    policy = settings.snapshot_policy
+    if policy.schedule == "off" or policy.keep is None:
+        return "No restore points are taken."
+    if policy.driver == "openstack":
+        return f"Restore points: {policy.keep} are kept, one a day, taken by `toybox restore-points run`."
+    kept = retention.kept(policy.keep)
+    size = settings.server.boot_volume.size + settings.data_volume.size
+    price = prices.automatic_backup(size, kept)
+    wish = "" if kept == policy.keep else f" ({policy.keep} are wished for, and ConoHa keeps no fewer)"
+    cost = (
+        f"¥{price:,} a month for {size} GB"
+        if price is not None
+        else f"at a price that ConoHa's list does not have for {size} GB"
+    )
+    return (
+        f"Restore points: ConoHa keeps {kept} nightly backups of boot and data volume{wish}, "
+        f"at an hour that it chooses, {cost} (prices of {prices.DATED})."
+    )
+
+
+class SnapshotPolicy(pulumi.ComponentResource):
+    """The automatic backup of the server, subscribed, changed and cancelled with the declaration (driver conoha).
+
+    A subscription belongs to a server: a new server gets a new one, and the old one's is cancelled while that server
+    still exists, because nobody knows whether ConoHa stops charging for a deleted server by itself. The backups stay.
+
+    Raises nothing itself; what ConoHa refuses ends the update with its words.
+    """
+
+    effect: str
+
+    def __init__(self, name: str, *, settings: Settings, server: Server, provider: command.Provider) -> None:
+        super().__init__(
+            "toybox:data:SnapshotPolicy",
+            name,
+            None,
+            pulumi.ResourceOptions(providers=[provider]),
+        )
+        self.effect = effect(settings)
+        pulumi.log.info(self.effect, self)
+        policy, account = settings.snapshot_policy, settings.openstack
+        if policy.driver == "conoha" and policy.schedule == "daily" and policy.keep is not None:
+            command.local.Command(
+                f"{name}-subscription",
+                create=f"{PROGRAM} create",
+                update=f"{PROGRAM} update",
+                delete=f"{PROGRAM} delete",
+                stdin=pulumi.Output.json_dumps(
+                    {
+                        "auth_url": account.auth_url,
+                        "region": account.region,
+                        "domain": account.domain_name,
+                        "tenant": account.tenant_name,
+                        "user": account.user_name,
+                        "password": secret_output(settings.secrets.openstack_password),
+                        "server": server.instance.id,
+                        "retention": retention.kept(policy.keep),
+                    }
+                ),
+                triggers=[server.instance.id],
+                add_previous_output_in_env=False,
+                logging=command.local.Logging.NONE,
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    delete_before_replace=True,
+                    additional_secret_outputs=["stdin", "stdout", "stderr"],
+                    custom_timeouts=pulumi.CustomTimeouts(create="5m", update="5m", delete="5m"),
+                ),
+            )
+        self.register_outputs({"effect": self.effect})

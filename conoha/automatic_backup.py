@@ -1,0 +1,117 @@
+"""ConoHa's automatic backup: the calls that OpenStack does not have.
+
+A server is subscribed, its volumes are backed up every night, and `retention` backups of each are kept. On Cinder's
+paths these calls mean something else, so nothing here may be sent to another OpenStack.
+
+Source: GMO's OpenAPI of 2026-07-01 (`/v3/{project}/backups`). UNCONFIRMED, because nobody wrote it down: what the API
+answers to a second subscription, to a change without one, and to a cancellation for a server that is gone. `subscribe`
+and `cancel` therefore go by what they want to reach, and not by one status code.
+
+As a program (`python -m conoha.automatic_backup create|update|delete`) it does what the component SnapshotPolicy
+declares. Account, password, server and retention come as JSON on standard input and nowhere else.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conoha import retention
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+    from requests import Response
+
+
+class RefusedError(Exception):
+    """ConoHa said no. The text says to what, and what it answered."""
+
+
+@dataclass(frozen=True)
+class AutomaticBackup:
+    """The automatic backups of one account, over a connection that is logged in."""
+
+    connection: "Connection"
+
+    def subscribe(self, server: str, kept: int) -> str:
+        """Let the server's volumes be backed up every night, with `kept` backups of each; says what it did.
+
+        A server that is subscribed already gets the number changed.
+        """
+        retention.kept(kept)
+        changed = self._call("PUT", f"/backups/{server}", {"backup": {"retention": kept}})
+        if changed.status_code < 300:
+            return f"server {server} is subscribed, and {kept} backups are kept"
+        made = self._call("POST", "/backups", {"backup": {"instance_uuid": server, "retention": kept}})
+        if made.status_code < 300:
+            return f"server {server} was subscribed, and {kept} backups are kept"
+        raise RefusedError(
+            f"ConoHa did not subscribe server {server} to its automatic backup with {kept} backups: {said(made)} "
+            f"(and to a change of a subscription: {said(changed)})"
+        )
+
+    def cancel(self, server: str) -> str:
+        """End the subscription, if there is one. The backups that exist stay."""
+        answer = self._call("DELETE", f"/backups/{server}")
+        if answer.status_code < 300:
+            return f"the subscription of server {server} was cancelled; its backups stay"
+        if answer.status_code == 404 or self.connection.compute.find_server(server) is None:
+            return f"server {server} has no subscription"
+        raise RefusedError(f"ConoHa did not cancel the automatic backup of server {server}: {said(answer)}")
+
+    def restore(self, backup: str, volume: str) -> None:
+        """Write a backup over a volume, which is detached or whose server is stopped. ConoHa goes on in the
+        background: the volume's status tells."""
+        answer = self._call("POST", f"/backups/{backup}/restore", {"restore": {"volume_id": volume}})
+        if answer.status_code >= 300:
+            raise RefusedError(f"ConoHa did not restore backup {backup} into volume {volume}: {said(answer)}")
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> "Response":
+        answer = self.connection.block_storage.request(path, method, json=body)
+        if answer.status_code in (401, 403) or answer.status_code >= 500:
+            raise RefusedError(f"ConoHa did not carry out {method} {path}: {said(answer)}")
+        return answer
+
+
+def said(answer: "Response") -> str:
+    """An answer as it is quoted in a message: status and text, on one line."""
+    text = " ".join(answer.text.split())
+    return f"{answer.status_code} {text[:300]}".rstrip()
+
+
+def run(verb: str, wish: Mapping[str, Any]) -> str:
+    """Do what the component declares, and say what was done. Raises RefusedError, or what the login raises."""
+    from conoha.login import log_in
+
+    account = {key: wish[key] for key in ("auth_url", "region", "domain", "tenant", "user", "password")}
+    backup = AutomaticBackup(log_in(**account))
+    match verb:
+        case "create" | "update":
+            return backup.subscribe(wish["server"], wish["retention"])
+        case "delete":
+            return backup.cancel(wish["server"])
+        case _:
+            raise RefusedError(f"there is no {verb!r}: create, update and delete are known")
+
+
+def main() -> None:
+    """The program: one verb, the wish as JSON on standard input. Ends with 1 and the reason if it cannot be had."""
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    (verb,) = sys.argv[1:]
+    try:
+        print(run(verb, json.load(sys.stdin)))
+    except (RefusedError, ClientException, SDKException) as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        print(
+            "Way out: check toybox:openstack and openstackPassword, then run `pulumi up` again. Until then there are "
+            "no new restore points.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
