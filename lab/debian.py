@@ -15,6 +15,7 @@ COMMANDS = {
     "dockerd": "docker.io",
     "docker": "docker.io",
     "iptables": "iptables",
+    "nft": "nftables",
     "docker-registry": "docker-registry",
     "mkfs.xfs": "xfsprogs",
     "mmdebstrap": "mmdebstrap",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab import control_plane, credentials, database, debian, engine, paths, ports, processes, registry, volume_store
+from lab.openstack import firewall
 from lab.steps import LabError, Report, Step, run, run_steps
 
 FOLDERS = (
@@ -224,6 +225,7 @@ def down() -> None:
             processes.stop(service.name, grace=5)
         processes.stop(registry.SERVICE)
         engine.remove_all()
+        firewall.remove()
         processes.stop(database.SERVICE, grace=5)
         for stray in list(processes.strays()):
             try:

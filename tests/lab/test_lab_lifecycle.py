@@ -142,6 +142,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     public = (folder / "host.pub").read_text().strip()
     private = "".join(f"    {line}\n" for line in (folder / "host").read_text().splitlines()).rstrip("\n")
     device = f"/dev/disk/by-id/virtio-{data.id[:20]}"
+    group = connection.network.create_security_group(name="toybox-lifecycle", description="SSH from this machine")
+    connection.network.create_security_group_rule(
+        security_group_id=group.id, direction="ingress", ethertype="IPv4", protocol="tcp",
+        port_range_min=22, port_range_max=22, remote_ip_prefix="198.51.100.1/32",
+    )  # fmt: skip
     user_data = USER_DATA.format(private=private, public=public, device=device)
     disks = [{"uuid": v.id, "source_type": "volume", "destination_type": "volume"} for v in (boot, data)]
     body = {
@@ -149,6 +154,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "flavorRef": flavor.id,
         "key_name": key.name,
         "config_drive": True,
+        "security_groups": [{"name": group.name}],
         "user_data": base64.b64encode(user_data.encode()).decode(),
         "metadata": {"instance_name_tag": "life_cycle"},
         "block_device_mapping_v2": [{**disks[0], "boot_index": 0}, {**disks[1], "boot_index": -1}],
@@ -170,6 +176,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             volumes.wait_for_status(volumes.get_volume(volume.id), "available", ["error"], 0.3, 60)
             volumes.delete_volume(volume.id)
         compute.delete_keypair(key)
+        connection.network.delete_security_group(group)
 
 
 def check_health(server: Server) -> None:
