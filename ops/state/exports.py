@@ -94,8 +94,8 @@ def chosen(versions: tuple[Version, ...], wanted: str, stack: str) -> Version:
     """The version with this id, or with an id that begins like this. Raises OpsError."""
     if not versions:
         raise OpsError(
-            f"There is no exported state of {stack} in the bucket: `toybox state export --stack {stack}` writes one, and each "
-            "deployment does."
+            f"There is no exported state of {stack} in the bucket: `toybox state export --stack {stack}` writes one, "
+            "and each deployment does."
         )
     found = [each for each in versions if each.id.startswith(wanted)] if wanted else []
     if len(found) == 1:

@@ -72,6 +72,7 @@ class Store:
     def __init__(self, bucket: Bucket, keys: Keys) -> None:
         # Loaded late: it takes a third of a second, and most commands do not need it.
         import boto3
+        import botocore.session
         from botocore.config import Config
 
         self.bucket = bucket
@@ -84,8 +85,13 @@ class Store:
             read_timeout=60,
             retries={"total_max_attempts": 3, "mode": "standard"},
         )
+        # Without this the SDK looks for the profile that AWS_PROFILE names, though it is given the keys.
+        apart = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         session = boto3.session.Session(
-            aws_access_key_id=keys.access, aws_secret_access_key=keys.secret, region_name=bucket.region
+            aws_access_key_id=keys.access,
+            aws_secret_access_key=keys.secret,
+            region_name=bucket.region,
+            botocore_session=apart,
         )
         self._s3: Any = session.client("s3", endpoint_url=bucket.endpoint, config=config)
 
