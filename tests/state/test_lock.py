@@ -1,0 +1,55 @@
+"""One update at a time: whoever comes second is told who is first, and a lock that a killed update left has a way out.
+
+Pulumi's lock in a bucket is an object that it writes and looks for, which is not atomic: two that begin in the same
+instant see each other and both give up. In CI the updates of a stack queue up anyway (deploy.yml, `concurrency`).
+"""
+
+import os
+import re
+import signal
+import socket
+
+from tests.state.conftest import Project
+from tests.state.s3_server import S3Server
+
+UP = ("up", "--yes", "--skip-preview", "--stack", "prod")
+
+
+def test_the_second_of_two_updates_is_told_who_holds_the_lock_and_changes_nothing(
+    stack: Project, s3: S3Server, bucket: str
+) -> None:
+    first = stack.begun_update()
+    preview = stack.pulumi("preview", "--stack", "prod")
+    assert preview.returncode == 0, f"a preview needs no lock: {preview.stdout}"
+    second = stack.pulumi(*UP)
+    (stack.root / "wait").unlink()
+    said, _ = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    assert second.returncode != 0
+    assert "the stack is currently locked by 1 lock(s)" in second.stdout
+    holder = re.search(r"created by (\S+)@(\S+) \(pid (\d+)\) at \d{4}-", second.stdout)
+    assert holder, second.stdout
+    assert (holder[2], int(holder[3])) == (socket.gethostname(), first.pid)
+    assert locks(s3, bucket) == [], "an update that ended leaves no lock"
+
+
+def test_the_lock_of_a_killed_update_stays_until_it_is_cancelled(stack: Project, s3: S3Server, bucket: str) -> None:
+    """docs/ci.md, "An update was killed": look who holds the lock, see that it runs no more, `pulumi cancel`."""
+    update = stack.begun_update()
+    os.killpg(update.pid, signal.SIGKILL)
+    update.communicate(timeout=60)
+    (stack.root / "wait").unlink()
+    assert len(locks(s3, bucket)) == 1
+    refused = stack.pulumi(*UP)
+    assert refused.returncode != 0
+    assert f"(pid {update.pid})" in refused.stdout
+    assert "pulumi cancel" in refused.stdout
+    assert stack.pulumi("cancel", "--yes", "--stack", "prod").returncode == 0
+    assert locks(s3, bucket) == []
+    stack.up()
+
+
+def locks(s3: S3Server, bucket: str) -> list[str]:
+    """The locks that lie in the bucket."""
+    listed = s3.client().list_objects_v2(Bucket=bucket, Prefix=".pulumi/locks/")
+    return [each["Key"] for each in listed.get("Contents", ())]
