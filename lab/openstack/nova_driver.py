@@ -181,7 +181,7 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         run(
             *("docker", "create", "--name", instance.name, "--hostname", self._hostname(instance)),
             *("--label", CONF.lab.label, "--label", f"toybox.lab.server={instance.uuid}"),
-            *("--label", f"toybox.lab.name={instance.display_name}"),
+            *("--label", f"toybox.lab.name={instance.metadata.get('instance_name_tag') or instance.display_name}"),
             *("--network", CONF.lab.network, "--ip", address),
             *("--memory", f"{instance.flavor.memory_mb}m", "--memory-swap", "-1"),
             *(f"--cap-add={capability}" for capability in CAPABILITIES),

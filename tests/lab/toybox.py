@@ -71,7 +71,7 @@ def empty_the_project() -> None:
         connection.block_storage.delete_volume(volume.id)
         connection.block_storage.wait_for_delete(volume, interval=0.3, wait=60)
     for backup in list(connection.block_storage.backups()):
-        connection.block_storage.delete_backup(backup)
+        connection.block_storage.delete_backup(backup.id)
     for backup in list(connection.block_storage.backups()):
         connection.block_storage.wait_for_delete(backup, interval=0.3, wait=60)
     for key_pair in connection.compute.keypairs():
