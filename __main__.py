@@ -19,6 +19,7 @@ from components.secret_output import secret_output
 from components.server import Server
 from components.snapshot_policy import SnapshotPolicy
 from components.ssh import identity, write_ssh_files
+from components.staging_scrub import scrubbed
 from conoha.flavors import FLAVORS
 
 try:
@@ -84,8 +85,9 @@ django = Django(
     "django",
     image=images.django,
     domain=settings.domain,
+    sends_mail=stack == "prod",
     flavor=flavor,
-    depends_on=[postgres.ready, redis.ready],
+    depends_on=scrubbed("scrub", settings, data.id, platform, after=[postgres.ready, redis.ready]),
     platform=platform,
 )
 caddy = Caddy(

@@ -13,6 +13,7 @@ from components.django.specs import (
     STATIC_ROOT,
     beat_spec,
     docker_run_options,
+    environment,
     web_spec,
     worker_spec,
 )
@@ -53,13 +54,15 @@ class Django(pulumi.ComponentResource):
         *,
         image: str,
         domain: str,
+        sends_mail: bool,
         flavor: Flavor,
         platform: Platform,
         depends_on: list[pulumi.Resource],
     ) -> None:
         super().__init__("toybox:services:Django", name)
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
-        web = web_spec(domain, flavor.vcpus, flavor.memory)
+        variables = environment(domain, sends_mail=sends_mail)
+        web = web_spec(variables, flavor.vcpus, flavor.memory)
         release = platform.host.command(
             f"{name}-release",
             create=self.image.id.apply(lambda image_id: release_command(image_id, web)),
@@ -85,6 +88,6 @@ class Django(pulumi.ComponentResource):
             )
 
         self.web = service(web, platform.networks.edge).healthy
-        service(worker_spec(domain, flavor.vcpus))
-        service(beat_spec(domain))
+        service(worker_spec(variables, flavor.vcpus))
+        service(beat_spec(variables))
         self.register_outputs({})

@@ -1,4 +1,5 @@
-"""The containers that run TOYBOX's own image: web, worker and beat, as pure functions of domain and server size."""
+"""The containers that run TOYBOX's own image: web, worker and beat, as pure functions of what they are told and the
+server's size."""
 
 from collections.abc import Mapping
 
@@ -13,9 +14,11 @@ SECRET_FILES = (SECRET_KEY_FILE, postgres.PASSWORD_FILE, redis.PASSWORD_FILE)
 WEB_PORT = 8000
 
 
-def environment(domain: str) -> dict[str, str]:
-    """What the image is told, none of it secret."""
+def environment(domain: str, *, sends_mail: bool) -> dict[str, str]:
+    """What the image is told, none of it secret. Staging has copies of real people's accounts, and may write to nobody
+    whatever its code or its data says."""
     return {
+        "TOYBOX_MAIL": "on" if sends_mail else "off",
         "TOYBOX_DOMAIN": domain,
         "POSTGRES_HOST": postgres.NAME,
         "POSTGRES_DB": postgres.DATABASE,
@@ -39,7 +42,7 @@ def celery_concurrency(vcpus: int) -> int:
     return max(1, vcpus // 2)
 
 
-def web_spec(domain: str, vcpus: int, memory: int) -> Spec:
+def web_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
     """Gunicorn. Its health check asks the site itself, which asks the database and Redis."""
     probe = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{WEB_PORT}/healthz', timeout=5)"
     return Spec(
@@ -54,7 +57,7 @@ def web_spec(domain: str, vcpus: int, memory: int) -> Spec:
             *("--graceful-timeout", "25"),
             *("--access-logfile", "-"),
         ),
-        environment=environment(domain),
+        environment=environment,
         volumes={MEDIA_ROOT: (MEDIA, False), STATIC_ROOT: (STATIC, True)},
         secrets=SECRET_FILES,
         health=HealthCheck(("python", "-c", probe), start=90),
@@ -62,7 +65,7 @@ def web_spec(domain: str, vcpus: int, memory: int) -> Spec:
     )
 
 
-def worker_spec(domain: str, vcpus: int) -> Spec:
+def worker_spec(environment: Mapping[str, str], vcpus: int) -> Spec:
     """The Celery worker. A ping over Redis notices a worker that lives and does nothing."""
     return Spec(
         name="worker",
@@ -70,7 +73,7 @@ def worker_spec(domain: str, vcpus: int) -> Spec:
             *("celery", "-A", "toybox", "worker", "--loglevel", "INFO"),
             *("--concurrency", str(celery_concurrency(vcpus))),
         ),
-        environment=environment(domain),
+        environment=environment,
         volumes={MEDIA_ROOT: (MEDIA, False)},
         secrets=SECRET_FILES,
         health=HealthCheck(
@@ -87,7 +90,7 @@ def worker_spec(domain: str, vcpus: int) -> Spec:
     )
 
 
-def beat_spec(domain: str) -> Spec:
+def beat_spec(environment: Mapping[str, str]) -> Spec:
     """Celery beat: exactly one, or every scheduled job runs twice. It writes its schedule's file at least once a
     minute; a file older than three means that it hangs."""
     schedule = "/tmp/celerybeat-schedule"
@@ -104,7 +107,7 @@ def beat_spec(domain: str) -> Spec:
             schedule,
             "--pidfile=",
         ),
-        environment=environment(domain),
+        environment=environment,
         secrets=SECRET_FILES,
         health=HealthCheck(
             (

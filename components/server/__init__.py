@@ -121,7 +121,12 @@ class Server(pulumi.ComponentResource):
             size=settings.boot_volume.size,
             volume_type=settings.boot_volume.type,
             image_id=image_id,
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                delete_before_replace=True,
+                # The old root disk would start its containers on the new data, before anybody looked at it.
+                replacement_trigger=data_volume_id,
+            ),
         )
         key_pair = openstack.compute.Keypair(
             f"{name}-key-pair",

@@ -8,7 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from components.caddy import build_arguments, caddy_spec
 from components.django import release_command
-from components.django.specs import beat_spec, web_spec, worker_spec
+from components.django.specs import beat_spec, environment, web_spec, worker_spec
 from components.docker_host import REACHABLE, ready_command
 from components.docker_host import bundle as host
 from components.host_secrets import version
@@ -25,6 +25,7 @@ SERVER_ID = "5e10b6f0-4a4c-4d7b-9c63-3f4b0d3e7a11"
 VOLUME_ID = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
 PROD = FLAVORS["g2l-t-c4m4"]
+ENVIRONMENT = environment("toybox.example", sends_mail=True)
 
 
 def test_user_data(snapshot: SnapshotAssertion) -> None:
@@ -59,7 +60,7 @@ def test_remote_commands(snapshot: SnapshotAssertion) -> None:
         "ready": ready_command("cGFja2Vk"),
         "await-healthy": await_healthy_command("postgres", 120, "0123456789abcdef"),
         "set-password": set_password_command(version("a password")),
-        "release": release_command("sha256:feed", web_spec("toybox.example", PROD.vcpus, PROD.memory)),
+        "release": release_command("sha256:feed", web_spec(ENVIRONMENT, PROD.vcpus, PROD.memory)),
     } == snapshot
 
 
@@ -68,8 +69,8 @@ def test_commands_of_the_containers_tuned_to_memory(plan: Flavor, snapshot: Snap
     assert {
         "postgres": " ".join(postgres_spec(plan.memory).command),
         "redis": " ".join(redis_spec(plan.memory).command),
-        "web": " ".join(web_spec("toybox.example", plan.vcpus, plan.memory).command),
-        "worker": " ".join(worker_spec("toybox.example", plan.vcpus).command),
+        "web": " ".join(web_spec(ENVIRONMENT, plan.vcpus, plan.memory).command),
+        "worker": " ".join(worker_spec(ENVIRONMENT, plan.vcpus).command),
     } == snapshot
 
 
@@ -80,9 +81,9 @@ def test_specs(snapshot: SnapshotAssertion) -> None:
         for spec in (
             postgres_spec(PROD.memory),
             redis_spec(PROD.memory),
-            web_spec("toybox.example", PROD.vcpus, PROD.memory),
-            worker_spec("toybox.example", PROD.vcpus),
-            beat_spec("toybox.example"),
+            web_spec(ENVIRONMENT, PROD.vcpus, PROD.memory),
+            worker_spec(ENVIRONMENT, PROD.vcpus),
+            beat_spec(ENVIRONMENT),
             caddy_spec("password"),
         )
     } == snapshot

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from components.django import release_command
-from components.django.specs import beat_spec, web_spec, worker_spec
+from components.django.specs import beat_spec, environment, web_spec, worker_spec
 from components.docker_host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
 from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor
 
+ENVIRONMENT = environment("toybox.example", sends_mail=True)
 SCRIPTS = sorted(path for path in FILES.iterdir() if path.is_file())
 
 
@@ -33,13 +34,13 @@ def test_every_script_is_sent_and_nothing_else() -> None:
 @pytest.mark.parametrize("plan", FLAVORS.values(), ids=lambda plan: plan.name)
 def test_the_releases_web_command_is_plain_words(plan: Flavor) -> None:
     """The script splits it at spaces: a word that needs quotes would arrive as several, or with its quotes."""
-    command = web_spec("toybox.example", plan.vcpus, plan.memory).command
+    command = web_spec(ENVIRONMENT, plan.vcpus, plan.memory).command
     assert shlex.join(command).split() == list(command)
 
 
 def test_the_release_runs_what_web_will_run() -> None:
     """With the same environment, volumes and secrets, and static files writable for collectstatic."""
-    web = web_spec("toybox.example", 4, 4096)
+    web = web_spec(ENVIRONMENT, 4, 4096)
     timeout, seconds, script, image, command, health, start, *options = shlex.split(release_command("sha256:feed", web))
     assert (timeout, script, image) == ("timeout", f"{LIBRARY}/release", "sha256:feed")
     assert int(seconds) > int(start) == web.health.start
@@ -58,7 +59,7 @@ def test_the_release_runs_what_web_will_run() -> None:
 
 def test_beat_and_worker_can_tell_that_they_hang() -> None:
     """A process that is there says nothing: beat by the age of its schedule, the worker by an answer over Redis."""
-    worker, beat = worker_spec("toybox.example", 4), beat_spec("toybox.example")
+    worker, beat = worker_spec(ENVIRONMENT, 4), beat_spec(ENVIRONMENT)
     assert "inspect ping" in " ".join(worker.health.command)
     schedule = beat.command[beat.command.index("--schedule") + 1]
     assert schedule in " ".join(beat.health.command)

@@ -1,0 +1,117 @@
+"""Staging's data is prod's; this makes it fit for staging before any application container can see it.
+
+In every stack but prod, between the database and the application. The list of what is personal is personal_data.py.
+What it does not do: it does not look into uploaded files, which are public on the site.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pulumi
+import pulumi_command as command
+
+from components import postgres, redis
+from components.docker_host.bundle import LIBRARY, BundleFile, pack, unpack_and_run
+from components.platform import Platform
+from components.volumes import MOUNT_POINT
+from settings import Settings
+
+HERE = Path(__file__).parent
+ON_SERVER = f"{LIBRARY}/staging-scrub"
+"""Where the script stays on the server, for `toybox staging refresh` to verify with and for people to look at."""
+
+SECONDS = 1800
+
+INSTALL_AND_RUN = f"""\
+set -euo pipefail
+rm -rf {ON_SERVER}
+install -d -m 0755 {ON_SERVER}
+cp -R "$1"/program/. {ON_SERVER}/
+cd {ON_SERVER}
+exec python3 -B -m components.staging_scrub.scrub
+"""
+
+
+def rules_version() -> str:
+    """A name for the present list and script: another one means that the data must be scrubbed again."""
+    texts = [(HERE / name).read_bytes() for name in ("personal_data.py", "scrub.py")]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
+
+
+def scrub_bundle(volume_id: str, origin: str) -> dict[str, BundleFile]:
+    """Everything that the server needs for the scrub: a package of its own, without Pulumi's part."""
+    parameters = {
+        "volume": volume_id,
+        "origin": origin,
+        "rules": rules_version(),
+        "mount_point": MOUNT_POINT,
+        "postgres": postgres.NAME,
+        "database": postgres.DATABASE,
+        "role": postgres.ROLE,
+        "redis": redis.NAME,
+    }
+    package = "program/components"
+    return {
+        "run": BundleFile(INSTALL_AND_RUN, 0o755),
+        f"{package}/__init__.py": BundleFile(""),
+        f"{package}/staging_scrub/__init__.py": BundleFile(""),
+        **{
+            f"{package}/staging_scrub/{name}": BundleFile((HERE / name).read_text())
+            for name in ("personal_data.py", "scrub.py")
+        },
+        f"{package}/staging_scrub/parameters.json": BundleFile(json.dumps(parameters, indent=2) + "\n"),
+    }
+
+
+def scrubbed(
+    name: str,
+    settings: Settings,
+    volume_id: pulumi.Output[str],
+    platform: Platform,
+    *,
+    after: Sequence[pulumi.Resource],
+) -> list[pulumi.Resource]:
+    """What an application container has to wait for before it may see the data: in prod `after` alone, elsewhere a
+    `StagingScrub` that comes after it.
+
+    It does not matter what the settings say the volume was made from: somebody may have changed that meanwhile. A
+    volume that was empty when staging got it has no tables, and the scrub nothing to do.
+    """
+    if settings.stack == "prod":
+        return list(after)
+    origin = settings.data_volume.origin
+    described = origin.source if origin.source == "blank" else f"{origin.source} {origin.id}"
+    scrub = StagingScrub(name, volume_id=volume_id, origin=described, platform=platform, after=after)
+    return [scrub.done]
+
+
+class StagingScrub(pulumi.ComponentResource):
+    """The step that must succeed before any application container is made: `done`.
+
+    It runs again for another volume, another server or another list, and does nothing where the record on the data disk
+    says that this volume was scrubbed by this list. Where it fails, the update ends with the reason.
+    """
+
+    done: command.remote.Command
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        volume_id: pulumi.Output[str],
+        origin: str,
+        platform: Platform,
+        after: Sequence[pulumi.Resource],
+    ) -> None:
+        super().__init__("toybox:services:StagingScrub", name)
+        self.done = platform.host.command(
+            f"{name}-done",
+            create=unpack_and_run('"$bundle/run" "$bundle"', seconds=SECONDS),
+            stdin=volume_id.apply(lambda volume: pack(scrub_bundle(volume, origin))),
+            parent=self,
+            depends_on=list(after),
+            timeout="35m",
+        )
+        self.register_outputs({})
