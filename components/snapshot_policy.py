@@ -43,7 +43,10 @@ class SnapshotPolicy(pulumi.ComponentResource):
     """The automatic backup of the server, subscribed, changed and cancelled with the declaration (driver conoha).
 
     A subscription belongs to a server: a new server gets a new one, and the old one's is cancelled while that server
-    still exists, because nobody knows whether ConoHa stops charging for a deleted server by itself. The backups stay.
+    still exists. The backups stay.
+
+    UNCONFIRMED (deleted-server): whether ConoHa ends the subscription of a deleted server, and stops charging for it,
+    by itself. Here: it is not relied on.
 
     Raises nothing itself; what ConoHa refuses ends the update with its words.
     """

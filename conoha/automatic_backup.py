@@ -3,9 +3,11 @@
 A server is subscribed, its volumes are backed up every night, and `retention` backups of each are kept. On Cinder's
 paths these calls mean something else, so nothing here may be sent to another OpenStack.
 
-Source: GMO's OpenAPI of 2026-07-01 (`/v3/{project}/backups`). UNCONFIRMED, because nobody wrote it down: what the API
-answers to a second subscription, to a change without one, and to a cancellation for a server that is gone. `subscribe`
-and `cancel` therefore go by what they want to reach, and not by one status code.
+Source: GMO's OpenAPI of 2026-07-01 (`/v3/{project}/backups`). `subscribe` and `cancel` go by what they want to reach
+and not by one status code, because nobody wrote down what the API answers there:
+UNCONFIRMED (subscribed-twice): to a second subscription.
+UNCONFIRMED (change-without-subscription): to another number of backups for a server that is not subscribed.
+UNCONFIRMED (cancel-without-server): to a cancellation for a server that is gone.
 
 As a program (`python -m conoha.automatic_backup create|update|delete`) it does what the component SnapshotPolicy
 declares. Account, password, server and retention come as JSON on standard input and nowhere else.

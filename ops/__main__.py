@@ -14,8 +14,10 @@ from checks import rules
 from checks.problems import SettingsError
 from ops import OpsError, init
 from ops.pulumi_cli import PulumiStack
+from ops.restore_points import commands as restore_points
 from ops.state import commands as state
 from ops.state.login import login
+from ops.status import status_command
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,6 +25,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
 app.add_typer(state.app, name="state")
+app.add_typer(restore_points.app, name="restore-points")
+app.command("status")(status_command)
 
 
 @app.callback()

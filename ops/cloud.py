@@ -4,8 +4,10 @@ The settings come straight from the stack's file, so that a command that only re
 but the password, and works while the state is locked or another update runs.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checks import models
@@ -17,6 +19,20 @@ from settings import DECLARED, Declared
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
+
+
+ROOT = Path(__file__).parent.parent
+
+
+def opened(name: str) -> PulumiStack:
+    """The stack `name`. Raises OpsError if this shell is set up for another one: its settings would be read instead."""
+    shell = os.environ.get("PULUMI_STACK")
+    if "PULUMI_OPTION_CONFIG_FILE" in os.environ and shell not in (None, name):
+        raise OpsError(
+            f"This shell is set up for stack {shell} (PULUMI_STACK, PULUMI_OPTION_CONFIG_FILE), and its settings would "
+            f"be taken for those of {name}. Use a shell for {name}."
+        )
+    return PulumiStack(name, ROOT)
 
 
 def declared(stack: PulumiStack) -> Declared:

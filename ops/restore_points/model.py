@@ -78,7 +78,9 @@ class Volume:
 class Driver(Protocol):
     """How one cloud keeps restore points. Methods raise OpsError with the reason and the way out."""
 
-    name: Literal["conoha", "openstack"]
+    @property
+    def name(self) -> Literal["conoha", "openstack"]:
+        """As in snapshotPolicy.driver."""
 
     def volumes(self) -> list[Volume]:
         """The project's volumes, sorted by name."""
