@@ -13,6 +13,7 @@ from rich.console import Console
 from checks import rules
 from checks.problems import SettingsError
 from ops import OpsError, init
+from ops.ci import commands as ci
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import commands as restore_points
 from ops.state import commands as state
@@ -27,6 +28,7 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 app.add_typer(state.app, name="state")
 app.add_typer(restore_points.app, name="restore-points")
 app.command("status")(status_command)
+app.add_typer(ci.app, name="ci")
 
 
 @app.callback()
