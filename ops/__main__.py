@@ -12,7 +12,7 @@ from rich.console import Console
 
 from checks import rules
 from checks.problems import SettingsError
-from ops import OpsError, init
+from ops import OpsError, api, init
 from ops.ci import commands as ci
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import commands as restore_points
@@ -29,6 +29,7 @@ app.add_typer(state.app, name="state")
 app.add_typer(restore_points.app, name="restore-points")
 app.command("status")(status_command)
 app.add_typer(ci.app, name="ci")
+app.command("api")(api.api)
 
 
 @app.callback()

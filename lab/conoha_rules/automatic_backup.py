@@ -6,7 +6,7 @@ Source: OpenAPI (`/v3/{project}/backups`). Answers: 201, 200, 204 and 202.
 from dataclasses import replace
 from typing import Any
 
-from lab.conoha_rules.backups import DEFAULT_RETENTION
+from conoha.retention import FEWEST_KEPT
 from lab.conoha_rules.book import Subscription
 from lab.conoha_rules.cloud import Administrator, Cloud, ServiceError, lent, settled
 from lab.conoha_rules.rule import Call, match
@@ -41,7 +41,7 @@ def shown(server: str, retention: int) -> dict[str, Any]:
 def subscribe(call: Call, cloud: Cloud, administrator: Administrator) -> Answer:
     """From the next night on, the server's volumes are backed up."""
     wanted = call.part("backup")
-    server, retention = wanted["instance_uuid"], wanted.get("retention", DEFAULT_RETENTION)
+    server, retention = wanted["instance_uuid"], wanted.get("retention", FEWEST_KEPT)
     found = cloud.server(server)
     if found is None:
         raise ServiceError("the server is gone")
@@ -53,7 +53,7 @@ def subscribe(call: Call, cloud: Cloud, administrator: Administrator) -> Answer:
 
 def change(call: Call, cloud: Cloud, administrator: Administrator) -> Answer:
     """Keep more or fewer."""
-    server, retention = call.ids["server"], call.part("backup").get("retention", DEFAULT_RETENTION)
+    server, retention = call.ids["server"], call.part("backup").get("retention", FEWEST_KEPT)
     with cloud.book.changing() as state:
         state.subscriptions[server].retention = retention
     return 200, shown(server, retention)

@@ -4,16 +4,10 @@ Source: OpenAPI (`/v3/{project}/backups`), where not said otherwise. What passes
 answered by `automatic_backup`.
 """
 
-from conoha import flavors, volumes
+from conoha import volumes
+from conoha.retention import FEWEST_KEPT, MOST_KEPT, NOT_OFFERED_WITH
 from lab.conoha_rules.rule import Call, Facts, Refusal, Rule
 from lab.conoha_rules.volumes import used_by_running_server
-
-RETENTION = range(14, 31)
-"""How many backups of each volume are kept."""
-DEFAULT_RETENTION = 14
-
-SMALLEST = min(flavors.FLAVORS.values(), key=lambda flavor: flavor.memory)
-"""The plan without automatic backup (github.com/Aid-On/terraform-provider-conohavps `llms.txt`)."""
 
 
 def nothing_on_demand(call: Call, facts: Facts) -> Refusal | None:
@@ -35,10 +29,10 @@ def daily(call: Call, facts: Facts) -> Refusal | None:
 
 def retention(call: Call, facts: Facts) -> Refusal | None:
     """14 to 30 are kept. 7 is not on offer."""
-    wanted = call.part("backup").get("retention", DEFAULT_RETENTION)
-    if isinstance(wanted, int) and wanted in RETENTION:
+    wanted = call.part("backup").get("retention", FEWEST_KEPT)
+    if isinstance(wanted, int) and FEWEST_KEPT <= wanted <= MOST_KEPT:
         return None
-    return Refusal(f"ConoHa keeps {RETENTION[0]} to {RETENTION[-1]} backups, not {wanted}")
+    return Refusal(f"ConoHa keeps {FEWEST_KEPT} to {MOST_KEPT} backups, not {wanted}")
 
 
 def server_of_ours(call: Call, facts: Facts) -> Refusal | None:
@@ -47,8 +41,8 @@ def server_of_ours(call: Call, facts: Facts) -> Refusal | None:
     server = facts.server(wanted)
     if server is None:
         return Refusal(f"there is no server {wanted}", 404)
-    if server.flavor == SMALLEST.name:
-        return Refusal(f"ConoHa has no automatic backup for the plan {SMALLEST.name}")
+    if server.flavor in NOT_OFFERED_WITH:
+        return Refusal(f"ConoHa has no automatic backup for the plan {server.flavor}")
     return None
 
 
