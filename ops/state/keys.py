@@ -52,8 +52,10 @@ def stored(path: Path, profile: str) -> Keys | None:
     except KeyError:
         return None
     except configparser.Error as error:
+        # not the error's text, which quotes the line: it may hold a key
+        at = f" in line {line}" if (line := getattr(error, "lineno", None)) else ""
         why = "Pulumi cannot read it either."
-        raise refused(setting, f"is broken: {error.message}", why, "Mend it, or move it away.") from None
+        raise refused(setting, f"is broken{at}", why, "Mend it, or move it away.") from None
 
 
 def section(profile: str, keys: Keys) -> str:

@@ -1,0 +1,134 @@
+"""What holds for every workflow in .github/workflows. tests/lab/test_workflows.py runs their steps."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FILES = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
+every_workflow = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+
+
+def workflow(file: Path) -> dict[Any, Any]:
+    return dict(yaml.safe_load(file.read_text()))
+
+
+def triggers(file: Path) -> set[str]:
+    """YAML 1.1 reads the key `on` as true."""
+    return set(workflow(file)[True])
+
+
+def steps(file: Path) -> list[dict[str, Any]]:
+    return [step for job in workflow(file)["jobs"].values() for step in job["steps"]]
+
+
+def test_they_are_all_there() -> None:
+    assert [file.name for file in FILES] == ["deploy.yml", "drift.yml", "preview.yml", "restore-points.yml"]
+
+
+@every_workflow
+def test_actions_of_others_are_pinned_by_commit_with_their_version_beside_it(file: Path) -> None:
+    """A tag can be moved to other code overnight; a commit cannot."""
+    used = re.findall(r"uses: (.+)", file.read_text())
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+@every_workflow
+def test_each_step_is_one_command_that_an_operator_can_type(file: Path) -> None:
+    for step in steps(file):
+        if "run" in step:
+            assert "\n" not in step["run"].strip(), step
+            program = step["run"].split()[0]
+            assert program in {"toolchain/install", "bin/toybox", "toybox", "pulumi", "echo"}, step
+
+
+@every_workflow
+def test_nothing_that_a_stranger_can_write_gets_into_a_command(file: Path) -> None:
+    """Titles, branch names and texts of pull requests would be run as code."""
+    allowed = {"matrix.stack", "steps.guard.outcome"}
+    for step in steps(file):
+        assert set(re.findall(r"\$\{\{ *(.*?) *\}\}", step.get("run", ""))) <= allowed, step
+
+
+@every_workflow
+def test_permissions_are_none_but_for_what_a_job_names(file: Path) -> None:
+    assert workflow(file)["permissions"] == {}
+    for name, job in workflow(file)["jobs"].items():
+        granted = job.get("permissions", {})
+        assert granted == {
+            "fork": {},
+            "preview": {"contents": "read", "pull-requests": "write"},
+        }.get(name, {"contents": "read"}), name
+
+
+@every_workflow
+def test_the_checkout_leaves_no_token_behind(file: Path) -> None:
+    for step in steps(file):
+        if "actions/checkout@" in step.get("uses", ""):
+            assert step["with"] == {"persist-credentials": False}
+
+
+@every_workflow
+def test_secrets_are_in_the_environment_of_the_one_step_that_writes_them_down(file: Path) -> None:
+    text = file.read_text()
+    for step in steps(file):
+        if "${{ secrets" in str(step):
+            assert step["run"] == "bin/toybox ci prepare"
+    assert len(re.findall(r"\$\{\{ *secrets\b", text)) == 3
+    assert "secrets: inherit" not in text
+
+
+@every_workflow
+def test_code_of_forks_gets_no_secret_and_not_our_runner(file: Path) -> None:
+    """`pull_request_target` and `workflow_run` give a stranger's pull request the secrets of this repository."""
+    assert triggers(file) <= {"pull_request", "push", "schedule", "workflow_dispatch"}
+    if "pull_request" not in triggers(file):
+        return
+    ours = "github.event.pull_request.head.repo.full_name == github.repository"
+    for job in workflow(file)["jobs"].values():
+        if job["if"] != ours:
+            assert job["if"] == ours.replace("==", "!=")
+            assert job["runs-on"] == "ubuntu-24.04"
+            assert not [step for step in job["steps"] if "uses" in step or "env" in step]
+
+
+@every_workflow
+def test_both_stacks_are_looked_after_each_in_its_own_environment(file: Path) -> None:
+    for name, job in workflow(file)["jobs"].items():
+        if name == "fork":
+            continue
+        assert set(job["strategy"]["matrix"]["stack"]) == {"prod", "staging"}
+        assert job["environment"] in {"${{ matrix.stack }}", "${{ matrix.stack }}-unattended"}
+        assert job["timeout-minutes"] <= 90
+
+
+def test_only_the_deployment_uses_the_environment_that_asks_for_an_approval() -> None:
+    for file in FILES:
+        approved = "environment: ${{ matrix.stack }} #" in file.read_text()
+        assert approved is (file.name == "deploy.yml")
+
+
+def test_one_deployment_of_a_stack_at_a_time_and_none_is_ended_by_the_next() -> None:
+    job = workflow(CHECKOUT / ".github" / "workflows" / "deploy.yml")["jobs"]["deploy"]
+    assert job["concurrency"] == {"group": "deploy-${{ matrix.stack }}", "cancel-in-progress": False}
+    assert job["strategy"]["matrix"]["stack"] == ["staging", "prod"], "staging goes first"
+    assert job["strategy"]["max-parallel"] == 1
+    assert "fail-fast" not in job["strategy"], "prod stays as it is if staging fails"
+
+
+def test_a_deployment_looks_after_the_data_first_and_keeps_the_state_last() -> None:
+    ran = [step["run"] for step in steps(CHECKOUT / ".github" / "workflows" / "deploy.yml") if "run" in step]
+    order = [" ".join(command.split()[:3]) for command in ran]
+    assert order == [
+        "toolchain/install",
+        "bin/toybox ci prepare",
+        "toybox restore-points run",
+        "toybox guard --stack",
+        "pulumi up --yes",
+        "toybox state export",
+    ]
