@@ -47,10 +47,8 @@ def server_of_ours(call: Call, facts: Facts) -> Refusal | None:
 
 
 def subscribed_once(call: Call, facts: Facts) -> Refusal | None:
-    """A server is subscribed once; the retention is changed with PUT.
-
-    UNCONFIRMED (subscribed-twice): what ConoHa answers to a second subscription. Here: 409.
-    """
+    """A server is subscribed once; the retention is changed with PUT. Nobody wrote down what ConoHa answers, here and to
+    a change or cancellation without a subscription (conoha/automatic_backup.py): 409 and 404, as OpenStack would."""
     if not facts.subscribed(call.part("backup").get("instance_uuid", "")):
         return None
     return Refusal(
