@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ops import OpsError
@@ -52,6 +52,13 @@ class PulumiStack:
             self._make()
         self._run("stack", "import", "--stack", self.name, stdin=text)
 
+    def preview(self, *, refresh: bool) -> tuple[str, str, bool]:
+        """(the preview as JSON, what Pulumi said beside it, whether it ended well). One that failed has the reason in
+        its JSON, if it got so far."""
+        arguments = ["preview", "--json", "--show-sames", "--stack", self.name, *(["--refresh"] if refresh else [])]
+        done = self._start(arguments, "", None)
+        return done.stdout, done.stderr, done.returncode == 0
+
     def secret(self, key: str) -> str:
         """The text of one stored value, such as toybox:openstackPassword."""
         return self._run("config", "get", key, "--stack", self.name).removesuffix("\n")
@@ -73,10 +80,19 @@ class PulumiStack:
             self._run("stack", "init", self.name, "--no-select", folder=Path(folder))
 
     def _run(self, *arguments: str, stdin: str = "", folder: Path | None = None) -> str:
+        done = self._start(arguments, stdin, folder)
+        if done.returncode:
+            said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
+            # Pulumi asks for a token of its own service where it does not know of another place for the state.
+            hint = "\nSet PULUMI_BACKEND_URL to where the state of the stacks lives." if "ACCESS_TOKEN" in said else ""
+            raise OpsError(f"`{' '.join(done.args)}` failed:\n{said}{hint}")
+        return done.stdout
+
+    def _start(self, arguments: Sequence[str], stdin: str, folder: Path | None) -> "subprocess.CompletedProcess[str]":
         environment = {**os.environ, "PULUMI_OPTION_CONFIG_FILE": str(self.settings_file)}
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 command,
                 cwd=folder or self._root,
                 env=environment,
@@ -87,9 +103,3 @@ class PulumiStack:
             )
         except FileNotFoundError:
             raise OpsError("There is no `pulumi` on PATH. `toolchain/install pulumi` makes one.") from None
-        if done.returncode:
-            said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
-            # Pulumi asks for a token of its own service where it does not know of another place for the state.
-            hint = "\nSet PULUMI_BACKEND_URL to where the state of the stacks lives." if "ACCESS_TOKEN" in said else ""
-            raise OpsError(f"`{' '.join(command)}` failed:\n{said}{hint}")
-        return done.stdout
