@@ -47,8 +47,11 @@ def server_of_ours(call: Call, facts: Facts) -> Refusal | None:
 
 
 def subscribed_once(call: Call, facts: Facts) -> Refusal | None:
-    """A server is subscribed once; the retention is changed with PUT. Nobody wrote down what ConoHa answers, here and to
-    a change or cancellation without a subscription (conoha/automatic_backup.py): 409 and 404, as OpenStack would."""
+    """A server is subscribed once; the retention is changed with PUT.
+
+    Nobody wrote down what ConoHa answers here, and to a change or cancellation without a subscription
+    (conoha/automatic_backup.py). It is 409 and 404 here, as OpenStack would have it.
+    """
     if not facts.subscribed(call.part("backup").get("instance_uuid", "")):
         return None
     return Refusal(

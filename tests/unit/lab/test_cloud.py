@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lab import certificates, cloud, control_plane, credentials, engine, environment, registry, volume_store
+from lab import (
+    certificates,
+    cloud,
+    conoha_rules,
+    control_plane,
+    credentials,
+    engine,
+    environment,
+    registry,
+    stack,
+    volume_store,
+)
 
 
 def test_a_boot_disk_has_a_partition_table() -> None:
@@ -31,6 +42,33 @@ def test_credentials_are_private_and_stay(tmp_path: Path) -> None:
     first = credentials.credentials(file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert credentials.credentials(file) == first
+
+
+def test_people_log_in_under_conohas_rules_unless_they_ask_for_stock_openstack(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    assert not credentials.stock(credentials.credentials(file))
+    passwords = credentials.credentials(file)["projects"]
+    credentials.give_out("openstack", file)
+    assert credentials.stock(credentials.credentials(file))
+    credentials.give_out("conoha", file)
+    assert not credentials.stock(credentials.credentials(file))
+    assert credentials.credentials(file)["projects"] == passwords
+
+
+def test_only_stock_openstack_takes_snapshots_for_restore_points() -> None:
+    policy = {"driver": "conoha", "schedule": "daily", "keep": 7}
+    committed = {"config": {"toybox:snapshotPolicy": policy}}
+    assert stack.restore_points({"auth_url": credentials.CONOHA_URL}, committed) == {}
+    assert stack.restore_points({"auth_url": credentials.KEYSTONE_URL}, committed) == {
+        "toybox:snapshotPolicy": {**policy, "driver": "openstack"}
+    }
+    assert stack.restore_points({"auth_url": credentials.KEYSTONE_URL}, {"config": {}}) == {}
+
+
+def test_the_services_and_the_administrator_do_not_go_through_the_rules() -> None:
+    assert control_plane.RULES_PORT not in {service.port for service in control_plane.SERVICES}
+    assert set(conoha_rules.PREFIXES.values()) <= {service.name for service in control_plane.SERVICES}
+    assert all(":8800" not in url for _, _, url in control_plane.catalog())
 
 
 def test_every_configuration_is_complete() -> None:
