@@ -14,6 +14,7 @@ from checks import rules
 from checks.problems import SettingsError
 from ops import OpsError, api, init
 from ops.ci import commands as ci
+from ops.guard.commands import guard
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import commands as restore_points
 from ops.state import commands as state
@@ -28,6 +29,7 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 app.add_typer(state.app, name="state")
 app.add_typer(restore_points.app, name="restore-points")
 app.command("status")(status_command)
+app.command("guard")(guard)
 app.add_typer(ci.app, name="ci")
 app.command("api")(api.api)
 

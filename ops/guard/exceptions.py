@@ -1,0 +1,191 @@
+"""What may happen all the same: guard-exceptions.yaml, reviewed in the pull request that needs it.
+
+An entry names one resource and one action, says why, and ends by itself. It passes that and nothing else: a preview
+that failed, or that is not whole, has no exceptions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from checks.problems import Problem, one_of, shown
+from ops import OpsError
+from ops.guard.finding import Action, Finding
+
+FILE = "guard-exceptions.yaml"
+"""In the root of the repository."""
+
+WHY = "The guard passes only what somebody wrote down, with a reason and an end."
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _day(value: object) -> object:
+    """A date as YAML or a person writes it; a time of the day would be read in somebody's time zone."""
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    if isinstance(value, datetime):
+        raise ValueError("a time of the day")
+    return value
+
+
+class Entry(BaseModel):
+    """One exception."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    stack: Text = Field(description="The stack it is for: prod, staging ...")
+    resource: Text = Field(description="The resource's name as the guard prints it, or its whole URN.")
+    action: Action = Field(description="What may happen, in the guard's word for it.")
+    reason: Annotated[Text, StringConstraints(min_length=10)] = Field(
+        description="Why, for whoever reads it next year."
+    )
+    expires: Annotated[date, BeforeValidator(_day)] = Field(description="The last day on which it counts (UTC).")
+
+    @model_validator(mode="after")
+    def _urn_of_the_stack(self) -> "Entry":
+        if self.resource.startswith("urn:") and not self.resource.startswith(f"urn:pulumi:{self.stack}::"):
+            raise ValueError("resource is of another stack than `stack` says")
+        return self
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether it is about this finding."""
+        stack = finding.urn.split("::")[0].removeprefix("urn:pulumi:")
+        return stack == self.stack and self.action == finding.action and self.resource in (finding.urn, finding.name)
+
+    def expired(self, today: date) -> bool:
+        """Whether its last day is over."""
+        return today > self.expires
+
+
+class Entries(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    exceptions: Annotated[list[Entry], Field(description="None: [].")]
+
+
+class ExceptionsError(OpsError):
+    """The file cannot be used. Its text lists all problems."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n\n".join([f"{FILE} has {count}, so the guard does not pass.", *map(str, problems)]))
+
+
+def read(file: Path) -> tuple[Entry, ...]:
+    """The entries of the file; none if there is no file. Raises ExceptionsError."""
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise ExceptionsError([_unreadable(str(error))]) from None
+    return parse(text)
+
+
+def parse(text: str) -> tuple[Entry, ...]:
+    """The entries of a file with this text. Pure. Raises ExceptionsError with every problem that there is."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ExceptionsError([_unreadable(" ".join(str(error).split()))]) from None
+    if document is None:
+        return ()
+    try:
+        return tuple(Entries.model_validate(document).exceptions)
+    except ValidationError as invalid:
+        raise ExceptionsError([_problem(dict(error)) for error in invalid.errors(include_url=False)]) from None
+
+
+def _unreadable(reason: str) -> Problem:
+    return Problem(FILE, f"cannot be read: {reason}", WHY, f"Write it as docs/guard.md shows. {REMEDY}")
+
+
+REMEDY = "An entry has the keys stack, resource, action, reason and expires, below `exceptions:`."
+
+
+def _problem(error: dict[str, Any]) -> Problem:
+    location = [part for part in error["loc"] if part != "function-before[_day(), date]"]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
+    where = f"{FILE}: {path}" if path else FILE
+    given = shown(error.get("input"))
+    match (error["type"], location[-1] if location else ""):
+        case ("missing", _):
+            return Problem(where, "is missing.", WHY, REMEDY)
+        case ("extra_forbidden", _):
+            return Problem(where, "is a key that nobody knows.", WHY, REMEDY)
+        case (_, "expires"):
+            remedy = "Write the last day on which it counts, such as 2026-12-01."
+            return Problem(where, f"is {given}, which is no date.", "An exception without an end is a rule.", remedy)
+        case (_, "action"):
+            actions = get_args(Action)
+            return Problem(
+                where,
+                f"is {given}, which the guard does not do.",
+                WHY,
+                one_of(str(error["input"]), actions, ", ".join(actions)),
+            )
+        case (_, "reason"):
+            return Problem(
+                where, f"is {given}, which is no reason.", WHY, "Say why in a sentence, for next year's reader."
+            )
+        case ("value_error", _):
+            return Problem(
+                where, f"is wrong: {error['msg'].removeprefix('Value error, ')}.", WHY, "Make both the same stack."
+            )
+        case _:
+            return Problem(where, f"is {given}, which cannot be.", WHY, REMEDY)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Findings and exceptions of one preview, matched.
+
+    Attributes:
+        stopped: findings that no entry is about.
+        excepted: findings that an entry lets pass, with it.
+        unused: entries for this stack that nothing in the preview needs.
+    """
+
+    stopped: tuple[Finding, ...]
+    excepted: tuple[tuple[Finding, Entry], ...]
+    unused: tuple[Entry, ...]
+
+
+def judge(findings: Sequence[Finding], entries: Sequence[Entry], stack: str, today: date) -> Judged:
+    """What the entries let pass. Pure.
+
+    Raises ExceptionsError if one of this stack has expired: it either has done its work and must go, or is still needed
+    and must be argued again.
+    """
+    expired = [
+        Problem(
+            f"{FILE}: exceptions[{number}].expires",
+            f"is {entry.expires}, which is over: {entry.action} of {entry.resource} in {entry.stack}.",
+            "What was allowed for a while is not allowed for ever.",
+            "Take the entry out if it has done its work; if not, give it a new date, and the reason, in a pull request.",
+        )
+        for number, entry in enumerate(entries)
+        if entry.stack == stack and entry.expired(today)
+    ]
+    if expired:
+        raise ExceptionsError(expired)
+    excepted = []
+    stopped = []
+    for finding in findings:
+        entry = next((entry for entry in entries if entry.covers(finding)), None)
+        if entry:
+            excepted.append((finding, entry))
+        else:
+            stopped.append(finding)
+    used = [entry for _, entry in excepted]
+    unused = tuple(entry for entry in entries if entry.stack == stack and entry not in used)
+    return Judged(tuple(stopped), tuple(excepted), unused)
