@@ -13,10 +13,13 @@ from rich.console import Console
 from checks import rules
 from checks.problems import SettingsError
 from ops import OpsError, api, init
+from ops.adopt.commands import adopt
 from ops.ci import commands as ci
 from ops.guard.commands import guard
+from ops.prod import commands as prod
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import commands as restore_points
+from ops.staging import commands as staging
 from ops.state import commands as state
 from ops.state.login import login
 from ops.status import status_command
@@ -32,6 +35,9 @@ app.command("status")(status_command)
 app.command("guard")(guard)
 app.add_typer(ci.app, name="ci")
 app.command("api")(api.api)
+app.add_typer(staging.app, name="staging")
+app.add_typer(prod.app, name="prod")
+app.command("adopt")(adopt)
 
 
 @app.callback()

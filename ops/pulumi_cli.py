@@ -10,8 +10,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ops import OpsError
 from ops.init import Stored
@@ -22,9 +23,15 @@ class PulumiStack:
 
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
-        self._root = root
+        self.root = root
         file = os.environ.get("PULUMI_OPTION_CONFIG_FILE")
         self.settings_file = Path(file).absolute() if file else root / f"Pulumi.{name}.yaml"
+
+    def sibling(self, name: str) -> "PulumiStack":
+        """Another stack of the same project, whose settings file lies beside this one's."""
+        other = PulumiStack(name, self.root)
+        other.settings_file = self.settings_file.with_name(f"Pulumi.{name}.yaml")
+        return other
 
     def settings(self) -> Mapping[str, Stored]:
         """What is stored, by key with its namespace; the stack is made first if it is not there yet."""
@@ -63,6 +70,41 @@ class PulumiStack:
         """The text of one stored value, such as toybox:openstackPassword."""
         return self._run("config", "get", key, "--stack", self.name).removesuffix("\n")
 
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, the secret ones left out."""
+        return dict(json.loads(self._run("stack", "output", "--json", "--stack", self.name)))
+
+    def update(self, *options: str, show: Callable[[str], None]) -> None:
+        """`pulumi up`, without a preview: the command that calls it has said what is going to happen. `show` gets every
+        line as it comes. Raises OpsError with Pulumi's diagnostics."""
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", self.name, *options]
+        process = subprocess.Popen(
+            [*command, "--non-interactive", "--color", "never"],
+            cwd=self.root,
+            env={**os.environ, "PULUMI_OPTION_CONFIG_FILE": str(self.settings_file)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        lines = []
+        for line in process.stdout or ():
+            lines.append(line.rstrip("\n"))
+            show(lines[-1])
+        if process.wait():
+            starts = [number for number, line in enumerate(lines) if line.startswith("Diagnostics:")]
+            said = "\n".join(line for line in lines[starts[-1] + 1 if starts else 0 :] if line.strip())
+            raise OpsError(f"`{' '.join(command)}` failed:\n{said}")
+
+    def on_server(self, address: str, command: str) -> str:
+        """What a command prints on the stack's server, as root, over the connection that the program pinned. Raises
+        OpsError with what it said."""
+        ssh = ["ssh", "-F", f".toybox/{self.name}/ssh/config", address, command]
+        done = subprocess.run(ssh, cwd=self.root, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise OpsError(f"`{command}` on the server of {self.name} ({address}) failed:\n{done.stderr.strip()}")
+        return done.stdout
+
     def _listed_settings(self) -> str:
         return self._run("config", "--json", "--stack", self.name)
 
@@ -75,7 +117,7 @@ class PulumiStack:
         # `pulumi stack init` knows no --config-file: it would write the salt into the settings file beside Pulumi.yaml,
         # which need not be this stack's. It gets copies instead; the first secret brings the salt into the right file.
         with tempfile.TemporaryDirectory() as folder:
-            shutil.copy(self._root / "Pulumi.yaml", folder)
+            shutil.copy(self.root / "Pulumi.yaml", folder)
             shutil.copy(self.settings_file, Path(folder, f"Pulumi.{self.name}.yaml"))
             self._run("stack", "init", self.name, "--no-select", folder=Path(folder))
 
@@ -94,7 +136,7 @@ class PulumiStack:
         try:
             return subprocess.run(
                 command,
-                cwd=folder or self._root,
+                cwd=folder or self.root,
                 env=environment,
                 input=stdin,
                 capture_output=True,

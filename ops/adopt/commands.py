@@ -1,0 +1,26 @@
+"""`toybox adopt`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from ops.adopt.adopt import Adopt
+from ops.cloud import connect, opened
+from ops.confirmation import confirm
+
+
+def adopt(
+    stack: Annotated[str, typer.Argument(help="The stack: prod, staging ...")],
+    volume: Annotated[
+        str | None, typer.Argument(metavar="VOLUME_ID", help="The data volume, if it is not the one.")
+    ] = None,
+) -> None:
+    """Take over a data volume that the state does not know, and bring the stack up on it.
+
+    Without VOLUME_ID, for a stack whose state was lost: its server, boot volume, key pair and security group are found
+    by name, removed and made anew; the data volume is adopted as it is. With VOLUME_ID, that volume takes the present
+    one's place, which is kept. Asks for the stack's name, typed in full.
+    """
+    chosen = opened(stack)
+    Adopt(chosen, connect(chosen), datetime.now(UTC), typer.echo, confirm).run(volume)

@@ -1,0 +1,147 @@
+"""Refreshing staging, step by step. Prod's state and the list of its restore points are read, nothing else of it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ops import OpsError
+from ops.cloud import cloud_errors, declared
+from ops.data_volume import choice, leftovers, origin, state
+from ops.data_volume.known import data_volume_ids
+from ops.data_volume.swap import await_site
+from ops.pulumi_cli import PulumiStack
+from ops.restore_points import schedule
+from ops.restore_points.drivers import driver_for
+from ops.restore_points.model import Driver, RestorePoint, Volume
+from ops.staging import verdict
+from ops.timed import Timed, worth_showing
+from settings import Declared
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+SOURCE = "prod"
+
+VERIFY = "cd /usr/local/lib/toybox/staging-scrub && python3 -B -m components.staging_scrub.scrub verify"
+"""Where components/staging_scrub leaves its script on the server."""
+
+PATIENCE = 600
+"""Seconds for the cloud to delete a volume."""
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Staging, prod and the cloud that both are in."""
+
+    stack: PulumiStack
+    connection: "Connection"
+    now: datetime
+    say: Callable[[str], None]
+
+    def run(self, wanted: str | None, *, allow_older: bool) -> None:
+        """The whole of it. Whatever interrupts it, it begins anew when it is run again.
+
+        Raises:
+            OpsError: with the reason and the way out; the site of staging is down or unchanged then, never unscrubbed.
+            SettingsError: the settings of staging or prod are wrong.
+        """
+        settings, prods = declared(self.stack), declared(self.stack.sibling(SOURCE))
+        refuse_another_account(settings, prods, self.stack.name)
+        if not self.stack.exists():
+            raise OpsError(
+                f"The state knows no stack {self.stack.name}.\n    Way out: `toybox init {self.stack.name}` makes it."
+            )
+        driver = driver_for(prods, self.connection)
+        point, keep = self.point(driver, settings, prods, wanted, allow_older=allow_older)
+        self.say(f"From {choice.described(point, self.now)}")
+        timed = Timed(self.say)
+        former = state.recorded(self.stack.exported())
+        with timed.step("leftovers of earlier refreshes"):
+            self.delete(
+                leftovers.deletable(driver.volumes(), self.stack.name, {*keep, *([former.id] if former else [])})
+            )
+        with timed.step(f"origin in {self.stack.settings_file.name}"):
+            origin.write(self.stack.settings_file, origin.of_restore_point(point))
+        with timed.step("pulumi up: volume, server, scrub, services"):
+            replace = ["--replace", former.urn] if former else []
+            self.stack.update(
+                *replace, show=lambda line: self.say(f"    {line.strip()}") if worth_showing(line) else None
+            )
+        present = state.recorded(self.stack.exported())
+        if present is None or (former and present.id == former.id):
+            raise OpsError(f"The data volume was not replaced. Look with: pulumi preview --stack {self.stack.name}")
+        with timed.step("rows, files, addresses"):
+            report = self.verified(present.id)
+        with timed.step("the site answers"):
+            await_site(self.stack, settings)
+        with timed.step("the former data volume"):
+            volumes = driver.volumes()
+            self.delete(leftovers.deletable(volumes, self.stack.name, {*keep, present.id}))
+        self.tell_of_kept(former, volumes)
+        for line in verdict.summary(report):
+            self.say(f"  {line}")
+        age = schedule.in_words(point.age(self.now))
+        self.say(f"Staging has prod's data of {choice.when(point)}, {age} old. It took {timed.seconds:.0f} s.")
+        self.say(f"Commit {self.stack.settings_file.name}, in which the origin was written.")
+
+    def point(
+        self, driver: Driver, settings: Declared, prods: Declared, wanted: str | None, *, allow_older: bool
+    ) -> tuple[RestorePoint, set[str]]:
+        """The restore point, and the ids of prod's volumes. Prod's server is not asked, and need not be there; nor
+        need its volume, for a restore point outlives it."""
+        volumes = driver.volumes()
+        prod_volumes = data_volume_ids(self.stack.sibling(SOURCE), prods, volumes)
+        recorded = state.recorded(self.stack.exported())
+        point = choice.choose(
+            driver.list(),
+            wanted,
+            of=SOURCE,
+            volumes=prod_volumes,
+            others={recorded.id} if recorded else set(),
+            size=settings.data_volume.size,
+            now=self.now,
+            oldest=None if allow_older else schedule.RED,
+        )
+        return point, prod_volumes
+
+    def verified(self, volume_id: str) -> dict[str, Any]:
+        """What the server says about its data. Raises OpsError if anything is not as it should be."""
+        address = self.stack.outputs()["address"]
+        report: dict[str, Any] = json.loads(self.stack.on_server(address, VERIFY))
+        if found := verdict.problems(report, volume_id):
+            raise OpsError(
+                "Staging is up, and its data is not as it should be:\n" + "\n".join(f"  - {p}" for p in found)
+            )
+        return report
+
+    def delete(self, volumes: list[Volume]) -> None:
+        """Delete former data volumes of staging."""
+        storage = self.connection.block_storage
+        for volume in volumes:
+            with cloud_errors(
+                f"the deletion of staging's former data volume {volume.id}",
+                "The refresh itself is not harmed. A volume that has a snapshot cannot be deleted before it.",
+            ):
+                storage.delete_volume(volume.id)
+                left = storage.find_volume(volume.id, ignore_missing=True)
+                if left is not None:
+                    storage.wait_for_delete(left, interval=0.5, wait=PATIENCE)
+
+    def tell_of_kept(self, former: state.Recorded | None, volumes: list[Volume]) -> None:
+        """A volume that was adopted has a name of its own, and is not ours to delete."""
+        kept = next((volume for volume in volumes if former and volume.id == former.id), None)
+        if kept and kept.name != f"toybox-{self.stack.name}-data":
+            self.say(f"  kept: the former data volume {kept.name} ({kept.id}), which was adopted. Delete it by hand.")
+
+
+def refuse_another_account(settings: Declared, prods: Declared, stack: str) -> None:
+    """Raises OpsError if the two stacks are in different accounts: no volume can be made across them."""
+    theirs, ours = prods.openstack, settings.openstack
+    if (theirs.auth_url, theirs.tenant_name, theirs.region) != (ours.auth_url, ours.tenant_name, ours.region):
+        raise OpsError(
+            f"{stack} is in tenant {ours.tenant_name} ({ours.region}) and {SOURCE} in {theirs.tenant_name} "
+            f"({theirs.region}), and a restore point can be used in its own tenant only. Nothing was changed.\n"
+            "    Way out: keep both stacks in one tenant."
+        )
