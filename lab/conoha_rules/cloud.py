@@ -185,6 +185,8 @@ def lent(volume: Volume, cloud: Cloud, administrator: Administrator) -> Iterator
         yield
         return
     with cloud.book.changing() as state:
+        if volume.id in state.borrowed:
+            raise ServiceError(f"the volume {volume.id} is being written to")
         state.borrowed.append(volume.id)
     try:
         administrator.set_status(volume.id, "available")

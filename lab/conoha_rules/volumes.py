@@ -128,7 +128,9 @@ def listed_actions_only(call: Call, facts: Facts) -> Refusal | None:
 
 
 def used_by_running_server(volume: Volume, facts: Facts, what: str) -> Refusal | None:
-    """A refusal if one of the volume's servers is not stopped."""
+    """A refusal if one of the volume's servers is not stopped, or something is being done with the volume."""
+    if volume.status not in ("available", "in-use"):
+        return Refusal(f"ConoHa {what} a volume that is left alone, and this one is {volume.status}", 409)
     for server in filter(None, map(facts.server, volume.servers)):
         if not server.stopped:
             return Refusal(f"ConoHa {what} a volume of stopped servers only, and {server.id} is {server.status}", 409)

@@ -13,8 +13,9 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
 
 from lab.conoha_rules.book import Book
-from lab.conoha_rules.cloud import Administrator, Services
+from lab.conoha_rules.cloud import Administrator, Cloud, ServiceError, Services, lent
 from lab.conoha_rules.proxy import Proxy, within_version
+from lab.conoha_rules.rule import Volume
 
 HERE = "http://127.0.0.1:8800"
 
@@ -152,6 +153,41 @@ def test_what_is_no_json_passes_as_it_is(client: Client, upstream: Upstream) -> 
     raw = b"\0" * (3 << 20)
     client.put("/image/v2/images/1/file", data=raw, content_type="application/octet-stream")
     assert upstream.seen[-1] == ("PUT", "/v2/images/1/file", raw)
+
+
+class Lender(Administrator):
+    """Notes what it says of volumes."""
+
+    def __init__(self) -> None:
+        super().__init__(Services({}), "")
+        self.said: list[tuple[str, str]] = []
+
+    def set_status(self, volume: str, status: str) -> None:
+        self.said.append((volume, status))
+
+
+def test_a_stopped_servers_volume_is_lent_to_one_and_given_back_whatever_happens(tmp_path: Path) -> None:
+    book, lender = Book(tmp_path / "conoha.json"), Lender()
+    cloud = Cloud(Services({}), "token", book)
+    volume = Volume("data", "c3j1-ds02-add", 200, "in-use", ("server",))
+
+    def restore() -> None:
+        with lent(volume, cloud, lender):
+            assert book.read().borrowed == ["data"]
+            with lent(volume, cloud, lender):
+                raise AssertionError("two write at once")
+
+    with pytest.raises(ServiceError, match="is being written to"):
+        restore()
+    assert lender.said == [("data", "available"), ("data", "in-use")]
+    assert book.read().borrowed == []
+
+
+def test_a_detached_volume_needs_no_lending(tmp_path: Path) -> None:
+    book, lender = Book(tmp_path / "conoha.json"), Lender()
+    with lent(Volume("data", "c3j1-ds02-add", 200), Cloud(Services({}), "token", book), lender):
+        assert book.read().borrowed == []
+    assert lender.said == []
 
 
 def test_a_service_that_is_down_is_named(tmp_path: Path) -> None:
