@@ -5,6 +5,9 @@ Sources: GMO's OpenAPI of 2026-07-01 and its request schemas (github.com/gmo-int
 A server's own name cannot be chosen (ConoHa calls it `vm-37806450-5c` or the like); what people see is the metadata
 value `instance_name_tag`. Names of volumes need not be unique to ConoHa, but a look-up by name expects one hit; names
 of security groups must be unique.
+
+UNCONFIRMED (name-read-back): that a refresh, which reads `vm-...` for a server's name, plans no change. The provider would
+send it in a PUT, which ConoHa does not have; the program ignores changes of the name.
 """
 
 import re

@@ -1,6 +1,9 @@
 """Networks: one public port for each server, security groups on it, and private local networks.
 
 Source: OpenAPI (`/v2.0/...`), where not said otherwise.
+
+UNCONFIRMED (live-group-rules): that a new rule reaches a server that runs (135yshr/orenovpn said it does not and blamed
+the image later; crowdy/conoha-cli is built on it). Here: it does.
 """
 
 from collections.abc import Mapping

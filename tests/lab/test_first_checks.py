@@ -51,6 +51,12 @@ def test_checks_without_cost(staging: Toybox, shell: Shell, procedure: Procedure
     steps.run("export LONG")
     said = steps.run("toybox api POST compute", values={"<flavor id>": flavor})
     assert "HTTP 4" in said
+    steps.run("pulumi preview")
+    steps.run("on_server")
+    assert "status" in steps.run("timeout")
+    made = answer(steps.run("toybox api POST network", values={"<security group id>": group}))
+    assert "status 1\n" in steps.run("timeout")
+    steps.run("toybox api DELETE network", values={"<rule id>": made["security_group_rule"]["id"]})
     steps.rest()
 
 
