@@ -6,8 +6,8 @@ A server's own name cannot be chosen (ConoHa calls it `vm-37806450-5c` or the li
 value `instance_name_tag`. Names of volumes need not be unique to ConoHa, but a look-up by name expects one hit; names
 of security groups must be unique.
 
-UNCONFIRMED (name-read-back): that a refresh, which reads `vm-...` for a server's name, plans no change. The provider would
-send it in a PUT, which ConoHa does not have; the program ignores changes of the name.
+UNCONFIRMED (name-read-back): that a refresh, which reads `vm-...` for a server's name, plans no change. The provider
+would send it in a PUT, which ConoHa does not have; the program ignores changes of the name.
 """
 
 import re
