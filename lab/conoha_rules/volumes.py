@@ -71,7 +71,7 @@ def copies_are_alike(call: Call, facts: Facts) -> Refusal | None:
     source = facts.volume(wanted["source_volid"]) if wanted.get("source_volid") else None
     if source is None:
         return None
-    if wanted["volume_type"] != source.type or wanted.get("size", source.size) != source.size:
+    if wanted["volume_type"] != source.type or (wanted.get("size") or source.size) != source.size:
         return Refusal(f"ConoHa clones a volume with the same size and type only: {source.size} GB, {source.type}")
     return used_by_running_server(source, facts, "clones")
 
@@ -88,7 +88,7 @@ def from_backup(call: Call, facts: Facts) -> Refusal | Call | None:
     backup = facts.backup(wanted["backup_id"])
     if backup is None:
         return Refusal(f"there is no backup {wanted['backup_id']}", 404)
-    if wanted["volume_type"] != backup.type or not volumes.size_fits_origin("backup", wanted["size"], backup.size):
+    if wanted["volume_type"] != backup.type or not volumes.size_fits_origin("backup", wanted.get("size") or 0, backup.size):
         return Refusal(f"ConoHa makes {backup.type} of {backup.size} GB or more from this backup, nothing else")
     return call.with_volume_api(47)
 

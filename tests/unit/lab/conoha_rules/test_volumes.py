@@ -53,6 +53,9 @@ def test_boot_volumes_on_sale(size: int) -> None:
         ({"volume_type": DATA, "size": 200, "backup_id": "of-data"}, "500 GB or more"),
         ({"volume_type": BOOT, "size": 500, "backup_id": "of-data"}, f"makes {DATA}"),
         ({"volume_type": DATA, "size": 500, "backup_id": "gone"}, "no backup gone"),
+        ({"volume_type": DATA, "source_volid": "free", "backup_id": "of-data"}, "500 GB or more"),
+        ({"volume_type": DATA}, "not of None"),
+        ({"volume_type": DATA, "size": "200"}, "not of 200"),
     ],
 )
 def test_what_conoha_makes_no_volume_of(wanted: dict[str, Any], why: str) -> None:
