@@ -4,10 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts.views import SignUp
-from toybox.health import healthz
 
 urlpatterns = [
-    path("healthz", healthz),
     path("admin/", admin.site.urls),
     path("accounts/signup/", SignUp.as_view(), name="signup"),
     path("accounts/", include("django.contrib.auth.urls")),
