@@ -88,7 +88,8 @@ def from_backup(call: Call, facts: Facts) -> Refusal | Call | None:
     backup = facts.backup(wanted["backup_id"])
     if backup is None:
         return Refusal(f"there is no backup {wanted['backup_id']}", 404)
-    if wanted["volume_type"] != backup.type or not volumes.size_fits_origin("backup", wanted.get("size") or 0, backup.size):
+    size = wanted.get("size") or 0
+    if wanted["volume_type"] != backup.type or not volumes.size_fits_origin("backup", size, backup.size):
         return Refusal(f"ConoHa makes {backup.type} of {backup.size} GB or more from this backup, nothing else")
     return call.with_volume_api(47)
 
