@@ -26,7 +26,8 @@ def written(text: str, origin: dict[str, str | int]) -> str:
     """
     lines = text.splitlines(keepends=True)
     first, last = _block(lines, _block(lines, (0, len(lines)), f"{KEY}:"), "origin:")
-    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())] + "  "
+    inner = next((line for line in lines[first + 1 : last] if line.split("#")[0].strip()), None)
+    indent = " " * (_depth(inner) if inner else _depth(lines[first]) + 2)
     # comments and blank lines at the end belong to what follows
     while last - 1 > first and not lines[last - 1].split("#")[0].strip():
         last -= 1
