@@ -58,7 +58,7 @@ class AutomaticBackup:
         answer = self._call("DELETE", f"/backups/{server}")
         if answer.status_code < 300:
             return f"the subscription of server {server} was cancelled; its backups stay"
-        if answer.status_code == 404 or self.connection.compute.find_server(server) is None:
+        if answer.status_code == 404 or self._gone(server):
             return f"server {server} has no subscription"
         raise RefusedError(f"ConoHa did not cancel the automatic backup of server {server}: {said(answer)}")
 
@@ -68,6 +68,9 @@ class AutomaticBackup:
         answer = self._call("POST", f"/backups/{backup}/restore", {"restore": {"volume_id": volume}})
         if answer.status_code >= 300:
             raise RefusedError(f"ConoHa did not restore backup {backup} into volume {volume}: {said(answer)}")
+
+    def _gone(self, server: str) -> bool:
+        return bool(self.connection.compute.get(f"/servers/{server}").status_code == 404)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> "Response":
         answer = self.connection.block_storage.request(path, method, json=body)

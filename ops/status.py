@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -98,7 +98,7 @@ def site_line(settings: Declared, status: int | None, reason: str) -> Line:
         return Line("site", "bad", f"{url} does not answer: {reason}")
     expected = status == 401 if settings.access == "password" else status < 400
     asks = ": it asks for the password" if status == 401 and expected else ""
-    opened_up = ": it should ask for a password, and does not" if settings.access == "password" and not expected else ""
+    opened_up = ": it should ask for a password, and does not" if settings.access == "password" and status < 400 else ""
     return Line("site", "good" if expected else "bad", f"{url} answers {status}{asks}{opened_up}{unchecked}")
 
 
@@ -159,26 +159,39 @@ def look(stack: str, now: Callable[[], datetime]) -> tuple[list[Line], RestorePo
     """
     chosen = opened(stack)
     settings = declared(chosen)
+    lines: list[Line] = []
     server: ServerSeen | None = None
     newest: RestorePoint | None = None
-    lines: list[Line] = []
     try:
         connection = connect(chosen)
-        driver = driver_for(settings, connection)
-        server = find_server(connection, stack)
-        volume = find_data_volume(settings, stack, driver.volumes())
-        points = [] if volume is None else driver.list(volume.id)
-        moment = now()
-        newest = schedule.newest_good(points, moment)
-        lines = [
-            server_line(server, stack),
-            volume_line(volume, server),
-            restore_point_line(settings, volume, points, moment),
-        ]
     except OpsError as error:
-        lines = [Line("cloud", "bad", str(error))]
+        lines.append(Line("cloud", "bad", str(error)))
+    else:
+        server, asked = answered(lines, "server", lambda: find_server(connection, stack))
+        if asked:
+            lines.append(server_line(server, stack))
+        driver = driver_for(settings, connection)
+        volume, asked = answered(lines, "data volume", lambda: find_data_volume(settings, stack, driver.volumes()))
+        if asked:
+            lines.append(volume_line(volume, server))
+        points, asked = answered(lines, "restore point", lambda: driver.list(volume.id) if volume else [])
+        if asked:
+            newest = schedule.newest_good(points or [], now())
+            lines.append(restore_point_line(settings, volume, points or [], now()))
     status, reason = ask_site(settings, server.address if server else None)
     return [*lines, site_line(settings, status, reason)], newest
+
+
+T = TypeVar("T")
+
+
+def answered(lines: list[Line], name: str, ask: Callable[[], T]) -> tuple[T | None, bool]:
+    """What the cloud answers, and whether it does; if not, that is a line of its own."""
+    try:
+        return ask(), True
+    except OpsError as error:
+        lines.append(Line(name, "bad", str(error)))
+        return None, False
 
 
 def status_json(stack: str, lines: Sequence[Line], newest: RestorePoint | None, now: datetime) -> dict[str, Any]:

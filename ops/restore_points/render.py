@@ -105,7 +105,7 @@ ACTIONS = {"taken": "green", "not due": "green", "skipped": "dim", "failed": "re
 
 def rounds_table(outcomes: Sequence[Outcome]) -> Table:
     """What a round did, for people."""
-    table = _table("volume", "", "why", "removed")
+    table = _table("volume", "result", "why", "removed")
     for outcome in outcomes:
         table.add_row(
             Text(outcome.volume.name or outcome.volume.id),
