@@ -1,19 +1,27 @@
-"""The explicit OpenStack provider of a stack.
+"""The explicit OpenStack provider of a stack, and what makes an update that was killed go on.
 
 Default providers are disabled in both stack files: with one, a shell that still holds another cloud's OS_* variables
 would quietly plan against that cloud (pulumi-openstack #201).
 """
 
+import pulumi
 import pulumi_openstack as openstack
 
+from components.cloud_leftovers import CloudLeftovers, connection
 from components.secret_output import secret_output
 from settings import Settings
 
 
-def openstack_provider(settings: Settings) -> openstack.Provider:
+class Cloud(openstack.Provider):
+    """The provider, with the `hooks` of everything that is made through it. Children inherit a provider, not hooks."""
+
+    hooks: pulumi.ResourceHookBinding
+
+
+def openstack_provider(settings: Settings) -> Cloud:
     """The provider for everything in the cloud: password and project scope, as ConoHa demands (no unscoped tokens)."""
     account = settings.openstack
-    return openstack.Provider(
+    cloud = Cloud(
         "openstack",
         auth_url=account.auth_url,
         region=account.region,
@@ -24,3 +32,6 @@ def openstack_provider(settings: Settings) -> openstack.Provider:
         password=secret_output(settings.secrets.openstack_password),
         endpoint_type="public",
     )
+    make_room = pulumi.ResourceHook("openstack-make-room", CloudLeftovers(lambda: connection(settings)).before_create)
+    cloud.hooks = pulumi.ResourceHookBinding(before_create=[make_room])
+    return cloud

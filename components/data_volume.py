@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_openstack as openstack
 
+from components.cloud import Cloud
 from conoha import names
 from settings import Adopted, Blank, RestorePoint, Settings
 
@@ -72,7 +73,7 @@ class DataVolume(pulumi.ComponentResource):
         *,
         settings: Settings,
         protect: bool,
-        provider: openstack.Provider,
+        provider: Cloud,
     ) -> None:
         super().__init__(
             "toybox:data:DataVolume",
@@ -99,6 +100,7 @@ class DataVolume(pulumi.ComponentResource):
                 retain_on_delete=True,
                 import_=adopted,
                 ignore_changes=[*ORIGIN_PROPERTIES, "availability_zone", *(OWNERS_PROPERTIES if adopted else [])],
+                hooks=provider.hooks,
             ),
         )
         self.id = self.volume.id

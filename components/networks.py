@@ -4,6 +4,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.docker_host import DockerHost
+from components.docker_host.make_room import NAME_LABEL
 
 
 class Networks(pulumi.ComponentResource):
@@ -15,12 +16,17 @@ class Networks(pulumi.ComponentResource):
 
     def __init__(self, name: str, *, host: DockerHost) -> None:
         super().__init__("toybox:services:Networks", name)
-        self.edge = docker.Network(f"{name}-edge", name="edge", driver="bridge", opts=host.options(self))
-        self.backend = docker.Network(
-            f"{name}-backend",
-            name="backend",
-            driver="bridge",
-            internal=True,
-            opts=host.options(self),
-        )
+
+        def network(network_name: str, *, internal: bool) -> docker.Network:
+            return docker.Network(
+                f"{name}-{network_name}",
+                name=network_name,
+                driver="bridge",
+                internal=internal,
+                labels=[docker.NetworkLabelArgs(label=NAME_LABEL, value=network_name)],
+                opts=host.options(self, ignore_changes=["labels"]),
+            )
+
+        self.edge = network("edge", internal=False)
+        self.backend = network("backend", internal=True)
         self.register_outputs({})

@@ -8,6 +8,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from components.docker_host.bundle import LIBRARY
+from components.docker_host.make_room import NAME_LABEL
 from components.host_secrets import DIRECTORY
 from components.platform import Platform
 from components.volumes import Volume
@@ -117,11 +118,9 @@ class Service(pulumi.ComponentResource):
     ) -> None:
         super().__init__("toybox:services:Service", name, None, pulumi.ResourceOptions(parent=parent))
         host, secrets = platform.host, platform.secrets
-        labels = (
-            [docker.ContainerLabelArgs(label="toybox.secrets", value=secrets.versions(spec.secrets))]
-            if spec.secrets
-            else []
-        )
+        labels = [docker.ContainerLabelArgs(label=NAME_LABEL, value=spec.name)]
+        if spec.secrets:
+            labels.append(docker.ContainerLabelArgs(label="toybox.secrets", value=secrets.versions(spec.secrets)))
         self.container = docker.Container(
             f"{name}-container",
             name=spec.name,

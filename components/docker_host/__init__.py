@@ -17,6 +17,7 @@ from components.docker_host.bundle import (
     pack,
     unpack_and_run,
 )
+from components.docker_host.make_room import make_room_hook
 from components.ssh import USER, Identity
 from components.volumes import MOUNT_POINT
 
@@ -70,6 +71,7 @@ class DockerHost(pulumi.ComponentResource):
         self._instance = instance
         self._address = address
         self._commands = provider
+        self._make_room = make_room_hook(f"{name}-make-room", ssh_config=ssh_config, address=address)
 
         reachable = self.command(
             f"{name}-reachable",
@@ -104,7 +106,8 @@ class DockerHost(pulumi.ComponentResource):
 
     def options(self, parent: pulumi.Resource, **options: object) -> pulumi.ResourceOptions:
         """The options of every resource that lives on this host: made through its Docker, gone with the server
-        without a call to it, and made again with the next one. Children inherit neither of the last two."""
+        without a call to it, made again with the next one, and not stopped by what a killed update left behind under
+        the same name. Children inherit none of the last three."""
         return pulumi.ResourceOptions.merge(
             pulumi.ResourceOptions(
                 parent=parent,
@@ -112,6 +115,7 @@ class DockerHost(pulumi.ComponentResource):
                 deleted_with=self._instance,
                 replacement_trigger=self._instance.id,
                 depends_on=[self.ready],
+                hooks=pulumi.ResourceHookBinding(before_create=[self._make_room]),
             ),
             pulumi.ResourceOptions(**options),  # type: ignore[arg-type]
         )

@@ -9,6 +9,7 @@ from uuid import UUID
 import pulumi
 import pulumi_openstack as openstack
 
+from components.cloud import Cloud
 from components.server.user_data import render_user_data
 from components.ssh import Identity
 from settings import Server as ServerSettings
@@ -103,7 +104,7 @@ class Server(pulumi.ComponentResource):
         operators: list[str],
         identity: Identity,
         data_volume_id: pulumi.Input[str],
-        provider: openstack.Provider,
+        provider: Cloud,
     ) -> None:
         super().__init__(
             "toybox:server:Server",
@@ -111,7 +112,7 @@ class Server(pulumi.ComponentResource):
             None,
             pulumi.ResourceOptions(providers=[provider]),
         )
-        child = pulumi.ResourceOptions(parent=self)
+        child = pulumi.ResourceOptions(parent=self, hooks=provider.hooks)
         cloud_name = f"toybox-{stack}"
 
         image_id = boot_image_id(settings.image, pulumi.InvokeOptions(provider=provider))
@@ -126,6 +127,7 @@ class Server(pulumi.ComponentResource):
                 delete_before_replace=True,
                 # The old root disk would start its containers on the new data, before anybody looked at it.
                 replacement_trigger=data_volume_id,
+                hooks=provider.hooks,
             ),
         )
         key_pair = openstack.compute.Keypair(
@@ -188,6 +190,7 @@ class Server(pulumi.ComponentResource):
                 # security_groups: ConoHa has no action to add or remove one on a server.
                 ignore_changes=["user_data", "name", "security_groups"],
                 custom_timeouts=pulumi.CustomTimeouts(create="15m", delete="15m"),
+                hooks=provider.hooks,
             ),
         )
         self.address = self.instance.access_ip_v4

@@ -58,3 +58,21 @@ def test_every_container_is_waited_for(run: Run) -> None:
         gate = run.one(container.name.replace("-container", "-healthy"))
         assert container.name in run.before(gate)
         assert f"await-healthy {container.inputs['name']} " in gate.inputs["create"]
+
+
+def test_a_killed_update_leaves_nothing_in_the_way_of_the_next_one(run: Run) -> None:
+    """Whatever is made under a name, in Docker or in the cloud, is looked for before. Providers hand no hooks down."""
+    for resource in run.custom():
+        hooks = list(resource.request.hooks.before_create)
+        match resource.type.split(":")[0]:
+            case "docker":
+                assert hooks == ["host-make-room"], resource.name
+            case "openstack":
+                assert hooks == ["openstack-make-room"], resource.name
+            case _:
+                assert not hooks, resource.name
+
+
+def test_docker_things_carry_the_name_by_which_leftovers_are_known(run: Run) -> None:
+    for resource in run.of_type("docker:index/container:Container", "docker:index/network:Network"):
+        assert {"label": "toybox.name", "value": resource.inputs["name"]} in resource.inputs["labels"], resource.name

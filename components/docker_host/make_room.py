@@ -1,0 +1,70 @@
+"""Before a container or a network is made: removes the one that a killed update left under the same name.
+
+Between Docker's making a container and the engine's noting it in the state there is a moment. An engine that is killed
+in it leaves a container that nobody knows; the next update would end with "the container name is already in use", or,
+since Docker allows it, with two networks of one name. The engine runs `before_create` when the old one is gone
+(containers are deleted before they are replaced), so whatever has the name then is in nobody's state.
+
+What it does not do: it removes nothing without TOYBOX's label, no volume, and nothing that is in use.
+"""
+
+import asyncio
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.docker_host.bundle import LIBRARY
+from components.ssh import USER
+
+NAME_LABEL = "toybox.name"
+"""The label of every container and network that TOYBOX makes: its own name."""
+
+MARGIN = 60
+"""Seconds for SSH and Docker, beside the time that a container may take to stop."""
+
+
+def make_room_command(kind: str, inputs: Mapping[str, Any]) -> str:
+    """The command for the resource of type `kind` that is about to be made from `inputs`; "" if it needs none.
+
+    A volume needs none: Docker answers with the one that is there, which points to the same directory.
+    """
+    match kind:
+        case "docker:index/container:Container":
+            seconds = int(inputs["destroyGraceSeconds"])
+            words = ["container", inputs["name"], str(seconds)]
+        case "docker:index/network:Network":
+            seconds = 0
+            words = ["network", inputs["name"]]
+        case _:
+            return ""
+    return f"timeout {seconds + MARGIN} {LIBRARY}/make-room {shlex.join(words)}"
+
+
+def ssh_arguments(config: str, address: str, command: str) -> list[str]:
+    """`ssh` over the stack's pinned configuration. It uses the provider's shared connection where there is one and
+    does not become one itself: that would stay behind, and keep our end of its output open."""
+    return ["ssh", "-F", config, "-o", "ControlMaster=no", "--", f"{USER}@{address}", command]
+
+
+def make_room_hook(name: str, *, ssh_config: str, address: pulumi.Output[str]) -> pulumi.ResourceHook:
+    """The hook, for `before_create` of whatever the host's `options` are for."""
+
+    async def make_room(args: pulumi.ResourceHookArgs) -> None:
+        command = make_room_command(args.type, args.new_inputs or {})
+        if not command:
+            return
+        process = await asyncio.create_subprocess_exec(
+            *ssh_arguments(ssh_config, str(await address.future()), command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, complaint = (text.decode(errors="replace").strip() for text in await process.communicate())
+        if process.returncode:
+            raise RuntimeError(complaint or f"{command} ended with {process.returncode}")
+        if said:
+            pulumi.log.info(said)
+
+    return pulumi.ResourceHook(name, make_room)
