@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 from tests.lab.toybox import Toybox
 
@@ -67,6 +68,18 @@ def test_the_backend_network_has_no_way_out(prod: Toybox) -> None:
     dial = "import socket; socket.create_connection(('198.51.100.1', 5001), 3)"
     said = prod.ssh(f'docker exec worker python -c "{dial}" 2>&1 || true')
     assert re.search("unreachable|timed out", said), said
+
+
+def test_django_itself_refuses_another_host_name(prod: Toybox) -> None:
+    """Caddy lets only the site's name through; a request that came past Caddy meets Django's own check."""
+
+    def ask(host: str) -> str:
+        header = shlex.quote(f"Host: {host}")
+        return prod.ssh(f"docker exec caddy wget -S -q -O /dev/null --header {header} http://web:8000/ 2>&1 || true")
+
+    assert "200 OK" in ask(prod.site().host)
+    assert "400 Bad Request" in ask("evil.example")
+    assert "400 Bad Request" in ask("web:8000")
 
 
 def test_a_second_docker_daemon_is_found_and_both_are_named(prod: Toybox) -> None:
