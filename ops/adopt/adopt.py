@@ -43,8 +43,8 @@ class Adopt:
         """
         settings, name = declared(self.stack), self.stack.name
         cloud = self.look()
-        exported = self.stack.exported() if self.stack.exists() else ""
-        recorded = state.recorded(exported) if exported else None
+        exported = self.stack.exported()
+        recorded = state.recorded(exported)
         if recorded and not wanted and settings.data_volume.origin != Adopted(source="adopted", id=recorded.id):
             raise OpsError(
                 f"The state of {name} is not lost: its data volume is {recorded.id}. Nothing was changed.\n"
@@ -52,15 +52,12 @@ class Adopt:
                 f"`toybox adopt {name} VOLUME_ID`."
             )
         volume = data_volume(cloud, name, settings, wanted or (recorded.id if recorded else None))
-        lost = not exported or state.is_empty(exported)
+        lost = state.is_empty(exported)
         parts = disposable(cloud, name) if lost else Disposable((), (), (), ())
         self.tell(volume, recorded, parts)
         self.confirm(name)
 
         timed = Timed(self.say)
-        if not self.stack.exists():
-            with timed.step("the stack in the state"):
-                self.stack.settings()
         with timed.step("the server shuts down"):
             stop_server(self.connection, name)
         if lost:

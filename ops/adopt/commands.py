@@ -23,4 +23,5 @@ def adopt(
     one's place, which is kept. Asks for the stack's name, typed in full.
     """
     chosen = opened(stack)
+    chosen.settings()  # makes the stack where its state was lost; Pulumi gives the cloud's password only then
     Adopt(chosen, connect(chosen), datetime.now(UTC), typer.echo, confirm).run(volume)

@@ -1,0 +1,59 @@
+"""A stack whose state was lost, and volumes that somebody else made."""
+
+import pytest
+
+from tests.lab.toybox import Toybox, cloud
+from tests.procedure import Procedures
+
+
+def lose_the_state(toybox: Toybox) -> None:
+    """The stack's own files of the state; other stacks share the folder."""
+    found = list((toybox.workspace.folder / "state" / ".pulumi" / "stacks").rglob(f"{toybox.stack}.json*"))
+    assert found
+    for file in found:
+        file.unlink()
+
+
+@pytest.mark.documented("docs/getting-prod-back.md#the-state-was-lost")
+def test_a_lost_state_loses_nothing_else(prod: Toybox, procedure: Procedures) -> None:
+    before, expected = prod.outputs(), prod.fingerprint()
+    lose_the_state(prod)
+    printed = procedure(prod.shell()).run(stdin="prod\n")
+    assert f"server toybox-prod ({before['serverId']})" in printed
+    after = prod.outputs()
+    assert after["dataVolumeId"] == before["dataVolumeId"]
+    assert after["serverId"] != before["serverId"]
+    assert prod.fingerprint() == expected
+    (volume,) = [r for r in prod.state()["deployment"]["resources"] if r["urn"].endswith("::data-volume")]
+    assert volume["protect"]
+    names = [each.name for each in cloud().block_storage.volumes() if each.name.startswith("toybox-prod-boot")]
+    assert len(names) == 1, "no boot volume is left behind, and paid for"
+
+
+def test_adoption_leaves_a_volume_as_it_is(prod: Toybox) -> None:
+    """Name, description and metadata that somebody else gave it: an import that needed a change would be one. No server
+    is made for it; the program is asked for the volume alone, of a stack that has nothing yet."""
+    storage = cloud().block_storage
+    made = storage.create_volume(
+        name="made-by-hand",
+        description="Ask Yuki",
+        metadata={"owner": "yuki"},
+        size=200,
+        volume_type="c3j1-ds02-add",
+    )
+    storage.wait_for_status(made, "available", interval=0.3)
+    settings = (prod.workspace.program / "Pulumi.staging.yaml").read_text()
+    committed = prod.workspace.program / "Pulumi.adopting.yaml"
+    committed.write_text(settings.replace("staging.toybox", "adopting.toybox"))
+    try:
+        other = Toybox(prod.workspace, "adopting")
+        other.initialise()
+        with other.changed_settings(dataVolume__origin={"source": "adopted", "id": made.id}):
+            said = other.up("--target", "**::data-volume")
+            assert "imported" in said
+            found = storage.get_volume(made.id)
+            assert (found.name, found.description, found.metadata) == ("made-by-hand", "Ask Yuki", {"owner": "yuki"})
+    finally:
+        committed.unlink()
+        other.workspace.settings_file("adopting").unlink(missing_ok=True)
+        storage.delete_volume(made.id)
