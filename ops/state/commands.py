@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import OpsError
-from ops.pulumi_cli import PulumiStack
+from ops import OpsError, cloud
 from ops.state import exports, keys, location
 from ops.state.store import Store
 
@@ -26,7 +25,7 @@ Version = Annotated[str, typer.Argument(help="As `toybox state exports` lists it
 def export_command(stack: Stack) -> None:
     """Keep a copy of the stack's state as it is now. Each deployment in CI does this."""
     store, project = opened(stack)
-    text = PulumiStack(stack, ROOT).exported()
+    text = cloud.opened(stack).exported()
     document = exports.parsed(text, stack, project, f"The state of {stack}")
     noted = exports.notes(document, os.environ)
     version = store.put(exports.key(stack), text.encode(), noted)
@@ -74,7 +73,7 @@ def import_command(
     Also where the state is lost: the stack is made again and gets the copy.
     """
     store, text = fetched(stack, version)
-    pulumi = PulumiStack(stack, ROOT)
+    pulumi = cloud.opened(stack)
     _, project = address()
     older = exports.parsed(text, stack, project, f"Version {version}")
     present_text = pulumi.exported() if pulumi.exists() else None

@@ -46,9 +46,8 @@ def test_a_folder_goes_before_the_bucket_of_pulumi_yaml_and_needs_no_keys(
     (tmp_path / "state").mkdir()
     project.credentials.unlink()
     folder = f"file://{tmp_path}/state"
-    said = init(project, PULUMI_BACKEND_URL=folder)
-    assert said.startswith("0: "), said
-    assert "bucket" not in said
+    asked = project.toybox("init", "prod", PULUMI_BACKEND_URL=folder)
+    assert asked.stdout.startswith("openstackPassword is missing."), "past the state, and at the secrets"
     assert folder in project.pulumi("whoami", "--verbose", PULUMI_BACKEND_URL=folder).stdout
     assert (tmp_path / "state" / ".pulumi" / "stacks" / "toybox" / "prod.json").exists()
     assert bucket not in [each["Name"] for each in s3.client().list_buckets()["Buckets"]]

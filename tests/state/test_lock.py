@@ -1,12 +1,11 @@
-"""One update at a time: whoever comes second is told who is first, and a lock that a killed update left has a way out.
+"""One update at a time: whoever comes second is told who is first.
 
 Pulumi's lock in a bucket is an object that it writes and looks for, which is not atomic: two that begin in the same
 instant see each other and both give up. In CI the updates of a stack queue up anyway (deploy.yml, `concurrency`).
+The lock of a killed update, and its way out: test_documented_commands.py.
 """
 
-import os
 import re
-import signal
 import socket
 
 from tests.state.conftest import Project
@@ -31,22 +30,6 @@ def test_the_second_of_two_updates_is_told_who_holds_the_lock_and_changes_nothin
     assert holder, second.stdout
     assert (holder[2], int(holder[3])) == (socket.gethostname(), first.pid)
     assert locks(s3, bucket) == [], "an update that ended leaves no lock"
-
-
-def test_the_lock_of_a_killed_update_stays_until_it_is_cancelled(stack: Project, s3: S3Server, bucket: str) -> None:
-    """docs/ci.md, "An update was killed": look who holds the lock, see that it runs no more, `pulumi cancel`."""
-    update = stack.begun_update()
-    os.killpg(update.pid, signal.SIGKILL)
-    update.communicate(timeout=60)
-    (stack.root / "wait").unlink()
-    assert len(locks(s3, bucket)) == 1
-    refused = stack.pulumi(*UP)
-    assert refused.returncode != 0
-    assert f"(pid {update.pid})" in refused.stdout
-    assert "pulumi cancel" in refused.stdout
-    assert stack.pulumi("cancel", "--yes", "--stack", "prod").returncode == 0
-    assert locks(s3, bucket) == []
-    stack.up()
 
 
 def locks(s3: S3Server, bucket: str) -> list[str]:
