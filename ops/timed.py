@@ -1,5 +1,6 @@
 """Steps of a long command: what is being done, and how long it took."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,13 +25,32 @@ class Timed:
             raise
         self.say(f"  {name:<44} done   {time.monotonic() - began:7.1f} s")
 
+    def line_of_pulumi(self, line: str) -> None:
+        """Says a line of `pulumi up`, as far as it is worth it."""
+        if text := shown(line):
+            self.say(f"    {text}")
+
     @property
     def seconds(self) -> float:
         """Since it all began."""
         return time.monotonic() - self.began
 
 
-def worth_showing(line: str) -> bool:
-    """Whether a line of `pulumi up` says that something was finished or went wrong."""
-    words = (" created", " updated", " replaced", " deleted", " imported", "error:", "warning:")
-    return any(word in line for word in words) and " pulumi:pulumi:Stack " not in line
+DONE = re.compile(
+    r"^\s*\S+\s+(\S+ \S+ (?:created replacement|created|updated|imported|deleted|deleted original) \([^)]*\))"
+)
+SCRUB = re.compile(r"staging scrub: .*")
+
+
+def shown(line: str) -> str | None:
+    """What of a line of `pulumi up` is worth showing: what was made or removed, and how long that took; and whatever is
+    wrong. None if nothing is: a replacement is told twice, and so is what went with a server."""
+    if "error:" in line or "warning:" in line:
+        return line.strip()
+    done = DONE.match(line)
+    if done is None or " pulumi:pulumi:Stack " in line:
+        return None
+    if "deleted" in done[1] and not done[1].startswith("openstack:"):
+        return None
+    scrub = SCRUB.search(line)
+    return f"{done[1]}{f': {scrub[0]}' if scrub else ''}"

@@ -7,7 +7,7 @@ from ops import OpsError
 from ops.data_volume import state
 from ops.pulumi_cli import PulumiStack
 from ops.status import ask_site, site_line
-from ops.timed import Timed, worth_showing
+from ops.timed import Timed
 from settings import Declared
 
 CERTIFICATE_PATIENCE = 120
@@ -31,7 +31,7 @@ def bring_up(stack: PulumiStack, settings: Declared, timed: Timed, *, protected:
         OpsError: the update failed, the volume is not there or not protected, or the site does not answer.
     """
     with timed.step("pulumi up: volume, server, services"):
-        stack.update(show=lambda line: timed.say(f"    {line.strip()}") if worth_showing(line) else None)
+        stack.update(show=timed.line_of_pulumi)
     recorded = state.recorded(stack.exported())
     if recorded is None:
         raise OpsError(f"The state has no data volume after the update. Look with: pulumi preview --stack {stack.name}")

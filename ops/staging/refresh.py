@@ -16,7 +16,7 @@ from ops.restore_points import schedule
 from ops.restore_points.drivers import driver_for
 from ops.restore_points.model import Driver, RestorePoint, Volume
 from ops.staging import verdict
-from ops.timed import Timed, worth_showing
+from ops.timed import Timed
 from settings import Declared
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ class Refresh:
             origin.write(self.stack.settings_file, origin.of_restore_point(point))
         with timed.step("pulumi up: volume, server, scrub, services"):
             replace = ["--replace", former.urn] if former else []
-            self.stack.update(
-                *replace, show=lambda line: self.say(f"    {line.strip()}") if worth_showing(line) else None
-            )
+            self.stack.update(*replace, show=timed.line_of_pulumi)
         present = state.recorded(self.stack.exported())
         if present is None or (former and present.id == former.id):
             raise OpsError(f"The data volume was not replaced. Look with: pulumi preview --stack {self.stack.name}")
