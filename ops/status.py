@@ -102,6 +102,19 @@ def site_line(settings: Declared, status: int | None, reason: str) -> Line:
     return Line("site", "good" if expected else "bad", f"{url} answers {status}{asks}{opened_up}{unchecked}")
 
 
+def dns_line(settings: Declared, server: ServerSeen | None, addresses: Sequence[str]) -> Line:
+    """Whether the domain points to the server. A new server may have a new address; but a proxy in front of the site is
+    no mistake, so that another address alone is not red."""
+    points = f"{settings.domain} points to {', '.join(addresses) or 'nothing'}"
+    if not addresses:
+        return Line("dns", "bad", points)
+    if server is None or server.address is None:
+        return Line("dns", "unknown", f"{points}; the server's address is not known")
+    if server.address in addresses:
+        return Line("dns", "good", points)
+    return Line("dns", "unknown", f"{points}, and the server is {server.address}: right only with a proxy in between")
+
+
 def untrusted(settings: Declared) -> bool:
     """Whether the site's certificate is signed by Caddy's own CA, which this machine does not know."""
     return settings.tls.issuer == "internal"
@@ -151,6 +164,14 @@ def ask_site(settings: Declared, address: str | None) -> tuple[int | None, str]:
         connection.close()
 
 
+def resolved(domain: str) -> list[str]:
+    """The addresses that the domain points to, as this machine sees it."""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(domain, 443, type=socket.SOCK_STREAM)})
+    except OSError:
+        return []
+
+
 def look(stack: str, now: Callable[[], datetime]) -> tuple[list[Line], RestorePoint | None]:
     """Everything, in the order in which one looks; and the newest good restore point.
 
@@ -179,7 +200,10 @@ def look(stack: str, now: Callable[[], datetime]) -> tuple[list[Line], RestorePo
             newest = schedule.newest_good(points or [], now())
             lines.append(restore_point_line(settings, volume, points or [], now()))
     status, reason = ask_site(settings, server.address if server else None)
-    return [*lines, site_line(settings, status, reason)], newest
+    lines.append(site_line(settings, status, reason))
+    if not untrusted(settings):  # a rehearsal's domain is nobody's, and stands in no DNS
+        lines.append(dns_line(settings, server, resolved(settings.domain)))
+    return lines, newest
 
 
 T = TypeVar("T")

@@ -108,6 +108,24 @@ def test_a_site_that_fails_is_not_said_to_be_open() -> None:
 
 
 @pytest.mark.parametrize(
+    ("server", "addresses", "verdict", "words"),
+    [
+        (SERVER, ["198.51.100.7"], "good", "toybox.jp points to 198.51.100.7"),
+        (SERVER, ["198.51.100.9"], "unknown", "and the server is 198.51.100.7"),
+        (SERVER, [], "bad", "points to nothing"),
+        (None, ["198.51.100.9"], "unknown", "the server's address is not known"),
+    ],
+)
+def test_a_domain_that_points_elsewhere_is_told(
+    server: ServerSeen | None, addresses: list[str], verdict: str, words: str
+) -> None:
+    """A new server may have a new address."""
+    line = status.dns_line(parse(), server, addresses)
+    assert line.verdict == verdict
+    assert words in line.text
+
+
+@pytest.mark.parametrize(
     ("verdicts", "well"), [(["good", "off", "unknown"], True), (["good", "bad"], False), ([], True)]
 )
 def test_only_red_is_not_well(verdicts: list[Any], well: bool) -> None:
