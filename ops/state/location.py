@@ -18,8 +18,12 @@ EXAMPLE = (
     "s3://toybox-state?endpoint=https://s3.c3j1.conoha.io&s3ForcePathStyle=true&region=us-east-1&profile=toybox"
     "&request_checksum_calculation=when_required&response_checksum_validation=when_required"
 )
-"""ConoHa's object storage (Ver.3.0, S3 since 2025-08-28; field reports in github.com/suzuna and others, read
-2026-11-24): path style, any region, and no checksums of the newer SDKs, which it refuses."""
+"""ConoHa's object storage: S3 since 2025-08-28, Ver.3.0 only, path style (vps.conoha.jp/conoha/news/?ap=2015054049 and
+suzuna.me/posts/conoha-object-storage-with-boto3, read 2026-11-24).
+
+UNCONFIRMED (s3-region): that it takes any region, as people report, and so S3's word for none.
+UNCONFIRMED (s3-checksums): that it refuses the checksums of newer SDKs, as people report, and takes writes without.
+"""
 
 
 @dataclass(frozen=True)

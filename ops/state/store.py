@@ -76,7 +76,7 @@ class Store:
         from botocore.config import Config
 
         self.bucket = bucket
-        # ConoHa's object storage refuses the checksums that newer SDKs add by themselves (field reports, 2025).
+        # As the address says it to Pulumi (location.EXAMPLE).
         config = Config(
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",
@@ -99,6 +99,7 @@ class Store:
         """Make the bucket if it is missing, and let it keep old versions. Returns what was done, in words.
 
         Whether versions are kept is read back: an S3 that says yes and keeps none would be found out on the worst day.
+        UNCONFIRMED (s3-versions): that ConoHa keeps them, as one person reports.
         """
         done = []
         if not self._exists():

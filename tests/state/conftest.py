@@ -125,7 +125,8 @@ def new_project(folder: Path, s3: S3Server) -> Project:
         "runtime: {name: python, options: {virtualenv: .venv}}\n"
         f"backend: {{url: '{s3.backend(bucket_name(folder))}'}}\n"
     )
-    (root / "Pulumi.prod.yaml").write_text("config:\n  toybox:access: public\n")
+    for stack in ("prod", "staging"):
+        (root / f"Pulumi.{stack}.yaml").write_text("config:\n  toybox:access: public\n")
     (root / "__main__.py").write_text(PROGRAM)
     (root / "more").write_text("")
     (folder / "passphrase").write_text("canary passphrase")

@@ -1,5 +1,5 @@
 """moto's S3 server as a process of its own on this machine. It stands for ConoHa's object storage, and checks keys,
-signatures and permissions as S3 does."""
+signatures and permissions as S3 does, if it is to."""
 
 import os
 import socket
@@ -63,15 +63,18 @@ def user(iam: Any, name: str, *actions: str) -> Keys:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """A running server with one user. Its first three calls, which make the user, need no keys; all others do."""
+def s3_server(folder: Path, *, checks_keys: bool = True) -> Iterator[S3Server]:
+    """A running server with one user. Its first three calls, which make the user, need no keys; all others do.
+
+    Without `checks_keys` it takes whoever comes, such as somebody with keys that Keystone made.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (folder / "moto.log").open("w") as log:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("moto_server")), "--host", "127.0.0.1", "--port", str(port)],
-            env=os.environ | {"INITIAL_NO_AUTH_ACTION_COUNT": "3"},
+            env=os.environ | ({"INITIAL_NO_AUTH_ACTION_COUNT": "3"} if checks_keys else {}),
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -7,6 +7,7 @@ import pytest
 
 from ops.state import keys
 from ops.state.keys import Keys
+from tests.procedure import Procedures, Shell
 from tests.state.conftest import Project
 from tests.state.s3_server import S3Server, user
 
@@ -22,21 +23,26 @@ def init(project: Project, **environment: str) -> str:
     return f"{done.returncode}: {done.stdout}"
 
 
+@pytest.mark.documented("docs/first-checks-on-conoha.md#the-states-bucket")
 def test_the_bucket_is_made_with_versioning_and_the_second_run_changes_nothing(
-    project: Project, s3: S3Server, bucket: str
+    project: Project, s3: S3Server, bucket: str, procedure: Procedures
 ) -> None:
     """From a shell that still holds the keys of another cloud, which are not used: neither by us nor by Pulumi."""
-    said = init(project, **OTHERS_KEYS)
-    assert said.startswith(f"0:   made bucket {bucket} at {s3.endpoint}\n  made versioning of bucket {bucket}\n"), said
+    steps = procedure(Shell(project.root, project.environment | OTHERS_KEYS))
+    said = steps.run("toybox init", stdin=PASSWORD + "\n")
+    assert said.startswith(f"  made bucket {bucket} at {s3.endpoint}\n  made versioning of bucket {bucket}\n"), said
     assert s3.client().get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     assert PASSWORD not in said
-    assert init(project) == "0: Nothing to do: stack prod has all its secrets. Nothing was changed.\n"
+    assert len(steps.rest().splitlines()) == 4, "two say that they export, and the list has both"
+    again = project.toybox("init", "staging")
+    assert again.stdout == "Nothing to do: stack staging has all its secrets. Nothing was changed.\n"
 
     s3.client().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
-    exported = project.toybox("state", "export", "--stack", "prod")
+    exported = project.toybox("state", "export", "--stack", "staging")
     assert exported.returncode == 1, "a copy that overwrites the one before is no copy"
     assert f"names bucket {bucket}, which keeps no old versions" in exported.stdout
-    assert init(project).startswith(f"0:   made versioning of bucket {bucket}\n")
+    again = project.toybox("init", "staging")
+    assert again.stdout.startswith(f"  made versioning of bucket {bucket}\n")
 
 
 def test_a_folder_goes_before_the_bucket_of_pulumi_yaml_and_needs_no_keys(
