@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "canary-token"
+COMMIT = "c0ffee" + "0" * 34
 REPOSITORY = "toybox/infrastructure"
 
 
@@ -44,14 +45,14 @@ class GitHub:
     def job(self, folder: Path, number: int) -> dict[str, str]:
         """What a job for this pull request finds in its environment."""
         event = folder / "event.json"
-        event.write_text(json.dumps({"pull_request": {"number": number}}))
+        event.write_text(json.dumps({"pull_request": {"number": number, "head": {"sha": COMMIT}}}))
         return {
             "GITHUB_API_URL": self.api,
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_REPOSITORY": REPOSITORY,
             "GITHUB_EVENT_PATH": str(event),
             "GITHUB_RUN_ID": "42",
-            "GITHUB_SHA": "c0ffee" + "0" * 34,
+            "GITHUB_SHA": "badc0ffee" + "0" * 31,  # the merge that GitHub tries
         }
 
 

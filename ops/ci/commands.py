@@ -52,7 +52,7 @@ def comment_command(
         stack,
         outcome,
         report.read_text() if report.exists() else None,
-        os.environ.get("GITHUB_SHA", ""),
+        request.commit,
         "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(os.environ),
     )
     match comment.step(request.comments(), stack, text):

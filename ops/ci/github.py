@@ -20,6 +20,8 @@ class PullRequest:
     api: str
     repository: str
     number: int
+    commit: str
+    """The last one that was pushed to it. GITHUB_SHA is another: the merge that GitHub tries."""
     token: str = field(repr=False)
 
     @classmethod
@@ -41,6 +43,7 @@ class PullRequest:
             api=environment["GITHUB_API_URL"],
             repository=environment["GITHUB_REPOSITORY"],
             number=event["pull_request"]["number"],
+            commit=event["pull_request"]["head"]["sha"],
             token=environment["GITHUB_TOKEN"],
         )
 

@@ -109,7 +109,11 @@ def address() -> tuple[location.Bucket | None, str]:
     """Where the state lives, and the project's name."""
     import yaml
 
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    file = ROOT / "Pulumi.yaml"
+    try:
+        project = yaml.safe_load(file.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise OpsError(f"{file}, which says where the state lives, cannot be read: {error}") from None
     return location.bucket(*location.backend(os.environ, project)), str(project["name"])
 
 

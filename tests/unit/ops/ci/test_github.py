@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from ops import OpsError
 from ops.ci import commands
 from ops.ci.github import PullRequest
-from tests.github_server import TOKEN, GitHub, github_server
+from tests.github_server import COMMIT, TOKEN, GitHub, github_server
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def test_three_pushes_leave_one_comment_with_what_the_last_one_said(
     (only,) = github.bodies(7)
     assert "data-volume would be deleted" in only
     assert "1 to create" not in only
+    assert f"Commit {COMMIT[:12]}" in only
     assert [call for call in github.calls if not call.startswith("GET")] == [
         "POST /repos/toybox/infrastructure/issues/7/comments",
         "PATCH /repos/toybox/infrastructure/issues/comments/1000",
