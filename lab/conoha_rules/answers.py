@@ -5,7 +5,7 @@ from typing import Any
 
 from lab.conoha_rules.book import aged
 from lab.conoha_rules.network import port_name
-from lab.conoha_rules.rule import Call, match
+from lab.conoha_rules.rule import Call, Facts, match
 
 CATALOG = ("identity", "compute", "volumev3", "image", "network")
 """The types in ConoHa's catalog that the lab has. There are `load-balancer`, `object-store`, `dns` and `account`, too
@@ -49,14 +49,14 @@ def public_catalog(token: Mapping[str, Any]) -> dict[str, Any]:
     return {**token, "catalog": entries} if "catalog" in token else dict(token)
 
 
-def changed(service: str, call: Call, body: Any, nights: Mapping[str, int]) -> Any:
+def changed(service: str, call: Call, body: Any, nights: Mapping[str, int], facts: Facts) -> Any:
     """The JSON of an answer as ConoHa would give it."""
     if service == "identity" and call.path == "/auth/tokens" and "token" in body:
         return {**body, "token": public_catalog(body["token"])}
     if service == "volume" and match("GET", "/backups/**", call) is not None:
         return backups_aged(body, nights)
     if service == "network" and match("*", "/ports/**", call) is not None:
-        return ports_named(body)
+        return ports_named(body, facts.external_network())
     return body
 
 
@@ -67,12 +67,12 @@ def backups_aged(body: Any, nights: Mapping[str, int]) -> Any:
     return {**body, "backups": [aged(one, nights) for one in body["backups"]]} if "backups" in body else body
 
 
-def ports_named(body: Any) -> Any:
-    """Servers' ports with the names that ConoHa gives them."""
+def ports_named(body: Any, external: str) -> Any:
+    """Servers' ports on the external network with the names that ConoHa gives them."""
 
     def named(port: Mapping[str, Any]) -> dict[str, Any]:
-        server = str(port.get("device_owner", "")).startswith("compute:") and not port.get("name")
-        return {**port, "name": port_name(port.get("fixed_ips", []))} if server else dict(port)
+        ours = port.get("network_id") == external and str(port.get("device_owner")).startswith("compute:")
+        return {**port, "name": port_name(port.get("fixed_ips", []))} if ours else dict(port)
 
     if "port" in body:
         return {**body, "port": named(body["port"])}

@@ -94,18 +94,18 @@ class Proxy:
         call = Call(request.method, inner or "", json_of(request), request.args.to_dict(), dict(request.headers))
         try:
             if inner is None:
-                return self.passed_on(service, path, request, call)
+                return self.passed_on(service, path, request, call, cloud)
             outcome = judge(RULES[service], call, cloud)
             if isinstance(outcome, Refusal):
                 LOG.info("%s %s refused: %s", call.method, request.path, outcome.message)
                 return answer(answers.refusal(service, outcome.status, outcome.message), outcome.status)
             own = automatic_backup.answer(outcome, cloud, self.administrator) if service == "volume" else None
-            return answer(own[1], own[0]) if own else self.passed_on(service, path, request, outcome)
+            return answer(own[1], own[0]) if own else self.passed_on(service, path, request, outcome, cloud)
         except (ServiceError, urllib3.exceptions.HTTPError) as error:
             LOG.exception("%s %s", call.method, request.path)
             return answer(answers.refusal(service, 503, f"the lab's {service} service: {error}"), 503)
 
-    def passed_on(self, service: str, path: str, request: Request, call: Call) -> Response:
+    def passed_on(self, service: str, path: str, request: Request, call: Call, cloud: Cloud) -> Response:
         """The service's own answer, with addresses that lead back here."""
         headers = {name: value for name, value in call.headers.items() if name.lower() not in HOP_BY_HOP}
         for name in ("Host", "Accept-Encoding"):
@@ -130,6 +130,6 @@ class Proxy:
         if "json" not in upstream.headers.get("Content-Type", "") or request.method == "HEAD":
             return Response(upstream.stream(1 << 16), status=upstream.status, headers=kept)
         text = answers.redirected(upstream.read().decode(), redirections)
-        nights = self.book.read().nights
-        changed = answers.changed(service, call, json.loads(text or "{}"), nights) if upstream.status < 300 else None
-        return Response(json.dumps(changed) if changed is not None else text, status=upstream.status, headers=kept)
+        if upstream.status < 300:
+            text = json.dumps(answers.changed(service, call, json.loads(text or "{}"), self.book.read().nights, cloud))
+        return Response(text, status=upstream.status, headers=kept)

@@ -139,12 +139,14 @@ def test_backups_are_shown_as_old_as_they_are(client: Client, upstream: Upstream
     assert answer["backups"][0]["created_at"] == "2026-11-22T03:00:00.000000"
 
 
-def test_servers_ports_have_conohas_names(client: Client, upstream: Upstream) -> None:
-    server = {"device_owner": "compute:nova", "name": "", "fixed_ips": [{"ip_address": "198.51.100.7"}]}
-    upstream.answers["/v2.0/ports"] = {"ports": [server, {"device_owner": "", "name": "", "fixed_ips": []}]}
+def test_servers_public_ports_have_conohas_names(client: Client, upstream: Upstream) -> None:
+    public = {"device_owner": "compute:nova", "network_id": "external", "fixed_ips": [{"ip_address": "198.51.100.7"}]}
+    local = {**public, "network_id": "local", "name": "mine"}
+    upstream.answers["/v2.0/networks"] = {"networks": [{"id": "external"}]}
+    upstream.answers["/v2.0/ports"] = {"ports": [public, local, {"device_owner": "", "name": "", "fixed_ips": []}]}
     answer = client.get("/network/v2.0/ports").json
     assert answer is not None
-    assert [port["name"] for port in answer["ports"]] == ["ext-198-51-100-7", ""]
+    assert [port["name"] for port in answer["ports"]] == ["ext-198-51-100-7", "mine", ""]
 
 
 def test_what_is_no_json_passes_as_it_is(client: Client, upstream: Upstream) -> None:
