@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from conoha import names
 from ops import OpsError
 from ops.adopt.belongings import Cloud, Disposable, Thing, data_volume, disposable
 from ops.cloud import cloud_errors, declared
@@ -96,9 +97,8 @@ class Adopt:
         """A volume that was put aside is the stack's own again. One with another name keeps it."""
         if is_aside(volume, self.stack.name):
             with cloud_errors(f"to rename volume {volume.id}"):
-                description = f"TOYBOX {self.stack.name}: all user data. Never delete by hand."
-                name = f"toybox-{self.stack.name}-data"
-                self.connection.block_storage.update_volume(volume.id, name=name, description=description)
+                name = names.resource_name(self.stack.name, "data")
+                self.connection.block_storage.update_volume(volume.id, name=name)
 
     def look(self) -> Cloud:
         """What is in the account."""

@@ -50,6 +50,5 @@ def put_aside(stack: PulumiStack, connection: "Connection", recorded: state.Reco
     with cloud_errors(f"to rename the data volume {recorded.id}"):
         present = connection.block_storage.find_volume(recorded.id, ignore_missing=True)
         if present is not None:
-            description = f"TOYBOX {stack.name}: the data that another volume took the place of. Kept for a way back."
-            connection.block_storage.update_volume(recorded.id, name=name, description=description)
+            connection.block_storage.update_volume(recorded.id, name=name)
     stack.import_state(state.without(stack.exported(), recorded.urn))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from conoha import names
 from ops import OpsError
 from ops.cloud import cloud_errors, declared
 from ops.data_volume import choice, leftovers, origin, state
@@ -130,7 +131,7 @@ class Refresh:
     def tell_of_kept(self, former: state.Recorded | None, volumes: list[Volume]) -> None:
         """A volume that was adopted has a name of its own, and is not ours to delete."""
         kept = next((volume for volume in volumes if former and volume.id == former.id), None)
-        if kept and kept.name != f"toybox-{self.stack.name}-data":
+        if kept and kept.name != names.resource_name(self.stack.name, "data"):
             self.say(f"  kept: the former data volume {kept.name} ({kept.id}), which was adopted. Delete it by hand.")
 
 

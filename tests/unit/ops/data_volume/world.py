@@ -210,7 +210,7 @@ class MemoryCloud:
     def find_volume(self, key: str, ignore_missing: bool = True) -> Volume | None:
         return self.world.volumes.get(key)
 
-    def update_volume(self, key: str, *, name: str, description: str) -> None:
+    def update_volume(self, key: str, *, name: str) -> None:
         for _ in self.world.step():
             self.world.volumes[key] = replace(self.world.volumes[key], name=name)
 
