@@ -171,7 +171,7 @@ def judge(findings: Sequence[Finding], entries: Sequence[Entry], stack: str, tod
             f"{FILE}: exceptions[{number}].expires",
             f"is {entry.expires}, which is over: {entry.action} of {entry.resource} in {entry.stack}.",
             "What was allowed for a while is not allowed for ever.",
-            "Take the entry out if it has done its work; if not, give it a new date, and the reason, in a pull request.",
+            "Take the entry out if it has done its work; if not, give it a new date and a reason.",
         )
         for number, entry in enumerate(entries)
         if entry.stack == stack and entry.expired(today)

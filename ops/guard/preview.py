@@ -139,6 +139,11 @@ class Change:
         return bool(self.ops & REMOVING)
 
     @property
+    def is_component(self) -> bool:
+        """It only groups others."""
+        return self.type.startswith(("toybox:", "pulumi:pulumi:"))
+
+    @property
     def touched(self) -> bool:
         """Anything at all would be done with it."""
         return bool(self.ops - {"same"})
@@ -176,11 +181,7 @@ def read(text: str, said: str = "", *, ended_well: bool = True) -> Preview:
     """
     printed = _parsed(text, said.strip())
     secrets = secret_values(printed.config)
-    errors = tuple(
-        redacted(each.message.strip().removeprefix("error: "), secrets)
-        for each in printed.diagnostics
-        if each.severity == "error"
-    )
+    errors = _errors(printed, secrets)
     if not errors and not ended_well:
         errors = (redacted(said.strip(), secrets) or "nothing, but it ended with an error.",)
     if not errors:
@@ -212,6 +213,16 @@ def _parsed(text: str, said: str) -> _Printed:
     except ValidationError as invalid:
         where = ", ".join(".".join(map(str, error["loc"])) for error in invalid.errors(include_url=False)[:3])
         raise PreviewError(f"is JSON, but not a preview: {where} is not as Pulumi writes it.", again) from None
+
+
+def _errors(printed: _Printed, secrets: tuple[str, ...]) -> tuple[str, ...]:
+    """What the engine called an error. "preview failed" is its summary of the others, and said only if alone."""
+    found = [
+        redacted(each.message.strip().removeprefix("error: "), secrets)
+        for each in printed.diagnostics
+        if each.severity == "error"
+    ]
+    return tuple([error for error in found if error != "preview failed"] or found)
 
 
 def _check_whole(printed: _Printed) -> None:

@@ -175,14 +175,25 @@ def _data_notes(preview: Preview) -> Iterator[str]:
         if change.made and _first_of_its_kind(preview, change):
             new = change.new.inputs if change.new else {}
             yield f"The first data volume of {preview.stack} would be made: {_made_from(new)}."
+        if _schedule(change.old) and change.new and not _schedule(change.new):
+            yield "No restore points would be taken any more: the schedule goes from the data volume's metadata."
         if "import" in change.ops:
             yield "The data volume would be adopted: it comes into the state, and nothing on it changes."
+    for change in preview.changes:
+        if change.qualified_type == declared.SUBSCRIPTION and "update" in change.ops:
+            yield "The automatic backup would be changed to what `toybox:snapshotPolicy` says; kept backups may go."
     for change in preview.of_type(declared.DOCKER_VOLUME):
         if change.made and not preview.is_new and change.new and declared.is_pointer(change.new.inputs):
             yield (
                 f"The Docker volume {change.new.inputs.get('name')} would be made. It only points to "
                 f"{_device(change.new)}, on the data disk: what is there stays."
             )
+
+
+def _schedule(state: State | None) -> bool:
+    """Whether the volume tells `toybox restore-points run` to take restore points (settings.SnapshotPolicy)."""
+    metadata = state.inputs.get("metadata") if state else None
+    return isinstance(metadata, dict) and metadata.get("toybox-schedule") == "daily"
 
 
 def _made_from(inputs: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 
 from ops.guard import declared
 from ops.guard.cost import Cost
@@ -12,6 +12,7 @@ from ops.guard.finding import Finding
 from ops.guard.preview import Change, Preview
 
 WIDTH = 100
+WEEK = timedelta(days=7)
 
 
 def passes(preview: Preview, judged: Judged) -> bool:
@@ -45,7 +46,7 @@ def report(preview: Preview, judged: Judged, notes: Sequence[str], cost: Cost, t
 
 
 def _verdict(preview: Preview, judged: Judged) -> str:
-    changes = sum(change.touched for change in preview.changes)
+    changes = len(_shown(preview))
     what = f"{changes} changes" if changes != 1 else "1 change"
     count = len(judged.stopped)
     if preview.errors:
@@ -89,7 +90,7 @@ def _how_to_except(finding: Finding, stack: str, today: date) -> str:
         f"        resource: {finding.name}\n"
         f"        action: {finding.action}\n"
         "        reason: why, and how the data is kept\n"
-        f"        expires: {today.isoformat()}"
+        f"        expires: {today + WEEK}"
     )
 
 
@@ -98,8 +99,11 @@ MOST_LINES = 30
 
 def _changes(preview: Preview) -> Iterator[str]:
     """What an update would do, a line each; what only follows a new server is counted, not listed."""
+    shown = _shown(preview)
+    if preview.is_new:
+        yield f"  create   {len(shown)} resources: the stack has none yet"
+        return
     server_replaced = any(change.replaced for change in preview.of_type(declared.SERVER))
-    shown = [change for change in preview.changes if change.touched and not change.type.startswith("toybox:")]
     following = [change for change in shown if server_replaced and change.replaced and not change.reasons]
     listed = [change for change in shown if change not in following]
     for change in listed[:MOST_LINES]:
@@ -109,6 +113,11 @@ def _changes(preview: Preview) -> Iterator[str]:
         yield f"  and {len(listed) - MOST_LINES} more"
     if following:
         yield f"  replace  {len(following)} resources that live on the server and are made again on the new one"
+
+
+def _shown(preview: Preview) -> list[Change]:
+    """What would be done, without the components, which only group."""
+    return [change for change in preview.changes if change.touched and not change.is_component]
 
 
 def _verb(change: Change) -> str:
