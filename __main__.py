@@ -20,6 +20,7 @@ from components.server import Server
 from components.snapshot_policy import SnapshotPolicy
 from components.ssh import identity, write_ssh_files
 from components.staging_scrub import scrubbed
+from components.tidy import Tidy
 from conoha.flavors import FLAVORS
 
 try:
@@ -69,6 +70,7 @@ host = DockerHost(
     instance=server.instance,
     address=server.address,
     data_volume_id=data.id,
+    operators=list(settings.operators),
     ssh_config=write_ssh_files(settings),
     provider=commands,
 )
@@ -90,15 +92,8 @@ django = Django(
     depends_on=scrubbed("scrub", settings, data.id, platform, after=[postgres.ready, redis.ready]),
     platform=platform,
 )
-caddy = Caddy(
-    "caddy",
-    image=images.caddy,
-    domain=settings.domain,
-    tls=settings.tls,
-    access=settings.access,
-    depends_on=[django.web],
-    platform=platform,
-)
+caddy = Caddy("caddy", settings=settings, depends_on=[django.web], platform=platform)
+Tidy("tidy", images=[images.postgres, images.redis, images.django, caddy.reference], platform=platform)
 
 pulumi.export("address", server.address)
 pulumi.export("url", f"https://{settings.domain}/")

@@ -29,10 +29,12 @@ class HostSecrets(pulumi.ComponentResource):
     """
 
     installed: command.remote.Command
+    files: list[str]
 
     def __init__(self, name: str, *, host: DockerHost, values: Mapping[str, pulumi.Output[str]]) -> None:
         super().__init__("toybox:host:HostSecrets", name)
         self._values = values
+        self.files = sorted(values)
         packed = pulumi.Output.all(**values).apply(
             lambda texts: pack({f"secrets/{file}": BundleFile(text, 0o400) for file, text in texts.items()})
         )

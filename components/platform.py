@@ -1,6 +1,8 @@
 """What every service stands on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import pulumi
 
 from components.docker_host import DockerHost
 from components.host_secrets import HostSecrets
@@ -10,9 +12,14 @@ from components.networks import Networks
 
 @dataclass(frozen=True)
 class Platform:
-    """A host that is ready, with its networks, volumes and secret files."""
+    """A host that is ready, with its networks, volumes and secret files.
+
+    Attributes:
+        healthy: the health gates of the services that were declared so far; each adds its own.
+    """
 
     host: DockerHost
     networks: Networks
     volumes: NamedVolumes
     secrets: HostSecrets
+    healthy: list[pulumi.Resource] = field(default_factory=list)

@@ -163,4 +163,5 @@ class Service(pulumi.ComponentResource):
             ),
             parent=self,
         )
+        platform.healthy.append(self.healthy)
         self.register_outputs({})

@@ -28,7 +28,9 @@ class Identity:
     host_private_key: pulumi.Output[str]
     host_public_key: str
 
-    def connection(self, address: pulumi.Input[str], *, dial_error_limit: int = 10) -> command.remote.ConnectionArgs:
+    def connection(
+        self, address: pulumi.Input[str], *, dial_error_limit: int, per_dial_timeout: int
+    ) -> command.remote.ConnectionArgs:
         """The connection of a remote command. Without `host_key`, pulumi-command accepts any host (#755)."""
         return command.remote.ConnectionArgs(
             host=address,
@@ -36,7 +38,7 @@ class Identity:
             private_key=self.private_key,
             host_key=self.host_public_key,
             dial_error_limit=dial_error_limit,
-            per_dial_timeout=10,
+            per_dial_timeout=per_dial_timeout,
         )
 
 

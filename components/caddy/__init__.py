@@ -15,7 +15,7 @@ from components.caddy.build_context import CONTEXT, content_hash, read_context
 from components.platform import Platform
 from components.service import HealthCheck, Service, Spec
 from components.volumes import CADDY_CONFIG, CADDY_DATA, MEDIA, STATIC
-from settings import Tls
+from settings import Settings, Tls
 
 ACCESS_FILE = "access"
 ACCESS_USER = "toybox"
@@ -79,24 +79,25 @@ class Caddy(pulumi.ComponentResource):
     """Image and container. A Caddyfile that does not validate fails the build, and the old container keeps serving."""
 
     image: docker.RemoteImage
+    reference: str
 
     def __init__(
         self,
         name: str,
         *,
-        image: str,
-        domain: str,
-        tls: Tls,
-        access: str,
+        settings: Settings,
         platform: Platform,
         depends_on: list[pulumi.Resource],
     ) -> None:
         super().__init__("toybox:services:Caddy", name)
-        arguments = build_arguments(image=image, domain=domain, tls=tls, access=access)
+        arguments = build_arguments(
+            image=settings.images.caddy, domain=settings.domain, tls=settings.tls, access=settings.access
+        )
         tag = content_hash(read_context(), arguments)
+        self.reference = f"toybox-caddy:{tag}"
         self.image = docker.RemoteImage(
             f"{name}-image",
-            name=f"toybox-caddy:{tag}",
+            name=self.reference,
             build=docker.RemoteImageBuildArgs(
                 # relative, like every path in the inputs: it must be the same for every operator
                 context=str(CONTEXT.relative_to(CONTEXT.parents[2])),
@@ -110,7 +111,7 @@ class Caddy(pulumi.ComponentResource):
         )
         Service(
             name,
-            spec=caddy_spec(access),
+            spec=caddy_spec(settings.access),
             image_id=self.image.image_id,
             platform=platform,
             networks=[platform.networks.edge],

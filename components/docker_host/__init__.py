@@ -4,6 +4,7 @@ What it does not do: it installs no Docker (the image brings it) and opens no po
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_command as command
@@ -18,6 +19,7 @@ from components.docker_host.bundle import (
     unpack_and_run,
 )
 from components.docker_host.make_room import make_room_hook
+from components.docker_host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.ssh import USER, Identity
 from components.volumes import MOUNT_POINT
 
@@ -29,9 +31,6 @@ timeout 600 cloud-init status --wait >/dev/null || {
 } >&2
 cloud-init status | grep -q 'status: done'"""
 """Waits for cloud-init. `status --wait` exits 0 when it is done; the last line is the verdict."""
-
-DIAL_ERROR_LIMIT = 40
-"""Attempts to reach a new server before giving up; with the plugin's back-off between them some five minutes."""
 
 
 def ready_command(packed_bundle: str | None) -> str:
@@ -58,6 +57,7 @@ class DockerHost(pulumi.ComponentResource):
         instance: openstack.compute.Instance,
         address: pulumi.Output[str],
         data_volume_id: pulumi.Output[str],
+        operators: Sequence[str],
         ssh_config: str,
         provider: command.Provider,
     ) -> None:
@@ -71,14 +71,21 @@ class DockerHost(pulumi.ComponentResource):
         self._instance = instance
         self._address = address
         self._commands = provider
+        self._explain = unreachable_hook(
+            f"{name}-unreachable",
+            stack=identity.stack,
+            address=address,
+            server_id=instance.id,
+            operators=operators,
+        )
         self._make_room = make_room_hook(f"{name}-make-room", ssh_config=ssh_config, address=address)
 
         reachable = self.command(
             f"{name}-reachable",
             create=REACHABLE,
             parent=self,
-            dial_error_limit=DIAL_ERROR_LIMIT,
-            timeout="15m",
+            patience=NEW_SERVER,
+            timeout="20m",
         )
         bundle = self.command(
             f"{name}-bundle",
@@ -129,7 +136,7 @@ class DockerHost(pulumi.ComponentResource):
         stdin: pulumi.Input[str] | None = None,
         secret: bool = False,
         depends_on: list[pulumi.Resource] | None = None,
-        dial_error_limit: int = 10,
+        patience: Patience = KNOWN_SERVER,
         timeout: str | None = None,
     ) -> command.remote.Command:
         """A command on this host, run again when its text, its input or the server changes, and never at deletion.
@@ -138,7 +145,9 @@ class DockerHost(pulumi.ComponentResource):
         """
         return command.remote.Command(
             name,
-            connection=self._identity.connection(self._address, dial_error_limit=dial_error_limit),
+            connection=self._identity.connection(
+                self._address, dial_error_limit=patience.errors, per_dial_timeout=patience.seconds
+            ),
             create=create,
             stdin=stdin,
             add_previous_output_in_env=False,
@@ -151,5 +160,6 @@ class DockerHost(pulumi.ComponentResource):
                 depends_on=depends_on,
                 additional_secret_outputs=["stdout", "stderr"] if secret else None,
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if timeout else None,
+                hooks=pulumi.ResourceHookBinding(on_error=[self._explain]),
             ),
         )

@@ -18,7 +18,16 @@ DATA_ROOT = "/var/lib/docker"
 DATA_LABEL = "toybox-data"
 """The label of the data disk's file system: how the host knows its own disk from a foreign one."""
 
-HOST_SCRIPTS = ("await-healthy", "data-disk", "install-secrets", "make-room", "ready", "release", "stop-orphans")
+HOST_SCRIPTS = (
+    "await-healthy",
+    "data-disk",
+    "install-secrets",
+    "make-room",
+    "ready",
+    "release",
+    "stop-orphans",
+    "tidy",
+)
 
 
 @dataclass(frozen=True)

@@ -76,3 +76,25 @@ def test_a_killed_update_leaves_nothing_in_the_way_of_the_next_one(run: Run) -> 
 def test_docker_things_carry_the_name_by_which_leftovers_are_known(run: Run) -> None:
     for resource in run.of_type("docker:index/container:Container", "docker:index/network:Network"):
         assert {"label": "toybox.name", "value": resource.inputs["name"]} in resource.inputs["labels"], resource.name
+
+
+def test_nothing_is_tidied_away_before_everything_is_healthy(run: Run) -> None:
+    """The images and secrets of yesterday may still be needed until then."""
+    healthy = {found.name for found in run.of_type("command:remote:Command") if found.name.endswith("-healthy")}
+    assert len(healthy) == 6
+    assert healthy <= run.before(run.one("tidy-done"))
+
+
+def test_a_server_that_lets_nobody_in_is_explained_whoever_finds_out(run: Run) -> None:
+    for command in run.of_type("command:remote:Command"):
+        assert list(command.request.hooks.on_error) == ["host-unreachable"], command.name
+
+
+def test_tidying_keeps_every_secret_that_a_container_mounts_and_every_image_in_use(run: Run) -> None:
+    kept = run.one("tidy-done").inputs["create"].split()
+    for container in run.of_type("docker:index/container:Container"):
+        for mount in container.inputs["mounts"]:
+            if mount["type"] == "bind":
+                assert mount["source"].rsplit("/", 1)[1] in kept, container.name
+    for image in run.of_type("docker:index/remoteImage:RemoteImage"):
+        assert image.inputs["name"] in kept, image.name

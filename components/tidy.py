@@ -1,0 +1,39 @@
+"""The last step of an update: removes what the new version no longer needs.
+
+Without it every release leaves an image behind until the server's root disk is full, and a secret that is no longer
+declared stays readable on it. What it does not do: it fails no update, touches no image that a container uses, no
+repository but TOYBOX's, and nothing on the data disk.
+"""
+
+import shlex
+from collections.abc import Sequence
+
+import pulumi
+
+from components.docker_host.bundle import LIBRARY
+from components.host_secrets import DIRECTORY
+from components.platform import Platform
+
+
+def tidy_command(secrets: Sequence[str], images: Sequence[str]) -> str:
+    """Keeps these secret files, and these images with the one before each. It names both, and so runs again with
+    every release."""
+    return f"timeout 300 {LIBRARY}/tidy {DIRECTORY} {shlex.join([*secrets, '--', *images])}"
+
+
+class Tidy(pulumi.ComponentResource):
+    """Runs once every service that was declared before it is healthy.
+
+    Args:
+        images: the references that the stack uses now.
+    """
+
+    def __init__(self, name: str, *, images: Sequence[str], platform: Platform) -> None:
+        super().__init__("toybox:services:Tidy", name)
+        platform.host.command(
+            f"{name}-done",
+            create=tidy_command(platform.secrets.files, images),
+            parent=self,
+            depends_on=list(platform.healthy),
+        )
+        self.register_outputs({})

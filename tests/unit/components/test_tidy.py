@@ -1,0 +1,17 @@
+"""What the last step of an update keeps."""
+
+import shlex
+
+from components.docker_host.bundle import LIBRARY
+from components.host_secrets import DIRECTORY
+from components.tidy import tidy_command
+
+
+def test_secrets_and_images_are_told_apart() -> None:
+    words = shlex.split(tidy_command(["access", "redis_conf"], ["postgres:15@sha256:1", "toybox-caddy:2"]))
+    assert words[:1] == ["timeout"]
+    assert words[2:] == [
+        *(f"{LIBRARY}/tidy", DIRECTORY),
+        *("access", "redis_conf", "--"),
+        *("postgres:15@sha256:1", "toybox-caddy:2"),
+    ]
