@@ -20,6 +20,13 @@ Stack = Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
+WAY_OUT = {
+    "conoha": "    Way out: if ConoHa has no outage, somebody may have cancelled the automatic backup: "
+    'docs/restore-points.md, "The nights leave nothing".',
+    "openstack": "    Way out: mend what failed, and run this again: it takes what is due.",
+}
+
+
 def console() -> Console:
     """Where tables go: a log, which has no width, gets them unbroken."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 220)
@@ -106,6 +113,7 @@ def run_command(stack: Stack, as_json: Json = False) -> None:
             if outcome.missing:
                 named = outcome.volume.name or outcome.volume.id
                 out.print(f"{named} should have a restore point of the last 26 h, and has none.", style="red")
+                out.print(WAY_OUT[driver.name])
         if gone:
             out.print(f"The data volume of stack {stack} is not in the cloud.", style="red")
     if not ok:

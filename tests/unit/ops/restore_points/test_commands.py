@@ -1,8 +1,10 @@
 """`toybox restore-points`: what is printed, the JSON that programs rely on, and the exit code."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tests.unit.test_settings import parse
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NIGHT = "toybox-prod-data"
+CHECKOUT = Path(__file__).resolve().parents[4]
 ANOTHER = {
     "openstack.authUrl": "http://127.0.0.1:5000/v3",
     "operators": ["198.51.100.1/32"],
@@ -147,6 +150,13 @@ def test_a_run_that_leaves_a_volume_without_a_fresh_one_fails(toybox: Toybox) ->
     assert done.exit_code == 1
     assert "toybox-prod-data should have a restore point of the last 26 h, and has none." in done.stdout
     assert "failed" in done.stdout
+    assert "Way out: if ConoHa has no outage" in done.stdout
+
+
+@pytest.mark.parametrize("way_out", commands.WAY_OUT.values())
+def test_the_page_that_is_named_is_there(way_out: str) -> None:
+    for page, heading in re.findall(r'(docs/\S+\.md), "([^"]+)"', way_out):
+        assert f"# {heading}\n" in (CHECKOUT / page).read_text()
 
 
 def test_a_run_without_the_data_volume_fails(toybox: Toybox) -> None:
