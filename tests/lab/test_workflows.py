@@ -146,11 +146,11 @@ def test_a_deployment_whose_data_has_no_restore_point_changes_nothing(job: Run, 
     """Here because the data volume is not there under its name, as after a slip in the control panel."""
     volumes = stock_cloud().block_storage
     volume = next(volumes.volumes(name="toybox-prod-data"))
-    volumes.update_volume(volume, name="somebody-renamed-it")
+    volumes.update_volume(volume.id, name="somebody-renamed-it")
     try:
         refused = job("deploy")
     finally:
-        volumes.update_volume(volume, name="toybox-prod-data")
+        volumes.update_volume(volume.id, name="toybox-prod-data")
     assert refused.outcomes == {
         "Toolchain": "success",
         "Secrets": "success",
