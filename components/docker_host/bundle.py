@@ -40,7 +40,10 @@ class BundleFile:
 
 def data_device(volume_id: str) -> str:
     """The disk's name on the server. Device letters are handed out in random order (terraform-provider-openstack #8);
-    virtio shows the first 20 characters of the volume's id as the serial number."""
+    virtio shows the first 20 characters of the volume's id as the serial number.
+
+    UNCONFIRMED (device-name): that ConoHa's servers show volumes so. Its default disk bus is virtio (`hwDiskBus`).
+    """
     return f"/dev/disk/by-id/virtio-{volume_id[:20]}"
 
 
