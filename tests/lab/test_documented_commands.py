@@ -169,6 +169,7 @@ def test_the_site_is_down(prod: Toybox, procedure: Procedures) -> None:
     prod.ssh("docker stop --time 30 web")
     images = prod.ssh("docker inspect --format '{{.Image}}' $(docker ps -aq)").split()
     steps = procedure(prod.shell())
+    assert "!! site" in steps.run("toybox status", fails=True)
     seen = steps.run("on_server")
     assert "Exited" in next(line for line in seen.splitlines() if line.startswith("web"))
     assert "/srv/toybox" in seen
