@@ -205,7 +205,8 @@ def test_a_damaged_file_system_is_mended(prod: Toybox, procedure: Procedures) ->
     steps = procedure(prod.shell())
     assert "Abort forced by user" in (seen := steps.run())
     assert "ro," in seen.splitlines()[-1]
-    steps.run()
+    steps.run("toybox restore-points list")
+    steps.run("on_server 'docker stop")
     steps.run('on_server "e2fsck', fails=True)  # it mended something, the page says
     steps.rest()
     assert prod.fingerprint() == before
