@@ -4,6 +4,9 @@ Most of the time of a small preview goes into imports: gRPC, the Pulumi SDK, the
 forks before it does anything else (`Zygote`). The fork imports all of that while the CLI is still busy with its own
 start, waits for programs, and forks once more for each one. No gRPC channel exists before the last fork, which is what
 gRPC asks for. A program that wants another virtual environment runs in that one's Python, where this file is a script.
+
+Each of these processes ends when the one that it works for is gone: the host with the engine, the fork with the host,
+the program with either.
 """
 
 import asyncio
@@ -13,12 +16,17 @@ import json
 import logging
 import multiprocessing.connection
 import os
+import queue
 import runpy
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -54,7 +62,8 @@ class Zygote:
         if self._pid == 0:
             self._control.close()
             # The CLI ends a host by SIGINT to its whole process group: not a matter for a traceback.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
             try:
                 _serve(control)
             finally:
@@ -63,13 +72,19 @@ class Zygote:
 
     def run(self, request: dict[str, Any]) -> int:
         """Runs a program and returns its exit status, or the negative number of the signal that ended it."""
-        self._control.send(request)
-        status: int = self._control.recv()
+        try:
+            self._control.send(request)
+            status: int = self._control.recv()
+        except (EOFError, OSError):
+            # The process is gone, and with it the program.
+            status = -signal.SIGKILL
         return status
 
     def stop(self) -> None:
         """Ends the process, and a program that still runs."""
-        self._control.close()
+        # To close it would not do: while a thread waits in `run`, the kernel keeps the connection open.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._control.fileno())) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
         os.waitpid(self._pid, 0)
 
 
@@ -79,6 +94,7 @@ def _serve(control: Connection) -> None:
         with contextlib.suppress(ImportError):
             # The SDKs' modules load when something in them is asked for, and not before.
             getattr(importlib.import_module(module), "__all__", None)
+    zygote = os.getpid()
     while True:
         try:
             request = control.recv()
@@ -87,6 +103,7 @@ def _serve(control: Connection) -> None:
         program = os.fork()
         if program == 0:
             control.close()
+            when_gone(zygote, end)
             os._exit(run(request))
         if not _ended(program, control):
             os.kill(program, signal.SIGKILL)
@@ -103,6 +120,26 @@ def _ended(program: int, control: Connection) -> bool:
         return handle in ready
     finally:
         os.close(handle)
+
+
+def when_gone(process: int, then: Callable[[], object]) -> None:
+    """Calls `then`, in a thread of its own, as soon as a process has ended."""
+    try:
+        handle = os.pidfd_open(process)
+    except ProcessLookupError:
+        then()
+        return
+
+    def wait() -> None:
+        select.select([handle], [], [])
+        then()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def end() -> None:
+    """Ends this process, whatever it is at."""
+    os._exit(1)
 
 
 def run_elsewhere(python: Path, request: dict[str, Any]) -> int:
@@ -160,6 +197,7 @@ def _run(request: dict[str, Any]) -> int:
             dry_run=request["dry_run"],
         )
     )
+    debug = DebugMessages(pulumi.runtime.settings.get_engine())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(ThreadPoolExecutor(max_workers=max(1, request["parallel"]) * 4))
@@ -181,7 +219,57 @@ def _run(request: dict[str, Any]) -> int:
             pulumi.log.error(traceback.format_exc())
     except Exception:
         pulumi.log.error(traceback.format_exc())
+    finally:
+        debug.send()
     return TOLD
+
+
+class DebugMessages:
+    """Sends the SDK's debug messages to the engine in bundles, while the program goes on.
+
+    The SDK has five of them for each resource, whether anybody wants them or not, and waits each time until the engine
+    has one.
+    """
+
+    INTERVAL = 0.1
+    """Seconds between two bundles."""
+
+    def __init__(self, engine: Any) -> None:
+        """Puts itself before the `Log` of the SDK's stub; all but debug messages pass at once."""
+        from pulumi.runtime.proto import engine_pb2
+
+        self._severity = engine_pb2.DEBUG
+        self._log = engine.Log
+        self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._sending = threading.Lock()
+        engine.Log = self._take
+        threading.Thread(target=self._send_for_ever, daemon=True).start()
+
+    def _take(self, request: Any) -> Any:
+        if request.severity == self._severity:
+            self._waiting.put(request)
+            return None
+        return self._log(request)
+
+    def _send_for_ever(self) -> None:
+        while True:
+            time.sleep(self.INTERVAL)
+            self.send()
+
+    def send(self) -> None:
+        """Sends what has come together; messages about one resource that follow each other become one, line by line."""
+        with self._sending:
+            bundles: list[Any] = []
+            while not self._waiting.empty():
+                request = self._waiting.get()
+                if bundles and (bundles[-1].urn, bundles[-1].streamId) == (request.urn, request.streamId):
+                    bundles[-1].message += "\n" + request.message
+                else:
+                    bundles.append(request)
+            with contextlib.suppress(Exception):
+                # An engine that is gone: the program learns it from its own next call.
+                for bundle in bundles:
+                    self._log(bundle)
 
 
 def _exit_status(end: SystemExit) -> int:
@@ -196,4 +284,5 @@ def _exit_status(end: SystemExit) -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    when_gone(os.getppid(), end)
     sys.exit(run(json.load(sys.stdin)))

@@ -1,10 +1,11 @@
 """What the Pulumi CLI starts as `pulumi-language-python`.
 
-It prints a port, serves the language runtime's gRPC there, and ends on SIGINT.
+It prints a port, serves the language runtime's gRPC there, and ends on SIGINT, on SIGTERM, and when the engine is gone.
 """
 # ruff: noqa: N802, ARG002 - the methods' names and arguments are gRPC's
 
 import json
+import os
 import signal
 import sys
 import sysconfig
@@ -15,23 +16,29 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .program import TOLD, Zygote, run_elsewhere
+from .program import TOLD, Zygote, run_elsewhere, when_gone
 
 if TYPE_CHECKING:
     from grpc import ServicerContext  # type: ignore[import-untyped]
 
 
 def main(arguments: list[str]) -> None:
-    """Serves until SIGINT or SIGTERM. The last argument is the address of the engine."""
+    """Serves until SIGINT or SIGTERM, or until the engine, which started this process, is gone. The last argument is
+    the engine's address."""
+    starter = os.getppid()
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     zygote = Zygote()
+    # After the fork, which must come before any thread.
+    when_gone(starter, done.set)
     port, stop = _serve(engine=arguments[-1] if len(arguments) > 1 else "", zygote=zygote)
     print(port, flush=True)
     done.wait()
     stop()
     zygote.stop()
+    # Not as Python ends: it would wait for a thread that waits for a program in another virtual environment.
+    os._exit(0)
 
 
 def _stubs() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:

@@ -9,6 +9,8 @@ import (
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
 	shimv2 "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim/sdk-v2"
 	docker "github.com/terraform-providers/terraform-provider-docker/internal/provider"
+
+	"github.com/terraform-providers/terraform-provider-docker/toolchain/internal/bridge"
 )
 
 // version is that of the Python SDK, given by the build (toolchain/install).
@@ -74,6 +76,5 @@ func provider() tfbridge.ProviderInfo {
 }
 
 func main() {
-	// Programs in Python never ask for the schema.
-	tfbridge.Main("docker", version, provider(), []byte(`{"name": "docker"}`))
+	bridge.Main("docker", version, provider())
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
 	shimv2 "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim/sdk-v2"
 	"github.com/terraform-provider-openstack/terraform-provider-openstack/v3/openstack"
+
+	"github.com/terraform-providers/terraform-provider-docker/toolchain/internal/bridge"
 )
 
 // version is that of the Python SDK, given by the build (toolchain/install).
@@ -148,6 +150,5 @@ func provider() tfbridge.ProviderInfo {
 }
 
 func main() {
-	// Programs in Python never ask for the schema.
-	tfbridge.Main("openstack", version, provider(), []byte(`{"name": "openstack"}`))
+	bridge.Main("openstack", version, provider())
 }

@@ -1,11 +1,14 @@
-"""The language host as the CLI sees it: it prints a port, answers, runs programs, and is gone after SIGINT."""
+"""The language host as the CLI sees it: it prints a port, answers, runs programs, and goes when nobody wants it."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from pulumi.runtime.proto import (
 )
 
 CHECKOUT = Path(__file__).parents[3]
+LAUNCHER = "import sys; from toolchain.language_host import server; server.main(sys.argv)"
 
 
 class Engine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
@@ -30,6 +34,7 @@ class Engine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineSe
 
     def __init__(self) -> None:
         self.logged: list[str] = []
+        self.debug: list[str] = []
 
     def SupportsFeature(self, request: Any, context: Any) -> Any:  # noqa: N802
         return resource_pb2.SupportsFeatureResponse(hasSupport=False)
@@ -49,6 +54,8 @@ class Engine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineSe
     def Log(self, request: Any, context: Any) -> Any:  # noqa: N802
         if request.severity == engine_pb2.ERROR:
             self.logged.append(request.message)
+        if request.severity == engine_pb2.DEBUG:
+            self.debug += request.message.split("\n")
         return empty_pb2.Empty()
 
 
@@ -62,9 +69,8 @@ class Host:
         engine_pb2_grpc.add_EngineServicer_to_server(self.engine, self.server)
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
         self.server.start()
-        launcher = "import sys; from toolchain.language_host import server; server.main(sys.argv)"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", launcher, self.address],
+            [sys.executable, "-c", LAUNCHER, self.address],
             cwd=CHECKOUT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -140,6 +146,19 @@ def test_a_failure_is_told_once_and_without_a_traceback_where_it_is_meant_for_pe
     assert "__main__.py" in host.engine.logged[1]
 
 
+def test_debug_messages_arrive_all_of_them_and_in_order(host: Host, tmp_path: Path) -> None:
+    host.run(
+        tmp_path,
+        """
+        import pulumi
+        for number in range(100):
+            pulumi.log.debug(f"message {number}")
+        raise pulumi.RunError("also of a program that fails")
+        """,
+    )
+    assert [line for line in host.engine.debug if line.startswith("message")] == [f"message {n}" for n in range(100)]
+
+
 def test_the_exit_status_of_a_program_is_told(host: Host, tmp_path: Path) -> None:
     assert host.run(tmp_path, "import sys; sys.exit(3)").error == "Program exited with non-zero exit code: 3"
     killed = host.run(tmp_path, "import os; os.kill(os.getpid(), 9)")
@@ -150,12 +169,18 @@ def test_another_virtual_environment_is_used_and_a_missing_one_is_named(host: Ho
     missing = host.run(tmp_path, "", virtualenv="nowhere")
     assert "nowhere" in missing.error
     assert "toolchain/install venv" in missing.error
-    (tmp_path / "other" / "bin").mkdir(parents=True)
-    python = tmp_path / "other" / "bin" / "python"
-    python.write_text(f'#!/bin/sh\ntouch {tmp_path}/used\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    assert host.run(tmp_path, "import sys; sys.exit(5)", virtualenv="other").error.endswith("exit code: 5")
+    other = other_environment(tmp_path)
+    assert host.run(tmp_path, "import sys; sys.exit(5)", virtualenv=other).error.endswith("exit code: 5")
     assert (tmp_path / "used").exists()
+
+
+def other_environment(folder: Path) -> str:
+    """Makes a virtual environment, as far as the host looks, that leaves a file `used`; returns its name."""
+    python = folder / "other" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\ntouch {folder}/used\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return "other"
 
 
 def test_the_plugins_are_those_that_the_installed_sdks_want(host: Host) -> None:
@@ -168,6 +193,81 @@ def test_it_ends_on_sigint_without_a_word_or_a_process_left(host: Host) -> None:
     host.stub.Cancel(empty_pb2.Empty())
     out, err = host.stop()
     assert (out, err) == ("", "")
-    # A process of the group that is left would be found by a signal that does nothing.
-    with pytest.raises(ProcessLookupError):
-        os.killpg(host.process.pid, 0)
+    assert_nothing_is_left(host.process.pid)
+
+
+ENDLESS = "import os, time; open('started', 'w').write(str(os.getpid())); time.sleep(600)"
+"""A program that is never done; it tells its process id."""
+
+
+def start_endless(host: Host, folder: Path, **options: str) -> None:
+    """Starts it and returns when it runs."""
+
+    def run() -> None:
+        # No answer comes.
+        with contextlib.suppress(grpc.RpcError):
+            host.run(folder, ENDLESS, **options)
+
+    threading.Thread(target=run).start()
+    wait_until(lambda: (folder / "started").exists() and (folder / "started").read_text() != "", "the program to start")
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 15
+    while not true():
+        assert time.monotonic() < deadline, f"waited 15 s for {what}"
+        time.sleep(0.02)
+
+
+def assert_nothing_is_left(group: int) -> None:
+    """Nothing of a process group runs; that of a host are the host, its fork and the program."""
+
+    def gone() -> bool:
+        states = [path.read_text().rsplit(")", 1)[1].split() for path in Path("/proc").glob("[0-9]*/stat")]
+        return not [state for state in states if int(state[2]) == group and state[0] != "Z"]
+
+    def settled() -> bool:
+        # Processes come and go while /proc is read.
+        with contextlib.suppress(OSError):
+            return gone()
+        return False
+
+    wait_until(settled, f"process group {group} to be gone")
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_it_ends_on_sigterm_and_takes_a_running_program_along(host: Host, tmp_path: Path, elsewhere: bool) -> None:
+    options = {"virtualenv": other_environment(tmp_path)} if elsewhere else {}
+    start_endless(host, tmp_path, **options)
+    host.process.terminate()
+    assert host.process.wait(timeout=10) == 0
+    assert_nothing_is_left(host.process.pid)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_program_ends_when_its_host_was_killed(host: Host, tmp_path: Path, elsewhere: bool) -> None:
+    options = {"virtualenv": other_environment(tmp_path)} if elsewhere else {}
+    start_endless(host, tmp_path, **options)
+    host.process.kill()
+    assert_nothing_is_left(host.process.pid)
+
+
+def test_it_ends_when_the_engine_was_killed_and_could_not_say_so() -> None:
+    # The engine is a process that starts a host and sleeps; the host gets a process group of its own.
+    engine = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import subprocess, time; print(subprocess.Popen({[sys.executable, '-c', LAUNCHER, '127.0.0.1:1']!r},"
+            " start_new_session=True).pid, flush=True); time.sleep(600)",
+        ],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert engine.stdout is not None
+    host, port = int(engine.stdout.readline()), int(engine.stdout.readline())
+    assert port
+    engine.kill()
+    engine.wait()
+    assert_nothing_is_left(host)
