@@ -104,6 +104,10 @@ def project(tmp_path: Path, s3: S3Server) -> Project:
 @pytest.fixture
 def stack(project: Project, s3: S3Server, bucket: str) -> Project:
     """A project with its bucket and the stack prod, as `toybox init` makes them, but for the secrets."""
+    return with_a_stack(project, s3, bucket)
+
+
+def with_a_stack(project: Project, s3: S3Server, bucket: str) -> Project:
     client = s3.client()
     client.create_bucket(Bucket=bucket)
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

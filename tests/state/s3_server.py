@@ -1,6 +1,7 @@
 """moto's S3 server as a process of its own on this machine. It stands for ConoHa's object storage, and checks keys,
 signatures and permissions as S3 does, if it is to."""
 
+import json
 import os
 import socket
 import subprocess
@@ -45,6 +46,17 @@ class S3Server:
             aws_secret_access_key=keys.secret,
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
         )
+
+    def resources(self, bucket: str) -> set[str]:
+        """The commands that the state of prod knows, by logical name: Pulumi's own file, read without Pulumi."""
+        file = self.client().get_object(Bucket=bucket, Key=".pulumi/stacks/toybox/prod.json")["Body"].read()
+        resources = json.loads(file)["checkpoint"]["latest"]["resources"]
+        return {each["urn"].split("::")[-1] for each in resources if each["type"].startswith("command:")}
+
+    def copies(self, bucket: str) -> list[str]:
+        """The versions of the copies of prod's state, the newest first."""
+        listed = self.client().list_object_versions(Bucket=bucket, Prefix="exports/prod.json")
+        return [each["VersionId"] for each in listed.get("Versions", ())]
 
 
 def policy(*actions: str) -> str:

@@ -62,14 +62,9 @@ def test_a_folder_goes_before_the_bucket_of_pulumi_yaml_and_needs_no_keys(
     assert "The state of prod is in a folder (PULUMI_BACKEND_URL)" in exported.stdout
 
 
-@pytest.mark.parametrize("wrong", ["secret", "access"])
-def test_wrong_keys_are_named_with_their_place_and_the_way_out(project: Project, s3: S3Server, wrong: str) -> None:
+def test_wrong_keys_are_named_with_their_place_and_the_way_out(project: Project, s3: S3Server) -> None:
     project.credentials.unlink()
-    keys.add(
-        project.credentials,
-        "toybox",
-        Keys("AKIAWRONG" if wrong == "access" else s3.keys.access, "canary" if wrong == "secret" else s3.keys.secret),
-    )
+    keys.add(project.credentials, "toybox", Keys(s3.keys.access, "canary"))
     said = init(project)
     assert said.startswith("1: profile toybox of the credentials file has keys that"), said
     assert "does not accept" in said

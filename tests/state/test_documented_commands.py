@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.procedure import Procedures, Shell
-from tests.state.conftest import Project
+from tests.state.conftest import Project, bucket_name, new_project, with_a_stack
 from tests.state.s3_server import S3Server
-from tests.state.test_exports import exports, names
 from tests.state.test_lock import UP, locks
 
 
@@ -33,7 +32,7 @@ def test_a_state_moves_from_a_folder_to_the_bucket(
     steps.run("unset")
     assert f"made bucket {bucket}" in steps.run("toybox init", stdin="Canary-password1\n")
     steps.rest()
-    assert names(project) == {"volume"}
+    assert s3.resources(bucket) == {"volume"}
     assert s3.client().head_object(Bucket=bucket, Key=".pulumi/stacks/toybox/prod.json")
 
 
@@ -55,17 +54,28 @@ def test_the_lock_of_a_killed_update_stays_until_it_is_cancelled(
     stack.up()
 
 
-@pytest.mark.documented("docs/ci.md#getting-an-older-state-back")
-def test_an_older_state_is_got_back_and_the_present_one_is_kept(stack: Project, procedure: Procedures) -> None:
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> tuple[Project, str]:
+    """A stack with a volume and a server, and its bucket."""
+    folder = tmp_path_factory.mktemp("deployed")
+    stack = with_a_stack(new_project(folder, s3), s3, bucket_name(folder))
     stack.up("server")
+    return stack, bucket_name(folder)
+
+
+@pytest.mark.documented("docs/ci.md#getting-an-older-state-back")
+def test_an_older_state_is_got_back_and_the_present_one_is_kept(
+    deployed: tuple[Project, str], procedure: Procedures, s3: S3Server
+) -> None:
+    stack, bucket = deployed
     steps = procedure(shell(stack))
     steps.run("toybox state export ")
     stack.up()
-    assert names(stack) == {"volume"}
+    assert s3.resources(bucket) == {"volume"}
 
-    (older,) = exports(stack)
-    version = {"<version>": older["version"]}
-    assert f"{older['version']}  " in steps.run("toybox state exports")
+    older, *before = s3.copies(bucket)
+    version = {"<version>": older}
+    assert f"{older}  " in steps.run("toybox state exports")
     steps.run("toybox state get", values=version)
     assert '"deployment"' in (stack.root / "older-state.json").read_text()
     command = steps.take("toybox state import", version)
@@ -74,22 +84,22 @@ def test_an_older_state_is_got_back_and_the_present_one_is_kept(stack: Project, 
     assert "1 known in that version and not now" in said
     assert "command:local:Command::server" in said
     steps.rest()
-    assert names(stack) == {"volume", "server"}
-    assert len(exports(stack)) == 2, "what was there before the import is a version, too"
+    assert s3.resources(bucket) == {"volume", "server"}
+    assert s3.copies(bucket)[1:] == [older, *before], "what was there before the import is a version, too"
 
 
 @pytest.mark.documented("docs/ci.md#the-state-is-lost")
 def test_a_lost_state_is_got_back_with_all_that_it_knew(
-    stack: Project, procedure: Procedures, s3: S3Server, bucket: str
+    deployed: tuple[Project, str], procedure: Procedures, s3: S3Server
 ) -> None:
     """Without its state, Pulumi would make a second server beside the first."""
-    stack.up("server")
+    stack, bucket = deployed
+    assert s3.resources(bucket) == {"volume", "server"}
     assert stack.toybox("state", "export", "--stack", "prod").returncode == 0
     s3.client().delete_object(Bucket=bucket, Key=".pulumi/stacks/toybox/prod.json")
     assert "no stack named 'prod' found" in stack.pulumi("preview", "--stack", "prod").stdout
     steps = procedure(shell(stack))
     steps.run("toybox state exports")
-    (only,) = exports(stack)
-    steps.run("toybox state import", values={"<version>": only["version"]})
-    assert "+ 2" not in steps.rest()
-    assert names(stack) == {"volume", "server"}
+    steps.run("toybox state import", values={"<version>": s3.copies(bucket)[0]})
+    assert "to create" not in steps.rest()
+    assert s3.resources(bucket) == {"volume", "server"}
