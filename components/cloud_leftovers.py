@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 RUNBOOK = 'docs/runbook.md, "Something is there that the state does not know"'
-OTHER_STATE = "Another TOYBOX made it, or the state is an old one. Do not delete it: mend the state."
+OTHER_STATE = (
+    "The state is an old one, or another TOYBOX made it. Do not delete it. Get the state back with\n"
+    "    `toybox state import`, or take everything over with `toybox adopt`."
+)
 RESTORE_POINTS = ("snapshotId", "sourceVolId", "backupId")
 
 UNSETTLED = {"creating", "downloading", "restoring-backup", "BUILD"}
@@ -139,9 +142,11 @@ def volumes(inputs: Mapping[str, Any], there: Iterable[Any], urn: str) -> list[F
         if users:
             shown, way_out = f"{shown}, attached to server {users}", OTHER_STATE
         else:
+            stack = urn.split("::")[0].rsplit(":", 1)[1]
             way_out = (
-                "An update that was killed made it, or a stack that was destroyed left it. Take it over:\n"
-                f"      pulumi refresh --yes --import-pending-creates '{urn}' --import-pending-creates {volume.id}"
+                "If an update that was killed made it, let the state have it, and run `pulumi up` again:\n"
+                f"    pulumi refresh --yes --import-pending-creates '{urn}' --import-pending-creates {volume.id}\n"
+                f"    If a stack left it that was destroyed, or whose state is lost: toybox adopt {stack} {volume.id}"
             )
         found.append(Found(volume.id, shown, ours, way_out))
     return found
