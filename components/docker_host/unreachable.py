@@ -60,8 +60,8 @@ Nothing on it was changed; when it answers, run `pulumi up` again. Where to look
   2. What does SSH itself say? ssh -v -F .toybox/{stack}/ssh/config {address} true
      "refused": sshd does not run. "timed out": the server is off, or a packet filter drops it (1, 3).
      "Host key verification failed": another machine has the address.
-  3. In ConoHa's control panel: does the server {server_id} run, and does its security group toybox-{stack} let
-     port {PORT} in?
+  3. In ConoHa's control panel: does the server run ({server_id}), and does its
+     security group toybox-{stack} let port {PORT} in?
   4. On its console there: did it boot, and how did cloud-init end?
      cloud-init status --long; tail /var/log/cloud-init-output.log
   5. It is beyond help: docs/runbook.md, "The server is gone or broken". The data volume is not touched by that."""
