@@ -45,8 +45,27 @@ def test_an_image_that_the_cloud_does_not_have_is_named_with_the_way_out(prod: T
     prod.up("--expect-no-changes")
 
 
-def test_a_server_that_does_not_answer_is_given_up_with_where_to_look(prod: Toybox) -> None:
-    """The bounded wait itself is the plugin's and tested there; here the server is stopped, and what is said counts."""
+def test_a_server_that_lets_nobody_in_is_given_up_with_what_was_tried_and_where_to_look(prod: Toybox) -> None:
+    """With sshd stopped on a real server. The wait is shortened; how long the real one is, tests/unit holds."""
+    name = "components/docker_host/unreachable.py"
+    text = (prod.workspace.program / name).read_text()
+    assert "NEW_SERVER = Patience(errors=40" in text
+    # a second one undoes the first: nobody could get in to do it
+    prod.ssh("systemd-run --quiet --on-active=30 systemctl start ssh; systemctl stop ssh.socket ssh", check=False)
+    with prod.changed_file(name, text.replace("errors=40", "errors=3")):
+        said = prod.failing_up("--replace", prod.urn("host-reachable"))
+    address = prod.outputs()["address"]
+    assert f"root@{address}, port 22, tried 4 times" in said
+    assert f"ssh -v -F .toybox/prod/ssh/config {address} true" in said
+    assert prod.outputs()["serverId"] in said
+    assert "198.51.100.1/32" in said, "the operators"
+    assert said.count("Where to look") == 1
+    assert "Traceback" not in said
+    prod.wait_for_ssh()
+    prod.up()
+
+
+def test_a_server_that_is_off_is_named_by_its_address(prod: Toybox) -> None:
     server = prod.outputs()["serverId"]
     connection = cloud()
     connection.compute.stop_server(server)

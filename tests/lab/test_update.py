@@ -1,17 +1,12 @@
 """`pulumi up` on a site that runs: what it leaves alone, and what it does when the new version is broken."""
 
 import json
-import subprocess
-import time
-
-import pytest
 
 from lab.images.registry import Registry
 from lab.paths import IMAGES
 from lab.registry import ADDRESS, AUTHORITY
 from lab.stack import initialise
-from tests.lab.toybox import Toybox, cloud
-from tests.procedure import Procedures
+from tests.lab.toybox import Toybox
 
 
 def test_a_second_update_has_nothing_to_do(prod: Toybox) -> None:
@@ -60,33 +55,3 @@ def broken_image() -> str:
     broken = {"app/toybox/wsgi.py": b"raise RuntimeError('broken on purpose')\n"}
     digest = Registry(ADDRESS, AUTHORITY).derive(name, tag, "broken", broken)
     return f"{ADDRESS}/{name}:broken@{digest}"
-
-
-@pytest.mark.documented("docs/runbook.md#an-update-was-interrupted")
-@pytest.mark.parametrize("seconds", [4, 8])
-def test_an_update_that_was_killed_is_finished_as_the_runbook_says(
-    prod: Toybox, procedure: Procedures, seconds: int
-) -> None:
-    """Killed between Docker's making a container and Pulumi's noting it, the next update finds the name in use."""
-    before = prod.fingerprint()
-    prod.ssh("docker rm -f web worker beat caddy")
-    prod.pulumi("refresh", "--yes", "--skip-preview")
-    process = subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"],
-        cwd=prod.workspace.program,
-        env=prod.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    time.sleep(seconds)
-    # the whole session: an engine that is killed alone leaves its plugins behind
-    subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=True)
-    process.wait()
-    prod.pulumi("cancel", "--yes")
-    procedure(prod.shell()).rest()
-    names = prod.ssh("docker ps --format '{{.Names}}'").split()
-    assert sorted(names) == ["beat", "caddy", "postgres", "redis", "web", "worker"]
-    assert len(list(cloud().compute.servers(name="toybox-prod"))) == 1
-    assert prod.fingerprint() == before

@@ -1,0 +1,243 @@
+"""`pulumi up`, killed in the moments in which something is there that the state does not know: the next one goes on.
+
+The window is between the cloud's, or Docker's, making a thing and the engine's noting it. Each test kills the engine
+when the thing is seen, and then looks into the state: were it noted already, the test would prove nothing.
+"""
+
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from components.cloud_leftovers import CloudLeftovers
+from components.docker_host.bundle import LIBRARY
+from lab.stack import Workspace
+from tests.lab.toybox import Toybox, cloud
+from tests.procedure import Procedures
+
+SERVICES = ["beat", "caddy", "postgres", "redis", "web", "worker"]
+
+
+def killed_up(toybox: Toybox, *arguments: str, making: str, seen: Callable[[], bool]) -> None:
+    """`pulumi up`, killed the moment that `seen` says so; the resource `making` must then be in nobody's state."""
+    process = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", *arguments],
+        cwd=toybox.workspace.program,
+        env=toybox.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while not seen():
+            assert process.poll() is None, f"it ended before {making} was seen:\n{process.communicate()[0]}"
+            assert time.monotonic() < deadline, f"{making} was not seen"
+    finally:
+        # the whole session: an engine that is killed alone leaves its plugins behind
+        subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=False)
+        process.communicate()
+        toybox.pulumi("cancel", "--yes")
+    known = [
+        resource["urn"].rsplit("::", 1)[1]
+        for resource in toybox.state()["deployment"]["resources"]
+        if resource.get("id") and not resource.get("pendingReplacement")
+    ]
+    assert making not in known, f"{making} was noted already: killed too late to prove anything"
+
+
+def nothing_is_there_twice(prod: Toybox) -> None:
+    """One of each, in Docker and in the cloud."""
+    assert sorted(prod.ssh("docker ps --all --format '{{.Names}}'").split()) == SERVICES
+    networks = prod.ssh("docker network ls --filter driver=bridge --format '{{.Name}}'").split()
+    assert sorted(networks) == ["backend", "bridge", "edge"]
+    connection = cloud()
+    assert [server.name for server in connection.compute.servers()].count("toybox-prod") == 1
+    volumes = [volume.name for volume in connection.block_storage.volumes()]
+    assert (volumes.count("toybox-prod-boot"), volumes.count("toybox-prod-data")) == (1, 1)
+    groups = connection.network.security_groups(project_id=connection.current_project_id)
+    assert [group.name for group in groups].count("toybox-prod") == 1
+
+
+@pytest.mark.documented("docs/runbook.md#an-update-was-interrupted")
+def test_killed_when_docker_had_made_the_database(prod: Toybox, procedure: Procedures) -> None:
+    """The worst one to meet: it runs on the data already, and must get its time to stop."""
+    before = prod.fingerprint()
+    old = prod.ssh("docker inspect --format '{{.Id}}' postgres").strip()
+    listing = "docker ps --all --quiet --no-trunc --filter name=^postgres$"
+    loop = f"until {listing} | grep -v {old} | grep -q .; do :; done; echo seen"
+    name = "components/postgres/__init__.py"
+    text = (prod.workspace.program / name).read_text()
+    assert "start=120" in text
+    with prod.changed_file(name, text.replace("start=120", "start=121")):
+        killed_up(prod, making="postgres-container", seen=lambda: "seen" in prod.ssh(loop))
+    left = prod.ssh("docker inspect --format '{{.Id}}' postgres").strip()
+    steps = procedure(prod.shell())
+    steps.run("pulumi cancel")
+    said = steps.run("pulumi up")
+    assert f"removed container postgres ({left[:12]}), which an update that was killed had made" in said
+    steps.rest()
+    assert "pending" not in prod.up("--expect-no-changes")
+    nothing_is_there_twice(prod)
+    assert prod.fingerprint() == before
+
+
+def test_killed_when_the_cloud_had_made_a_boot_volume_and_then_a_server(prod: Toybox) -> None:
+    """The longest windows: a volume takes seconds, a server on ConoHa a minute. The server was lost before."""
+    before = prod.fingerprint()
+    compute, block_storage = cloud().compute, cloud().block_storage
+    prod.ssh("docker stop --time 120 postgres")
+    for server in compute.servers(name="toybox-prod"):
+        compute.delete_server(server)
+        compute.wait_for_delete(server, interval=0.3, wait=60)
+    old = {volume.id for volume in block_storage.volumes(details=False)}
+    replace = ("--replace", prod.urn("server-boot-volume"))
+    killed_up(
+        prod,
+        *replace,
+        making="server-boot-volume",
+        seen=lambda: any(volume.id not in old for volume in block_storage.volumes(details=False)),
+    )
+    killed_up(
+        prod,
+        making="server-instance",
+        seen=lambda: any(server.name == "toybox-prod" for server in compute.servers(details=False)),
+    )
+    said = prod.up()
+    assert "removed server toybox-prod" in said
+    prod.pulumi("refresh", "--yes", "--clear-pending-creates")
+    nothing_is_there_twice(prod)
+    assert prod.fingerprint() == before
+
+
+@pytest.mark.documented("docs/runbook.md#something-is-there-that-the-state-does-not-know")
+def test_killed_when_the_cloud_had_made_the_data_volume(workspace: Workspace, procedure: Procedures) -> None:
+    """The very first update. Nobody deletes a data volume: the update stops, and says how to take it over."""
+    toybox = Toybox(
+        Workspace(workspace.program, workspace.folder.with_name("killed"), workspace.project),
+        "staging",
+    )
+    toybox.initialise()
+    block_storage = cloud().block_storage
+
+    def data_volumes() -> list[str]:
+        return [volume.id for volume in block_storage.volumes() if volume.name == "toybox-staging-data"]
+
+    assert not data_volumes()
+    only = ("--target", "**::data-volume")
+    killed_up(toybox, *only, making="data-volume", seen=lambda: bool(data_volumes()))
+    (made,) = data_volumes()
+    said = toybox.failing_up(*only)
+    assert f"id {made}" in said
+    assert "the state does not know" in said
+    urn = said.split("--import-pending-creates '")[1].split("'")[0]
+    steps = procedure(toybox.shell())
+    steps.run("pulumi refresh", values={"<volume urn>": urn, "<volume id>": made})
+    toybox.up(*only)
+    assert data_volumes() == [made]
+    block_storage.delete_volume(made)
+
+
+def test_what_a_killed_update_left_in_the_cloud_is_removed_and_the_rest_is_not(prod: Toybox) -> None:
+    """Their windows are too short to hit: so they are made as the provider makes them, and nothing is noted."""
+    connection = cloud()
+    leftovers = CloudLeftovers(cloud)
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJnxxb+hwu98Rzn7DAfMmCtkTr3vTfADdmbkSvSgQLnb"
+    pair = {"name": "toybox-killed", "publicKey": f"{key} comment"}
+    group = {"name": "toybox-killed", "description": "TOYBOX killed"}
+    boot = {"name": "toybox-killed-boot", "imageId": next(iter(connection.image.images())).id}
+    connection.compute.create_keypair(name="toybox-killed", public_key=key)
+    connection.network.create_security_group(name="toybox-killed", description="TOYBOX killed")
+    of_prod = connection.network.find_security_group("toybox-prod", ignore_missing=False)
+    rule = next(
+        rule for rule in connection.network.security_group_rules(security_group_id=of_prod.id, direction="ingress")
+    )
+    try:
+        with pytest.raises(RuntimeError, match="another key"):
+            leftovers.clear("openstack:compute/keypair:Keypair", pair | {"publicKey": "ssh-ed25519 AAAA"}, "")
+        assert leftovers.clear("openstack:compute/keypair:Keypair", pair, "")
+        assert not connection.compute.find_keypair("toybox-killed")
+        assert leftovers.clear("openstack:networking/secGroup:SecGroup", group, "")
+        assert not connection.network.find_security_group("toybox-killed")
+        with pytest.raises(RuntimeError, match="toybox state import"):
+            leftovers.clear("openstack:blockstorage/volume:Volume", boot | {"name": "toybox-prod-boot"}, "")
+    finally:
+        connection.compute.delete_keypair("toybox-killed", ignore_missing=True)
+    said = {
+        "securityGroupId": of_prod.id,
+        "direction": "ingress",
+        "ethertype": rule.ether_type,
+        "protocol": "tcp",
+        "portRangeMin": float(rule.port_range_min),
+        "portRangeMax": float(rule.port_range_max),
+        "remoteIpPrefix": rule.remote_ip_prefix,
+    }
+    assert leftovers.clear("openstack:networking/secGroupRule:SecGroupRule", said, "")
+    prod.up("--refresh", "--target", "**::server-ingress-*")
+    rules = [rule.remote_ip_prefix for rule in connection.network.security_group_rules(security_group_id=of_prod.id)]
+    assert rules.count(said["remoteIpPrefix"]) >= 1
+
+
+def test_only_containers_and_networks_of_toybox_make_room(prod: Toybox) -> None:
+    """Docker allows several networks of one name, and the engine would make another beside those that are left."""
+    label = "--label toybox.name=left"
+    image = prod.ssh("docker inspect --format '{{.Image}}' redis").strip()
+    prod.ssh(f"docker network create {label} left; docker network create {label} left2")
+    prod.ssh(f"docker create {label} --name left --entrypoint sleep {image} 60; docker start left")
+    prod.ssh(f"docker create --name strange --entrypoint sleep {image} 60")
+    try:
+        assert "removed container left" in prod.ssh(f"{LIBRARY}/make-room container left 1")
+        assert "removed network left" in prod.ssh(f"{LIBRARY}/make-room network left")
+        assert prod.ssh(f"{LIBRARY}/make-room container left 1; {LIBRARY}/make-room network left") == ""
+        said = prod.ssh(f"{LIBRARY}/make-room container strange 1", check=False)
+        assert "TOYBOX did not make" in said
+        assert "docker rename strange" in said
+        assert "strange" in prod.ssh("docker ps --all --format '{{.Names}}'")
+        in_use = prod.ssh(f"{LIBRARY}/make-room network backend", check=False)
+        assert "containers use" in in_use
+        assert "left2" in prod.ssh("docker network ls --format '{{.Name}}'")
+    finally:
+        prod.ssh("docker rm --force strange left; docker network rm left2", check=False)
+    nothing_is_there_twice(prod)
+
+
+def test_a_finished_update_keeps_two_images_of_each_and_the_declared_secrets(prod: Toybox) -> None:
+    """On the server's real Docker, with images of its own beside TOYBOX's."""
+    secrets = prod.ssh("ls /etc/toybox/secrets").split()
+    before = prod.ssh("docker image ls --quiet --no-trunc | sort")
+
+    def tidy(number: int, names: list[str]) -> str:
+        words = [f"{LIBRARY}/tidy", "/etc/toybox/secrets", *names, "--", f"tidied:{number}"]
+        return prod.ssh(shlex.join(words))
+
+    def build(number: int) -> None:
+        prod.ssh(f"DOCKER_BUILDKIT=0 docker build --quiet --tag tidied:{number} -", f"FROM scratch\nLABEL n={number}\n")
+
+    def there() -> list[str]:
+        return sorted(prod.ssh("docker image ls --format '{{.Tag}}' tidied").split())
+
+    prod.ssh("echo former >/etc/toybox/secrets/former")
+    try:
+        build(1)
+        assert "removed secret file former" in tidy(1, secrets)
+        build(2)
+        tidy(2, secrets)
+        assert there() == ["1", "2"], "the way back to yesterday's"
+        prod.ssh("docker create --name tidied tidied:1 none")
+        build(3)
+        tidy(3, secrets)
+        assert there() == ["1", "2", "3"], "one that a container uses stays"
+        prod.ssh("docker rm tidied")
+        tidy(3, secrets)
+        assert there() == ["2", "3"]
+        kept = [name for name in secrets if name != "redis_conf"]
+        assert "redis_conf is not declared and stays" in tidy(3, kept)
+        assert prod.ssh("ls /etc/toybox/secrets").split() == secrets
+    finally:
+        prod.ssh("docker rm tidied; docker image rm tidied:1 tidied:2 tidied:3", check=False)
+        prod.ssh("rm -f /etc/toybox/secrets/former /var/lib/toybox/images/tidied")
+    assert prod.ssh("docker image ls --quiet --no-trunc | sort") == before
