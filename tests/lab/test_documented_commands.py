@@ -200,6 +200,7 @@ def test_a_damaged_file_system_is_mended(prod: Toybox, procedure: Procedures) ->
     """The kernel gives a file system up at the first error (`abort`), as it did on 2026-01-22: from then on it is
     read-only, whoever uses it, and carries the error until it is checked."""
     before = prod.fingerprint()
+    prod.ssh("sync")  # what was written in the last half minute may be lost, the page says; this site is older
     prod.ssh("mount -o remount,abort /srv/toybox")
     assert "Read-only file system" in prod.ssh("touch /srv/toybox/x 2>&1 || true")
     steps = procedure(prod.shell())
@@ -238,7 +239,7 @@ def test_a_snap_docker_is_saved_and_put_aside(prod: Toybox, procedure: Procedure
         assert prod.ssh("cat /run/snap-was-told") == "disable docker\n"
         assert "toybox_postgres/_data/table" in prod.ssh("tar -tf /var/backups/snap-docker-volumes.tar")
         assert prod.ssh(f"cat {volume.replace('/var/snap/docker', '/var/lib/snap-docker-saved')}/table") == "rows\n"
-        prod.up("--replace", prod.urn("host-ready"))
+        assert prod.ssh("/usr/local/lib/toybox/ready /var/lib/docker /srv/toybox").startswith("ready:")
     finally:
         prod.ssh("rm -rf /snap /var/snap /var/lib/snap-docker-saved /var/backups/snap-docker-volumes.tar")
         prod.ssh("rm -f /usr/local/bin/snap /run/snap-was-told")
@@ -247,14 +248,15 @@ def test_a_snap_docker_is_saved_and_put_aside(prod: Toybox, procedure: Procedure
 @pytest.mark.documented("docs/runbook.md#the-data-disk-carries-a-foreign-file-system")
 def test_a_disk_of_a_former_toybox_is_adopted_by_its_label(prod: Toybox, procedure: Procedures) -> None:
     before = prod.fingerprint()
-    prod.ssh("e2label $(sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount) former")
+    disk = prod.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
+    prod.ssh(f"e2label {disk} former")
     said = prod.failing_up("--replace", prod.urn("host-bundle"))
     assert "host-bundle" in said
     assert "not the disk labelled 'toybox-data'" in said
     steps = procedure(prod.shell())
     assert "former" in steps.run()
     steps.rest()
-    prod.up("--replace", prod.urn("host-bundle"))
+    prod.ssh(f"/usr/local/lib/toybox/data-disk prepare {disk} toybox-data /srv/toybox")
     assert prod.fingerprint() == before
 
 
