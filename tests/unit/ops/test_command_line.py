@@ -6,6 +6,7 @@ import pty
 import select
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,10 +94,8 @@ class Run:
         return {key: each["value"] for key, each in listed.items() if each["secret"]}
 
 
-@pytest.fixture(scope="module")
-def piped(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run_piped(folder: Path) -> Run:
     """Staging, with the password on standard input. A `pulumi` before the real one writes down what it is given."""
-    folder = tmp_path_factory.mktemp("piped")
     project = Project(folder)
     path = project.environment["PATH"]
     real = shutil.which("pulumi", path=f"{path}:{project.root}/.toolchain/bin")
@@ -110,10 +109,8 @@ def piped(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(project, project.settings_file("staging"), done.stdout + done.stderr, calls)
 
 
-@pytest.fixture(scope="module")
-def typed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run_typed(folder: Path) -> Run:
     """Prod, with the password typed in a terminal, and with a settings file of its own as in the lab."""
-    folder = tmp_path_factory.mktemp("typed")
     project = Project(folder)
     own = folder / "Pulumi.prod.yaml"
     own.write_text(SETTINGS["prod"])
@@ -149,6 +146,28 @@ def typed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     os.close(master)
     assert process.wait(timeout=60) == 0, screen
     return Run(project, own, screen.decode())
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    """Both of them, side by side: each starts Pulumi ten times, one after the other."""
+    with ThreadPoolExecutor() as pool:
+        begun = [
+            pool.submit(run, tmp_path_factory.mktemp(name))
+            for name, run in (("piped", run_piped), ("typed", run_typed))
+        ]
+    piped, typed = (run.result() for run in begun)
+    return piped, typed
+
+
+@pytest.fixture(scope="module")
+def piped(runs: tuple[Run, Run]) -> Run:
+    return runs[0]
+
+
+@pytest.fixture(scope="module")
+def typed(runs: tuple[Run, Run]) -> Run:
+    return runs[1]
 
 
 @pytest.fixture
