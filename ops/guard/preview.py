@@ -258,7 +258,8 @@ def _changes(steps: tuple[Step, ...]) -> tuple[Change, ...]:
         by_urn.setdefault(step.urn, []).append(step)
     found = []
     for urn, all_steps in sorted(by_urn.items()):
-        planned = [step for step in all_steps if step.op != "refresh"]
+        # What is removed beside what stays is an older one of the same name: the states that count are the other's.
+        planned = sorted((step for step in all_steps if step.op != "refresh"), key=lambda step: step.op in REMOVING)
         reasons = [reason for step in planned for reason in step.replace_reasons or ()]
         found.append(
             Change(
