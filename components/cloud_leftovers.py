@@ -144,9 +144,8 @@ def volumes(inputs: Mapping[str, Any], there: Iterable[Any], urn: str) -> list[F
         else:
             stack = urn.split("::")[0].rsplit(":", 1)[1]
             way_out = (
-                "If an update that was killed made it, let the state have it, and run `pulumi up` again:\n"
-                f"    pulumi refresh --yes --import-pending-creates '{urn}' --import-pending-creates {volume.id}\n"
-                f"    If a stack left it that was destroyed, or whose state is lost: toybox adopt {stack} {volume.id}"
+                "An update that was killed made it, a destroyed stack left it, or the state is lost. Take it over:\n"
+                f"    toybox adopt {stack} {volume.id}"
             )
         found.append(Found(volume.id, shown, ours, way_out))
     return found

@@ -107,7 +107,7 @@ def test_a_data_volume_is_never_ours_to_remove(used_by: str) -> None:
     assert not found.ours
     assert "4711" in found.shown
     if not used_by:
-        assert f"--import-pending-creates '{URN}' --import-pending-creates 4711" in found.way_out
+        assert "toybox adopt prod 4711" in found.way_out
 
 
 def test_staging_is_made_anew_beside_the_volume_that_it_has() -> None:
