@@ -1,0 +1,92 @@
+"""Damage that nobody can undo by hand: what `pulumi up` mends, what a restore point mends, and what never does damage.
+
+Under ConoHa's rules, with backups of its nights. Named after what happened to the data, or could have.
+"""
+
+from conoha import names
+from tests.lab.test_data_survives import settled
+from tests.lab.test_prod_restore import newest_restore_point
+from tests.lab.test_staging_refresh import restore_point
+from tests.lab.toybox import Toybox, cloud
+
+
+def delete_server(prod: Toybox) -> None:
+    """Delete prod's server in the control panel, without a word to Pulumi."""
+    compute = cloud().compute
+    server = compute.get_server(prod.outputs()["serverId"])
+    compute.delete_server(server)
+    compute.wait_for_delete(server, interval=0.3, wait=90)
+
+
+def stop_server(prod: Toybox) -> None:
+    """Stop prod's server: ConoHa attaches and detaches nothing while it runs."""
+    compute = cloud().compute
+    server = compute.get_server(prod.outputs()["serverId"])
+    compute.stop_server(server)
+    compute.wait_for_server(server, "SHUTOFF", interval=0.3, wait=180)
+
+
+def test_another_label_on_a_docker_volume_replaces_none(prod: Toybox) -> None:
+    """Every input of a Docker volume forces a replacement, and a replacement deletes (kreuzwerker/docker,
+    resource_docker_volume.go): adding a label could once delete a database."""
+    text = (prod.workspace.program / "components" / "named_volumes.py").read_text()
+    driver = '                driver="local",\n'
+    label = f'{driver}                labels=[docker.VolumeLabelArgs(label="team", value="toybox")],\n'
+    assert text.count(driver) == 1, "the volumes are declared in another way: change this test with it"
+    with prod.changed_file("components/named_volumes.py", text.replace(driver, label)):
+        done = prod.pulumi("preview", "--expect-no-changes")
+    assert done.returncode == 0, done.stdout
+
+
+def test_next_months_restore_point_replaces_nothing_in_prod(prod: Toybox) -> None:
+    restore_point(prod)
+    point = newest_restore_point(prod.shell())
+    with prod.changed_settings(dataVolume__origin={"source": "backup", "id": point, "size": 200}):
+        done = prod.pulumi("preview", "--expect-no-changes")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_deleted_server_and_a_detached_volume_are_one_update(prod: Toybox) -> None:
+    """Both by hand in the control panel. The data is on the volume, and `pulumi up` needs nothing else."""
+    expected, before = settled(prod), prod.outputs()
+    stop_server(prod)
+    compute = cloud().compute
+    (attachment,) = [
+        each for each in compute.volume_attachments(before["serverId"]) if each.volume_id == before["dataVolumeId"]
+    ]
+    compute.delete_volume_attachment(before["serverId"], before["dataVolumeId"])
+    cloud().block_storage.wait_for_status(
+        cloud().block_storage.get_volume(attachment.volume_id), "available", ["error"], 0.3, 60
+    )
+    code, status = prod.shell().run("toybox status --stack prod")
+    assert code != 0
+    assert before["dataVolumeId"] in status
+    delete_server(prod)
+    prod.up("--refresh")
+    assert prod.outputs()["serverId"] != before["serverId"]
+    assert prod.outputs()["dataVolumeId"] == before["dataVolumeId"]
+    assert settled(prod) == expected
+
+
+def test_wiped_disk_then_deleted_server_and_volume_come_back_from_the_last_night(prod: Toybox) -> None:
+    """`rm -rf /var/lib/docker` with the containers running erases the disk through the mounts, and
+    then somebody deletes server and volume, to begin anew. The night before has it all."""
+    expected, before = settled(prod), prod.outputs()
+    restore_point(prod)
+    point = newest_restore_point(prod.shell())
+    prod.ssh("rm -rf /var/lib/docker", check=False)
+    assert prod.ssh("find /srv/toybox/media /srv/toybox/postgres -type f | wc -l").strip() == "0", "nothing was lost"
+    stop_server(prod)
+    delete_server(prod)
+    storage = cloud().block_storage
+    storage.wait_for_status(storage.get_volume(before["dataVolumeId"]), "available", ["error"], 0.3, 60)
+    storage.delete_volume(before["dataVolumeId"])
+    storage.wait_for_delete(storage.get_volume(before["dataVolumeId"]), interval=0.3, wait=60)
+
+    code, printed = prod.shell().run(f"toybox prod restore --from {point}", "prod\n")
+    assert code == 0, printed
+    assert settled(prod) == expected
+    assert prod.outputs()["dataVolumeId"] != before["dataVolumeId"]
+    held = [each.name for each in storage.volumes() if each.name.startswith(names.resource_name("prod", "data"))]
+    assert held == ["toybox-prod-data"], "nothing is left twice"
+    assert "unchanged" in prod.up()
