@@ -184,7 +184,7 @@ class Server(pulumi.ComponentResource):
                 parent=self,
                 delete_before_replace=True,
                 # ConoHa resizes only stopped servers, in two steps; a new server with the same data is one step.
-                # blockDevices: without a word, the engine deletes a boot volume that it replaces before the server on it.
+                # blockDevices: otherwise the engine deletes a boot volume that it replaces before the server on it.
                 replace_on_changes=["flavorName", "blockDevices"],
                 # user_data: frozen. name: ConoHa reads back its own (vm-...) and refuses a rename.
                 # security_groups: ConoHa has no action to add or remove one on a server.
