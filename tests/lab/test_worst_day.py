@@ -3,11 +3,22 @@
 Under ConoHa's rules, with backups of its nights. Named after what happened to the data, or could have.
 """
 
+import pytest
+
 from conoha import names
 from tests.lab.test_data_survives import settled
 from tests.lab.test_prod_restore import newest_restore_point
 from tests.lab.test_staging_refresh import restore_point
 from tests.lab.toybox import Toybox, cloud
+
+
+@pytest.fixture(scope="module", autouse=True)
+def uploads(prod: Toybox) -> None:
+    """As much as a site has after a while. This is the last module, for with it every fingerprint takes longer."""
+    prod.ssh(
+        "mkdir /srv/toybox/media/uploads && cd /srv/toybox/media/uploads && "
+        "for n in $(seq 300); do head -c 1M /dev/urandom > $n.bin; done"
+    )
 
 
 def delete_server(prod: Toybox) -> None:
