@@ -1,6 +1,8 @@
 """What an operator reads when something outside of the program is wrong: one clear message, nothing half-applied."""
 
 import json
+import socket
+import time
 
 from lab.stack import pulumi
 from tests.lab.toybox import Toybox, cloud
@@ -61,8 +63,20 @@ def test_a_server_that_lets_nobody_in_is_given_up_with_what_was_tried_and_where_
     assert "198.51.100.1/32" in said, "the operators"
     assert said.count("Where to look") == 1
     assert "Traceback" not in said
-    prod.wait_for_ssh()
+    wait_for_sshd(address)
     prod.up()
+
+
+def wait_for_sshd(address: str) -> None:
+    """Until a new connection is taken: `ssh` would go on with one from before."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection((address, 22), timeout=2).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline, "sshd does not come back"
+            time.sleep(0.5)
 
 
 def test_a_server_that_is_off_is_named_by_its_address(prod: Toybox) -> None:
