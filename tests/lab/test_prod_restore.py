@@ -19,10 +19,11 @@ def newest_restore_point(shell: Shell) -> str:
 
 @pytest.mark.documented("docs/getting-prod-back.md#put-prod-back-on-a-restore-point")
 def test_a_lost_table_and_lost_uploads_come_back_exactly(prod: Toybox, procedure: Procedures) -> None:
-    """They are lost in a way that the next test can mend, for other tests go on with this prod."""
+    """They are lost in a way that the next test can mend, for other tests go on with this prod. The site answers without
+    the table: `toybox adopt` looks at that, too."""
     restore_point(prod)
     expected, former = prod.fingerprint(), prod.outputs()
-    sql(prod, "ALTER TABLE posts_card RENAME TO lost;")
+    sql(prod, "ALTER TABLE accounts_ssotoken RENAME TO lost;")
     prod.ssh("mkdir /srv/toybox/lost && mv /srv/toybox/media/* /srv/toybox/lost")
 
     steps = procedure(prod.shell())
@@ -52,9 +53,9 @@ def test_the_kept_volume_is_the_way_back(prod: Toybox, procedure: Procedures) ->
     (kept,) = [v for v in cloud().block_storage.volumes() if v.name.startswith("toybox-prod-data-before-")]
     procedure(prod.shell()).run(values={"<volume id>": kept.id}, stdin="prod\n")
     assert prod.outputs()["dataVolumeId"] == kept.id
-    assert sql(prod, "SELECT to_regclass('posts_card') IS NULL") == "t"
+    assert sql(prod, "SELECT to_regclass('accounts_ssotoken') IS NULL") == "t"
     assert prod.fingerprint()["media"]["files"] == 0
-    sql(prod, "ALTER TABLE lost RENAME TO posts_card;")
+    sql(prod, "ALTER TABLE lost RENAME TO accounts_ssotoken;")
     prod.ssh("mv /srv/toybox/lost/* /srv/toybox/media && rmdir /srv/toybox/lost")
     assert prod.fingerprint() == expected
     assert cloud().block_storage.get_volume(kept.id).name == "toybox-prod-data"

@@ -64,7 +64,9 @@ def test_a_scrub_that_fails_leaves_no_application_on_the_data(staging: Toybox, b
     assert "Way out" in printed
     assert sql(staging, "SELECT phone FROM newsletter") == "03-1234-5678", "it is prod's data that is on the disk"
     assert not containers(staging) & APPLICATION
-    staging.ssh("systemctl reboot", check=False)
+    compute, server = cloud().compute, staging.outputs()["serverId"]
+    compute.reboot_server(server, "SOFT")
+    compute.wait_for_server(compute.get_server(server), interval=0.3, wait=120)
     staging.wait_for_ssh()
     assert not containers(staging) & APPLICATION
 
