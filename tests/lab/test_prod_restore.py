@@ -19,8 +19,8 @@ def newest_restore_point(shell: Shell) -> str:
 
 @pytest.mark.documented("docs/getting-prod-back.md#put-prod-back-on-a-restore-point")
 def test_a_lost_table_and_lost_uploads_come_back_exactly(prod: Toybox, procedure: Procedures) -> None:
-    """They are lost in a way that the next test can mend, for other tests go on with this prod. The site answers without
-    the table: `toybox adopt` looks at that, too."""
+    """They are lost in a way that the next test can mend, for other tests go on with this prod. The site answers
+    without the table: `toybox adopt` looks at that, too."""
     restore_point(prod)
     expected, former = prod.fingerprint(), prod.outputs()
     sql(prod, "ALTER TABLE accounts_ssotoken RENAME TO lost;")
