@@ -31,7 +31,9 @@ def cached(toybox: Toybox, statement: str) -> str:
 
 
 def restore_point(prod: Toybox) -> None:
-    """A restore point of prod: a night passes, or, where nothing is done at night, one is taken."""
+    """A restore point of prod: a night passes, or, where nothing is done at night, one is taken. It holds what is on
+    the disk, and the kernel takes half a minute to write there what nobody asked it to."""
+    prod.ssh("sync")
     if stock(credentials()):
         code, printed = prod.shell().run("toybox restore-points take --stack prod")
         assert code == 0, printed
