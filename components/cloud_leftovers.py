@@ -167,7 +167,7 @@ def servers(inputs: Mapping[str, Any], there: Iterable[Any]) -> list[Found]:
     tag = inputs["metadata"]["instance_name_tag"]
     found = []
     for server in there:
-        if tag not in (server.name, (server.metadata or {}).get("instance_name_tag")):
+        if not called(server, tag):
             continue
         attached = {volume["id"] for volume in server.attached_volumes or []}
         found.append(
@@ -276,7 +276,12 @@ def settled(everything: Callable[[], Iterable[Any]], name: str) -> list[Any]:
     deadline = time.monotonic() + PATIENCE
     while True:
         there = list(everything())
-        busy = any(thing.name == name and thing.status in UNSETTLED for thing in there)
+        busy = any(called(thing, name) and thing.status in UNSETTLED for thing in there)
         if not busy or time.monotonic() > deadline:
             return there
         time.sleep(1)
+
+
+def called(thing: Any, name: str) -> bool:
+    """Whether a volume or server has this name. A server's is in its metadata on ConoHa, which picks another itself."""
+    return name in (thing.name, (thing.metadata or {}).get("instance_name_tag"))

@@ -8,6 +8,8 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -50,13 +52,18 @@ def killed_up(toybox: Toybox, *arguments: str, making: str, seen: Callable[[], b
     assert making not in known, f"{making} was noted already: killed too late to prove anything"
 
 
+def servers_of_prod() -> list[Any]:
+    """By their tag: ConoHa picks their names itself."""
+    return [each for each in cloud().compute.servers() if each.metadata.get("instance_name_tag") == "toybox-prod"]
+
+
 def nothing_is_there_twice(prod: Toybox) -> None:
     """One of each, in Docker and in the cloud."""
     assert sorted(prod.ssh("docker ps --all --format '{{.Names}}'").split()) == SERVICES
     networks = prod.ssh("docker network ls --filter driver=bridge --format '{{.Name}}'").split()
     assert sorted(networks) == ["backend", "bridge", "edge"]
     connection = cloud()
-    assert [server.name for server in connection.compute.servers()].count("toybox-prod") == 1
+    assert len(servers_of_prod()) == 1
     volumes = [volume.name for volume in connection.block_storage.volumes()]
     assert (volumes.count("toybox-prod-boot"), volumes.count("toybox-prod-data")) == (1, 1)
     groups = connection.network.security_groups(project_id=connection.current_project_id)
@@ -71,11 +78,17 @@ def test_killed_when_docker_had_made_the_database(prod: Toybox, procedure: Proce
     listing = "docker ps --all --quiet --no-trunc --filter name=^postgres$"
     # the server looks by itself, for some seconds each time: faster than asking over and over
     loop = f"timeout 5 bash -c 'until {listing} | grep -v {old} | grep -q .; do :; done; echo seen'"
-    name = "components/postgres/__init__.py"
-    text = (prod.workspace.program / name).read_text()
-    assert "--encoding=UTF8" in text
-    # read by initdb alone, so that it changes nothing but the container
-    with prod.changed_file(name, text.replace("--encoding=UTF8", "--encoding=UTF-8")):
+    changes = {
+        # read by initdb alone, so that it changes nothing but the container
+        "components/postgres/__init__.py": ("--encoding=UTF8", "--encoding=UTF-8"),
+        # the provider answers when the database is healthy: the window is seconds long
+        "components/service.py": ("wait=False", 'wait=spec.name == "postgres"'),
+    }
+    with ExitStack() as changed:
+        for name, (present, other) in changes.items():
+            text = (prod.workspace.program / name).read_text()
+            assert text.count(present) == 1, name
+            changed.enter_context(prod.changed_file(name, text.replace(present, other)))
         killed_up(prod, making="postgres-container", seen=lambda: "seen" in prod.ssh(loop, check=False))
     left = prod.ssh("docker inspect --format '{{.Id}}' postgres").strip()
     steps = procedure(prod.shell())
@@ -93,7 +106,7 @@ def test_killed_when_the_cloud_had_made_a_boot_volume_and_then_a_server(prod: To
     before = prod.fingerprint()
     compute, block_storage = cloud().compute, cloud().block_storage
     prod.ssh("docker stop --time 120 postgres")
-    for server in compute.servers(name="toybox-prod"):
+    for server in servers_of_prod():
         compute.delete_server(server)
         compute.wait_for_delete(server, interval=0.3, wait=60)
     old = {volume.id for volume in block_storage.volumes(details=False)}
@@ -107,7 +120,7 @@ def test_killed_when_the_cloud_had_made_a_boot_volume_and_then_a_server(prod: To
     killed_up(
         prod,
         making="server-instance",
-        seen=lambda: any(server.name == "toybox-prod" for server in compute.servers(details=False)),
+        seen=lambda: bool(servers_of_prod()),
     )
     said = prod.up()
     assert "removed server toybox-prod" in said
