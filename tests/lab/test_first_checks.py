@@ -100,4 +100,6 @@ def test_checks_of_the_day_after(staging: Toybox, shell: Shell, procedure: Proce
     steps.run("toybox api DELETE volume /snapshots", values={"<snapshot id>": snapshot})
     steps.rest()
     staging.wait_for_ssh()
+    healthy = "$(docker inspect --format {{.State.Health.Status}} caddy)"
+    staging.ssh(f"timeout 120 sh -c 'until [ \"{healthy}\" = healthy ]; do sleep 1; done'")  # the next test visits it
     assert "backup_status" not in cloud().compute.get_server(server.id).metadata

@@ -66,7 +66,7 @@ def test_a_scrub_that_fails_leaves_no_application_on_the_data(staging: Toybox, b
     assert "Way out" in printed
     assert sql(staging, "SELECT phone FROM newsletter") == "03-1234-5678", "it is prod's data that is on the disk"
     assert not containers(staging) & APPLICATION
-    compute, server = cloud().compute, staging.outputs()["serverId"]
+    compute, (server, _) = cloud().compute, staging.server()
     compute.reboot_server(server, "SOFT")
     compute.wait_for_server(compute.get_server(server), interval=0.3, wait=120)
     staging.wait_for_ssh()

@@ -184,10 +184,15 @@ class Toybox:
 
     # the server
 
+    def server(self) -> tuple[str, str]:
+        """Id and address of the server that the state has; the outputs are those of the last update that succeeded."""
+        (instance,) = [r for r in self.state()["deployment"]["resources"] if r["urn"].endswith("::server-instance")]
+        return instance["id"], instance["outputs"]["accessIpV4"]
+
     def ssh(self, command: str, text: str = "", *, check: bool = True) -> str:
         """What a command prints on the server, as root."""
         done = subprocess.run(
-            ["ssh", "-F", f".toybox/{self.stack}/ssh/config", self.outputs()["address"], command],
+            ["ssh", "-F", f".toybox/{self.stack}/ssh/config", self.server()[1], command],
             cwd=self.workspace.program,
             input=text,
             stdout=subprocess.PIPE,
