@@ -34,4 +34,5 @@ def test_stagings_data_volume_outlives_the_destruction_of_the_stack(staging: Toy
     done = staging.pulumi("destroy", "--yes", "--skip-preview")
     assert done.returncode == 0, done.stdout
     assert cloud().block_storage.get_volume(volume).status == "available"
-    assert not list(cloud().compute.servers(name="toybox-staging"))
+    tags = [server.metadata.get("instance_name_tag") for server in cloud().compute.servers()]
+    assert "toybox-staging" not in tags
