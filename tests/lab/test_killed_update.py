@@ -132,26 +132,30 @@ def test_killed_when_the_cloud_had_made_a_boot_volume_and_then_a_server(prod: To
 def test_killed_when_the_cloud_had_made_the_data_volume(workspace: Workspace) -> None:
     """The very first update. Nobody deletes a data volume: the update stops, and says how to take it over, which
     test_adopt.py does."""
-    toybox = Toybox(
-        Workspace(workspace.program, workspace.folder.with_name("killed"), workspace.project),
-        "staging",
-    )
-    toybox.initialise()
+    settings = (workspace.program / "Pulumi.staging.yaml").read_text()
+    committed = workspace.program / "Pulumi.killed.yaml"
+    committed.write_text(settings.replace("staging.toybox", "killed.toybox"))
+    toybox = Toybox(workspace, "killed")
     block_storage = cloud().block_storage
 
     def data_volumes() -> list[str]:
-        return [volume.id for volume in block_storage.volumes() if volume.name == "toybox-staging-data"]
+        return [volume.id for volume in block_storage.volumes() if volume.name == "toybox-killed-data"]
 
-    assert not data_volumes()
     only = ("--target", "**::data", "--target", "**::data-volume")
-    killed_up(toybox, *only, making="data-volume", seen=lambda: bool(data_volumes()))
-    (made,) = data_volumes()
-    said = toybox.failing_up(*only)
-    assert f"id {made}" in said
-    assert "the state does not know" in said
-    assert f"toybox adopt staging {made}" in said
-    assert data_volumes() == [made]
-    block_storage.delete_volume(made)
+    try:
+        toybox.initialise()
+        killed_up(toybox, *only, making="data-volume", seen=lambda: bool(data_volumes()))
+        (made,) = data_volumes()
+        said = toybox.failing_up(*only)
+        assert f"id {made}" in said
+        assert "the state does not know" in said
+        assert f"toybox adopt killed {made}" in said
+        assert data_volumes() == [made]
+    finally:
+        committed.unlink()
+        toybox.workspace.settings_file("killed").unlink(missing_ok=True)
+        for volume in data_volumes():
+            block_storage.delete_volume(volume)
 
 
 def test_what_a_killed_update_left_in_the_cloud_is_removed_and_the_rest_is_not(prod: Toybox) -> None:

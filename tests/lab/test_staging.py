@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lab.toybox import Toybox, cloud
+from tests.lab.toybox import Toybox
 from tests.procedure import Procedures
 
 
@@ -27,12 +27,3 @@ def test_staging_and_production_share_nothing_but_the_account(staging: Toybox, p
     for output in ("address", "serverId", "dataVolumeId", "url"):
         assert ours[output] != theirs[output]
     assert staging.manage("shell -c 'from posts.models import Post; print(Post.objects.count())'").split()[-1] == "0"
-
-
-def test_stagings_data_volume_outlives_the_destruction_of_the_stack(staging: Toybox) -> None:
-    volume = staging.outputs()["dataVolumeId"]
-    done = staging.pulumi("destroy", "--yes", "--skip-preview")
-    assert done.returncode == 0, done.stdout
-    assert cloud().block_storage.get_volume(volume).status == "available"
-    tags = [server.metadata.get("instance_name_tag") for server in cloud().compute.servers()]
-    assert "toybox-staging" not in tags

@@ -130,3 +130,12 @@ def test_staging_has_all_of_prods_data_and_nobody_in_it(
 def test_somebody_can_be_made_who_can_log_in_to_staging(staging: Toybox, procedure: Procedures) -> None:
     procedure(staging.shell()).run(stdin="a-long-password\n")
     assert sql(staging, "SELECT is_superuser FROM accounts_user WHERE username = 'tester'") == "t"
+
+
+def test_stagings_data_volume_outlives_the_destruction_of_the_stack(staging: Toybox) -> None:
+    volume = staging.outputs()["dataVolumeId"]
+    done = staging.pulumi("destroy", "--yes", "--skip-preview")
+    assert done.returncode == 0, done.stdout
+    assert cloud().block_storage.get_volume(volume).status == "available"
+    tags = [server.metadata.get("instance_name_tag") for server in cloud().compute.servers()]
+    assert "toybox-staging" not in tags
