@@ -10,10 +10,10 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-import openstack
 from openstack.connection import Connection
 
 from conoha import flavors, volumes
+from conoha.login import log_in
 from lab import credentials, engine
 
 VOLUME_TYPES = (volumes.BOOT.name, volumes.DATA.name)
@@ -48,19 +48,13 @@ def boot_disk(name: str) -> bytes:
 
 def connect(accounts: Mapping[str, Any], tenant: Mapping[str, Any]) -> Connection:
     """A connection as one of the lab's accounts, for one thread."""
-    domain = tenant.get("domain", accounts["domain"])
-    return openstack.connect(
-        load_yaml_config=False,
-        load_envvars=False,
-        region_name=accounts["region"],
-        auth={
-            "auth_url": accounts["auth_url"],
-            "username": tenant["user"],
-            "password": tenant["password"],
-            "project_name": tenant["tenant"],
-            "user_domain_name": domain,
-            "project_domain_name": domain,
-        },
+    return log_in(
+        auth_url=accounts["auth_url"],
+        region=accounts["region"],
+        domain=tenant.get("domain", accounts["domain"]),
+        tenant=tenant["tenant"],
+        user=tenant["user"],
+        password=tenant["password"],
     )
 
 

@@ -15,7 +15,7 @@ from checks.models import NAMESPACE
 from checks.problems import SettingsError
 from ops import OpsError
 from ops.pulumi_cli import PulumiStack
-from settings import DECLARED, Declared
+from settings import DECLARED, Declared, OpenStack
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -67,10 +67,24 @@ def connect(stack: PulumiStack) -> "Connection":
         OpsError: the password is not there, or the cloud refuses the login or does not answer.
         SettingsError: the settings are wrong.
     """
+    account = declared(stack).openstack
+    return logged_in(
+        account,
+        stack.secret(f"{NAMESPACE}:openstackPassword"),
+        f"logging in to {account.auth_url} as {account.user_name}",
+        "Check toybox:openstack in the settings, and the password: `pulumi config set --secret "
+        f"toybox:openstackPassword --stack {stack.name}` asks for it.",
+    )
+
+
+def logged_in(account: OpenStack, password: str, doing: str, way_out: str) -> "Connection":
+    """A connection that has been accepted. `doing` and `way_out` are what to say if it is not (see cloud_errors).
+
+    Raises:
+        OpsError: the cloud refuses the login or does not answer.
+    """
     from conoha.login import log_in
 
-    account = declared(stack).openstack
-    password = stack.secret(f"{NAMESPACE}:openstackPassword")
     connection = log_in(
         auth_url=account.auth_url,
         region=account.region,
@@ -79,11 +93,7 @@ def connect(stack: PulumiStack) -> "Connection":
         user=account.user_name,
         password=password,
     )
-    with cloud_errors(
-        f"logging in to {account.auth_url} as {account.user_name}",
-        "Check toybox:openstack in the settings, and the password: `pulumi config set --secret "
-        f"toybox:openstackPassword --stack {stack.name}` asks for it.",
-    ):
+    with cloud_errors(doing, way_out):
         connection.authorize()
     return connection
 
