@@ -9,7 +9,7 @@ from typing import Any
 from conoha.retention import FEWEST_KEPT
 from lab.conoha_rules.book import Subscription
 from lab.conoha_rules.cloud import Administrator, Cloud, ServiceError, lent, settled
-from lab.conoha_rules.rule import Call, match
+from lab.conoha_rules.rule import Call, Volume, match
 
 STATUS = "backup_status"
 """The server's metadata that shows a subscription (Aid-On `instance_autobackup.go`: "active" or the like while it is
@@ -83,12 +83,7 @@ def restore(call: Call, cloud: Cloud, administrator: Administrator) -> Answer:
     target = cloud.volume(call.part("restore")["volume_id"])
     if target is None:
         raise ServiceError("the volume is gone")
-    path = f"/v3/backups/{call.ids['backup']}/restore"
-    with lent(target, cloud, administrator):
-        done = cloud.services.ask("POST", "volume", path, cloud.token, call.body, "volume 3.67")
-        if done[0] == 202:
-            settled(cloud, target.id)
-    return done
+    return written(target, f"/v3/backups/{call.ids['backup']}/restore", call, cloud, administrator)
 
 
 def revert(call: Call, cloud: Cloud, administrator: Administrator) -> Answer | None:
@@ -96,7 +91,11 @@ def revert(call: Call, cloud: Cloud, administrator: Administrator) -> Answer | N
     target = cloud.volume(call.ids["volume"])
     if "revert" not in call.body or target is None:
         return None
-    path = f"/v3/volumes/{target.id}/action"
+    return written(target, f"/v3/volumes/{target.id}/action", call, cloud, administrator)
+
+
+def written(target: Volume, path: str, call: Call, cloud: Cloud, administrator: Administrator) -> Answer:
+    """Pass on a call that writes into a volume, and wait until that is done."""
     with lent(target, cloud, administrator):
         done = cloud.services.ask("POST", "volume", path, cloud.token, call.body, "volume 3.67")
         if done[0] == 202:
