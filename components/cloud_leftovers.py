@@ -261,11 +261,14 @@ class CloudLeftovers:
             case "openstack:networking/secGroupRule:SecGroupRule":
                 cloud.network.delete_security_group_rule(id_)
             case "openstack:blockstorage/volume:Volume":
+                # asked for before: afterwards it may be gone already, and that would be an error
+                volume = cloud.block_storage.get_volume(id_)
                 cloud.block_storage.delete_volume(id_)
-                cloud.block_storage.wait_for_delete(cloud.block_storage.get_volume(id_), interval=1, wait=PATIENCE)
+                cloud.block_storage.wait_for_delete(volume, interval=1, wait=PATIENCE)
             case "openstack:compute/instance:Instance":
+                server = cloud.compute.get_server(id_)
                 cloud.compute.delete_server(id_)
-                cloud.compute.wait_for_delete(cloud.compute.get_server(id_), interval=1, wait=PATIENCE)
+                cloud.compute.wait_for_delete(server, interval=1, wait=PATIENCE)
                 for device in inputs["blockDevices"]:
                     volume = cloud.block_storage.get_volume(device["uuid"])
                     cloud.block_storage.wait_for_status(volume, "available", interval=1, wait=PATIENCE)
