@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lab.toybox import Toybox, cloud
+from tests.lab.toybox import Toybox, cloud, new_stack
 from tests.procedure import Procedures
 
 
@@ -42,13 +42,9 @@ def test_adoption_leaves_a_volume_as_it_is(prod: Toybox) -> None:
         volume_type="c3j1-ds02-add",
     )
     storage.wait_for_status(made, "available", interval=0.3)
-    settings = (prod.workspace.program / "Pulumi.staging.yaml").read_text()
-    committed = prod.workspace.program / "Pulumi.adopting.yaml"
-    committed.write_text(settings.replace("staging.toybox", "adopting.toybox"))
+    origin = {"source": "adopted", "id": made.id}
     try:
-        other = Toybox(prod.workspace, "adopting")
-        other.initialise()
-        with other.changed_settings(dataVolume__origin={"source": "adopted", "id": made.id}):
+        with new_stack(prod.workspace, "adopting") as other, other.changed_settings(dataVolume__origin=origin):
             # what hangs on the server fails, for it is left out; the volume comes first
             targets = [f"--target=**::{name}" for name in ("data", "data-volume")]
             said = other.pulumi("up", "--yes", "--skip-preview", *targets).stdout
@@ -58,6 +54,4 @@ def test_adoption_leaves_a_volume_as_it_is(prod: Toybox) -> None:
             found = storage.get_volume(made.id)
             assert (found.name, found.description, found.metadata) == ("made-by-hand", "Ask Yuki", {"owner": "yuki"})
     finally:
-        committed.unlink()
-        other.workspace.settings_file("adopting").unlink(missing_ok=True)
         storage.delete_volume(made.id)

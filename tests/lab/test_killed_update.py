@@ -16,7 +16,7 @@ import pytest
 from components.cloud_leftovers import CloudLeftovers
 from components.docker_host.bundle import LIBRARY
 from lab.stack import Workspace
-from tests.lab.toybox import Toybox, cloud
+from tests.lab.toybox import Toybox, cloud, new_stack
 from tests.procedure import Procedures
 
 SERVICES = ["beat", "caddy", "postgres", "redis", "web", "worker"]
@@ -132,10 +132,6 @@ def test_killed_when_the_cloud_had_made_a_boot_volume_and_then_a_server(prod: To
 def test_killed_when_the_cloud_had_made_the_data_volume(workspace: Workspace) -> None:
     """The very first update. Nobody deletes a data volume: the update stops, and says how to take it over, which
     test_adopt.py does."""
-    settings = (workspace.program / "Pulumi.staging.yaml").read_text()
-    committed = workspace.program / "Pulumi.killed.yaml"
-    committed.write_text(settings.replace("staging.toybox", "killed.toybox"))
-    toybox = Toybox(workspace, "killed")
     block_storage = cloud().block_storage
 
     def data_volumes() -> list[str]:
@@ -143,17 +139,15 @@ def test_killed_when_the_cloud_had_made_the_data_volume(workspace: Workspace) ->
 
     only = ("--target", "**::data", "--target", "**::data-volume")
     try:
-        toybox.initialise()
-        killed_up(toybox, *only, making="data-volume", seen=lambda: bool(data_volumes()))
-        (made,) = data_volumes()
-        said = toybox.failing_up(*only)
-        assert f"id {made}" in said
-        assert "the state does not know" in said
-        assert f"toybox adopt killed {made}" in said
-        assert data_volumes() == [made]
+        with new_stack(workspace, "killed") as toybox:
+            killed_up(toybox, *only, making="data-volume", seen=lambda: bool(data_volumes()))
+            (made,) = data_volumes()
+            said = toybox.failing_up(*only)
+            assert f"id {made}" in said
+            assert "the state does not know" in said
+            assert f"toybox adopt killed {made}" in said
+            assert data_volumes() == [made]
     finally:
-        committed.unlink()
-        toybox.workspace.settings_file("killed").unlink(missing_ok=True)
         for volume in data_volumes():
             block_storage.delete_volume(volume)
 

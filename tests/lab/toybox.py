@@ -230,6 +230,21 @@ class Toybox:
         return Browser(self.site())
 
 
+@contextmanager
+def new_stack(workspace: Workspace, name: str) -> Iterator[Toybox]:
+    """A stack that has nothing yet, with staging's settings and a domain of its own; its settings go afterwards."""
+    committed = workspace.program / f"Pulumi.{name}.yaml"
+    settings = (workspace.program / "Pulumi.staging.yaml").read_text()
+    committed.write_text(settings.replace("staging.toybox", f"{name}.toybox"))
+    toybox = Toybox(workspace, name)
+    try:
+        toybox.initialise()
+        yield toybox
+    finally:
+        committed.unlink()
+        workspace.settings_file(name).unlink(missing_ok=True)
+
+
 class Browser(requests.Session):
     """A visitor who resolves the site's name to the lab's server and trusts its certificate authority."""
 
