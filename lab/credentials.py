@@ -19,10 +19,10 @@ REGION = "c3j1"
 DOMAIN = "gnc"
 """Every ConoHa account is in this domain (conoha-v3: field reports)."""
 
-PEOPLE, TESTS = "people", "tests"
-TENANTS = {PEOPLE: ("gnct00000001", "gncu00000001"), TESTS: ("gnct00000002", "gncu00000002")}
-"""Tenant and user names as ConoHa makes them. Tests have a tenant of their own, so that they see nothing of a running
-TOYBOX."""
+PEOPLE, TESTS = "people", ("tests1", "tests2")
+TENANTS = {name: (f"gnct0000000{n}", f"gncu0000000{n}") for n, name in enumerate((PEOPLE, *TESTS), 1)}
+"""Tenant and user names as ConoHa makes them. Tests have tenants of their own, so that they see nothing of a running
+TOYBOX, and nothing of each other where two of them run side by side."""
 
 
 def new_credentials() -> dict[str, Any]:

@@ -1,14 +1,46 @@
-"""One lab, one TOYBOX for all tests, in an OpenStack project of their own. `make test` brings the lab up before."""
+"""One lab for all tests, and one TOYBOX for those of a process, in its OpenStack project. `make test` brings the lab up
+before, and runs two processes side by side: a test waits more than it works."""
 
+import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from lab.credentials import TESTS
-from lab.paths import CREDENTIALS
+from lab.paths import CREDENTIALS, LAB_DIR
 from lab.stack import Workspace
-from tests.lab.toybox import FOLDER, Toybox, copy_of_the_program, empty_the_project
+from tests.lab.toybox import FOLDER, PROJECT, Toybox, copy_of_the_program, empty_the_project
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line(
+        "markers", "alone: stops what all tests share, or measures it; no other test runs meanwhile"
+    )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep a test that is marked `alone` apart from all others on the lab, with its fixtures."""
+    if not item.path.is_relative_to(Path(__file__).parent):  # pytest asks for the tests of all folders
+        return (yield)
+    with turn(exclusive=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+@contextmanager
+def turn(*, exclusive: bool) -> Iterator[None]:
+    """Share the lab with the tests of other processes, or have it alone. Who waits to be alone keeps newcomers out."""
+    if not LAB_DIR.exists():
+        yield  # `workspace` says that the lab is not up
+        return
+    with (LAB_DIR / "tests.turnstile").open("w") as turnstile, (LAB_DIR / "tests.lock").open("w") as lab:
+        fcntl.flock(turnstile, fcntl.LOCK_EX)
+        fcntl.flock(lab, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        fcntl.flock(turnstile, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +50,7 @@ def workspace() -> Iterator[Workspace]:
     empty_the_project()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(mode=0o700)
-    yield Workspace(program=copy_of_the_program(FOLDER / "program"), folder=FOLDER / "pulumi", project=TESTS)
+    yield Workspace(program=copy_of_the_program(FOLDER / "program"), folder=FOLDER / "pulumi", project=PROJECT)
     empty_the_project()
     shutil.rmtree(FOLDER, ignore_errors=True)
 

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.credentials import TESTS
 from lab.paths import CHECKOUT
 from lab.stack import Workspace
 from tests.lab import toybox
-from tests.lab.toybox import Toybox, copy_of_the_program, empty_the_project
+from tests.lab.toybox import PROJECT, Toybox, copy_of_the_program, empty_the_project
 
 RECORDED = CHECKOUT / "tests" / "unit" / "ops" / "guard" / "recorded"
 
@@ -387,7 +386,7 @@ def main() -> None:
     shutil.rmtree(toybox.FOLDER, ignore_errors=True)
     toybox.FOLDER.mkdir(mode=0o700)
     program = copy_of_the_program(Path(toybox.FOLDER) / "program")
-    prod = Toybox(Workspace(program=program, folder=toybox.FOLDER / "pulumi", project=TESTS), "prod")
+    prod = Toybox(Workspace(program=program, folder=toybox.FOLDER / "pulumi", project=PROJECT), "prod")
     prod.initialise()
     prod.up()
     record(prod, names)

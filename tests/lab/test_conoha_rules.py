@@ -21,8 +21,8 @@ from lab.conoha_rules.book import Book
 from lab.conoha_rules.cloud import Administrator, Services
 from lab.conoha_rules.nights import pass_nights
 from lab.control_plane import SERVICES
-from lab.credentials import TESTS, credentials, stock
-from tests.lab.toybox import cloud
+from lab.credentials import credentials, stock
+from tests.lab.toybox import PROJECT, cloud
 
 pytestmark = pytest.mark.skipif(
     paths.CREDENTIALS.exists() and stock(credentials()), reason="the lab is up as stock OpenStack (--cloud openstack)"
@@ -195,7 +195,7 @@ def test_a_third_spare_boot_volume_is_refused(server: Server) -> None:
 def log_in(**changes: Any) -> requests.Response:
     """A login at the lab's keystone with a part of it changed."""
     accounts = credentials()
-    account, domain = accounts["projects"][TESTS], {"domain": {"name": accounts["domain"]}}
+    account, domain = accounts["projects"][PROJECT], {"domain": {"name": accounts["domain"]}}
     user = {"name": account["user"], "password": account["password"], **domain}
     identity = {"methods": ["password"], "password": {"user": user}}
     auth = {"identity": identity, "scope": {"project": {"name": account["tenant"], **domain}}, **changes}
@@ -237,7 +237,7 @@ def test_nights_pass(server: Server) -> None:
 
     for night in ("first", "second", "third"):
         write(server.disk, f"as of the {night} night")
-        pass_nights(TESTS, 1)
+        pass_nights(PROJECT, 1)
     write(server.disk, "damaged")
     generations = backups(server, server.data)
     assert len(generations) == len(backups(server, server.boot)) == 3
@@ -267,13 +267,13 @@ def test_nights_pass(server: Server) -> None:
     with BOOK.changing() as state:  # 14 nights more would take their time
         assert state.subscriptions[server.id].retention == 15
         state.subscriptions[server.id].retention = 3
-    (last,) = pass_nights(TESTS, 1)
+    (last,) = pass_nights(PROJECT, 1)
     assert oldest in last.pruned
     assert len(backups(server, server.data)) == 3
 
     assert server.ask("block_storage", "DELETE", "/backups/{server}").status_code == 204
     assert "backup_status" not in server.cloud.compute.get_server(server.id).metadata
-    pass_nights(TESTS, 1)
+    pass_nights(PROJECT, 1)
     kept = backups(server, server.data)
     assert len(kept) == 3
     assert timedelta(days=1) <= age(kept[0]) < timedelta(days=1, minutes=10)
@@ -301,7 +301,7 @@ def test_a_snapshot_takes_its_volume_back_for_a_day(server: Server) -> None:
     held = server.ask("block_storage", "DELETE", "/volumes/{data}")
     assert held.status_code == 400
     assert "snapshot" in held.text
-    (night,) = pass_nights(TESTS, 1)
+    (night,) = pass_nights(PROJECT, 1)
     assert night.expired == [snapshot.id]
     attach = {"volumeAttachment": {"volumeId": "{data}"}}
     assert server.ask("compute", "POST", attachment, attach).status_code == 200

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from lab import deploy
-from lab.credentials import TESTS, credentials
+from lab.credentials import credentials
 from lab.paths import CACHE
 from lab.stack import PEOPLE, Workspace, environment, pulumi, write_settings
 from tests.documentation import section
 from tests.lab.test_security_groups import answers, becomes
 from tests.lab.test_site import PASSWORD, submit
-from tests.lab.toybox import Toybox, copy_of_the_program
+from tests.lab.toybox import PROJECT, Toybox, copy_of_the_program
 from tests.procedure import Procedures, Shell
 
 RUNBOOK_SETUP = section("docs/runbook.md#runbook").commands
@@ -28,7 +28,7 @@ RUNBOOK_SETUP = section("docs/runbook.md#runbook").commands
 
 def account_password() -> str:
     """The password of the tests' user in the cloud, as typed at a question."""
-    return str(credentials()["projects"][TESTS]["password"]) + "\n"
+    return str(credentials()["projects"][PROJECT]["password"]) + "\n"
 
 
 def values_in(shell: Shell, *names: str) -> list[str]:
@@ -120,7 +120,7 @@ def account(workspace: Workspace, tmp_path: Path) -> Iterator[Workspace]:
     copy_of_the_program(folder)
     for link in (".venv", ".toolchain"):
         (folder / link).unlink()
-    edited = Workspace(program=folder, folder=folder, project=TESTS)
+    edited = Workspace(program=folder, folder=folder, project=PROJECT)
     for stack in ("prod", "staging"):
         write_settings(edited, stack)
     (tmp_path / "home").mkdir()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lab.conoha_rules.nights import pass_nights
-from lab.credentials import TESTS, credentials, stock
+from lab.credentials import credentials, stock
 from lab.paths import CREDENTIALS
-from tests.lab.toybox import Toybox, cloud
+from tests.lab.toybox import PROJECT, Toybox, cloud
 from tests.procedure import Procedures, Shell
 
 pytestmark = pytest.mark.skipif(
@@ -76,7 +76,7 @@ def test_checks_of_the_day_after(staging: Toybox, shell: Shell, procedure: Proce
     outputs, storage = staging.outputs(), cloud().block_storage
     server = cloud().compute.get_server(outputs["serverId"])
     boot = next(one["id"] for one in server.attached_volumes if one["id"] != outputs["dataVolumeId"])
-    pass_nights(TESTS, 1)
+    pass_nights(PROJECT, 1)
     steps = procedure(shell)
     backups = {one["volume_id"]: one for one in answer(steps.run())["backups"]}
     of_data, of_boot = backups[outputs["dataVolumeId"]], backups[boot]

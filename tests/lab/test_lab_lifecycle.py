@@ -56,6 +56,7 @@ def leaders() -> set[int]:
     return {stray.pid for stray in processes.strays() if stray.leader}
 
 
+@pytest.mark.alone
 def test_up_when_it_is_up_changes_nothing_and_is_quick() -> None:
     lab("up")  # an image may have changed since
     before, led, began = pids(), leaders(), time.monotonic()
@@ -66,12 +67,14 @@ def test_up_when_it_is_up_changes_nothing_and_is_quick() -> None:
     assert leaders() == led
 
 
+@pytest.mark.alone
 def test_the_services_take_at_most_1536_mib() -> None:
     done = lab("status")
     assert done.returncode == 0, done.stdout
     assert sum(state.memory for state in lifecycle.service_states()) < 1536 << 20, done.stdout
 
 
+@pytest.mark.alone
 def test_a_killed_service_comes_back_alone() -> None:
     before = pids()
     victim = before[registry.SERVICE]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from lab.conoha_rules.nights import pass_nights
-from lab.credentials import TESTS, credentials, stock
-from tests.lab.toybox import Toybox, cloud
+from lab.credentials import credentials, stock
+from tests.lab.toybox import PROJECT, Toybox, cloud
 from tests.procedure import Procedures
 
 APPLICATION = {"web", "worker", "beat", "caddy"}
@@ -38,7 +38,7 @@ def restore_point(prod: Toybox) -> None:
         code, printed = prod.shell().run("toybox restore-points take --stack prod")
         assert code == 0, printed
     else:
-        pass_nights(TESTS, 1)
+        pass_nights(PROJECT, 1)
 
 
 @pytest.fixture(scope="module")

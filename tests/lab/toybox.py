@@ -24,7 +24,10 @@ from lab.stack import Workspace, environment, initialise, write_settings
 from tests.documentation import section
 from tests.procedure import Shell
 
-FOLDER = LAB_DIR / "tests"
+PROJECT = TESTS[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))]
+"""The OpenStack project of this process of pytest's: those that run side by side see nothing of each other."""
+
+FOLDER = LAB_DIR / PROJECT
 
 
 def copy_of_the_program(target: Path) -> Path:
@@ -48,13 +51,13 @@ def copy_of_the_program(target: Path) -> Path:
 def cloud() -> Connection:
     """The lab's cloud, as the user of the tests' project."""
     accounts = credentials()
-    return connect(accounts, accounts["projects"][TESTS])
+    return connect(accounts, accounts["projects"][PROJECT])
 
 
 def stock_cloud() -> Connection:
     """The same, past ConoHa's rules: for what only a test's preparations need."""
     accounts = credentials()
-    return connect({**accounts, "auth_url": KEYSTONE_URL}, accounts["projects"][TESTS])
+    return connect({**accounts, "auth_url": KEYSTONE_URL}, accounts["projects"][PROJECT])
 
 
 def empty_the_project() -> None:

@@ -26,15 +26,19 @@ def main(arguments: list[str]) -> None:
     """Serves until SIGINT or SIGTERM, or until the engine, which started this process, is gone. The last argument is
     the engine's address."""
     starter = os.getppid()
-    done = threading.Event()
+    # The kernel may deliver a signal to one of gRPC's threads, and then nothing wakes a main thread that waits, and no
+    # handler in Python runs. The byte that Python itself writes here arrives whichever thread it was.
+    done, end = os.pipe()
+    os.set_blocking(end, False)
+    signal.set_wakeup_fd(end)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, lambda *_: None)
     zygote = Zygote()
     # After the fork, which must come before any thread.
-    when_gone(starter, done.set)
+    when_gone(starter, lambda: os.write(end, b"."))
     port, stop = _serve(engine=arguments[-1] if len(arguments) > 1 else "", zygote=zygote)
     print(port, flush=True)
-    done.wait()
+    os.read(done, 1)
     stop()
     zygote.stop()
     # Not as Python ends: it would wait for a thread that waits for a program in another virtual environment.

@@ -62,6 +62,9 @@ def test_a_service_whose_start_was_not_recorded_is_replaced() -> None:
     lost = subprocess.Popen(
         ["sleep", "60"], env={**os.environ, processes.MARK: processes.mark("one")}, start_new_session=True
     )
+    # Popen returns a moment before the kernel shows the new program's environment.
+    while lost.pid not in {stray.pid for stray in processes.strays()}:
+        assert lost.poll() is None
     processes.start("one", ["sleep", "60"])
     assert lost.wait(5)
     processes.stop("one")
