@@ -7,6 +7,7 @@ deletedWith, replacementTrigger. So the raw requests are recorded. An assertion 
 
 import asyncio
 import contextvars
+import logging
 import os
 import runpy
 from collections.abc import Iterator, Mapping, Sequence
@@ -261,10 +262,14 @@ def run_program(
 
     before = Path.cwd()
     os.chdir(folder)
+    # asyncio logs a traceback for every output that a refused program leaves behind
+    complaints = logging.getLogger("asyncio")
+    complaints.setLevel(logging.CRITICAL)
     try:
         # a context of its own: Pulumi keeps settings, root resource and configuration in context variables
         contextvars.copy_context().run(asyncio.run, run())
     finally:
         os.chdir(before)
+        complaints.setLevel(logging.NOTSET)
     (exports,) = [values for urn, values in monitor.outputs.items() if "pulumi:pulumi:Stack" in urn]
     return Run(stack, monitor.registered, monitor.invoked, exports, folder)

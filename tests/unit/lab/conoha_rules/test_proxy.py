@@ -49,7 +49,7 @@ class Upstream:
 def upstream() -> Iterator[Upstream]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     service = Upstream()
-    threading.Thread(target=service.server.serve_forever, daemon=True).start()
+    threading.Thread(target=service.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield service
     service.server.shutdown()
     service.server.server_close()
