@@ -24,7 +24,7 @@ def test_a_lost_state_loses_nothing_else(prod: Toybox, procedure: Procedures) ->
     assert after["dataVolumeId"] == before["dataVolumeId"]
     assert after["serverId"] != before["serverId"]
     assert prod.fingerprint() == expected
-    (volume,) = [r for r in prod.state()["deployment"]["resources"] if r["urn"].endswith("::data-volume")]
+    volume = prod.recorded("data-volume")
     assert volume["protect"]
     names = [each.name for each in cloud().block_storage.volumes() if each.name.startswith("toybox-prod-boot")]
     assert len(names) == 1, "no boot volume is left behind, and paid for"
@@ -49,7 +49,7 @@ def test_adoption_leaves_a_volume_as_it_is(prod: Toybox) -> None:
             targets = [f"--target=**::{name}" for name in ("data", "data-volume")]
             said = other.pulumi("up", "--yes", "--skip-preview", *targets).stdout
             assert "imported" in said, said
-            (adopted,) = [r for r in other.state()["deployment"]["resources"] if r["urn"].endswith("::data-volume")]
+            adopted = other.recorded("data-volume")
             assert adopted["id"] == made.id
             found = storage.get_volume(made.id)
             assert (found.name, found.description, found.metadata) == ("made-by-hand", "Ask Yuki", {"owner": "yuki"})

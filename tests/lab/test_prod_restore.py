@@ -40,7 +40,7 @@ def test_a_lost_table_and_lost_uploads_come_back_exactly(prod: Toybox, procedure
     kept = cloud().block_storage.get_volume(former["dataVolumeId"])
     assert kept.name.startswith("toybox-prod-data-before-")
     assert kept.status == "available"
-    (volume,) = [r for r in prod.state()["deployment"]["resources"] if r["urn"].endswith("::data-volume")]
+    volume = prod.recorded("data-volume")
     assert volume["protect"]
     assert volume["retainOnDelete"]
     assert "unchanged" in prod.up()

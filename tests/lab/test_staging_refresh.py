@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -71,6 +72,33 @@ def test_a_scrub_that_fails_leaves_no_application_on_the_data(staging: Toybox, b
     compute.wait_for_server(compute.get_server(server), interval=0.3, wait=120)
     staging.wait_for_ssh()
     assert not containers(staging) & APPLICATION
+
+
+def test_a_refresh_that_was_killed_harms_nothing_and_the_next_one_is_whole(
+    staging: Toybox, before: dict[str, object]
+) -> None:
+    """Killed when the cloud has made a volume that the state does not know yet. The next test's refresh must remove it,
+    as it says: it looks for what is there twice."""
+    storage, known = cloud().block_storage, staging.recorded("data-volume")["id"]
+    there = {volume.id for volume in storage.volumes(name="toybox-staging-data")}
+    refresh = subprocess.Popen(
+        ["toybox", "staging", "refresh"],
+        cwd=staging.workspace.program,
+        env=staging.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    while not (made := {volume.id for volume in storage.volumes(name="toybox-staging-data")} - there):
+        assert refresh.poll() is None, refresh.communicate()[0]
+    subprocess.run(["pkill", "--signal", "KILL", "--session", str(refresh.pid)], check=False)
+    refresh.communicate()
+    assert staging.pulumi("cancel", "--yes").returncode == 0
+    assert staging.recorded("data-volume")["id"] == known
+    assert len(made) == 1
+    assert not containers(staging) & APPLICATION, "what runs on unscrubbed data"
 
 
 @pytest.mark.documented("docs/staging.md#refresh-staging-from-prod")

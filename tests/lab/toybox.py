@@ -179,17 +179,24 @@ class Toybox:
         assert done.returncode == 0, done.stdout
         return dict(json.loads(done.stdout))
 
+    def recorded(self, name: str) -> dict[str, Any]:
+        """The resource with this logical name as the state has it. Read from the engine's file: half a second less than
+        by `pulumi stack export`, and every command on the server begins with it."""
+        file = self.workspace.folder / "state" / ".pulumi" / "stacks" / "toybox" / f"{self.stack}.json"
+        resources = json.loads(file.read_text())["checkpoint"]["latest"]["resources"]
+        found = [resource for resource in resources if resource["urn"].endswith(f"::{name}")]
+        assert len(found) == 1, (name, found)
+        return dict(found[0])
+
     def urn(self, name: str) -> str:
         """The URN of the resource with this logical name."""
-        found = [r["urn"] for r in self.state()["deployment"]["resources"] if r["urn"].endswith(f"::{name}")]
-        assert len(found) == 1, (name, found)
-        return str(found[0])
+        return str(self.recorded(name)["urn"])
 
     # the server
 
     def server(self) -> tuple[str, str]:
         """Id and address of the server that the state has; the outputs are those of the last update that succeeded."""
-        (instance,) = [r for r in self.state()["deployment"]["resources"] if r["urn"].endswith("::server-instance")]
+        instance = self.recorded("server-instance")
         return instance["id"], instance["outputs"]["accessIpV4"]
 
     def ssh(self, command: str, text: str = "", *, check: bool = True) -> str:

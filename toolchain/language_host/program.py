@@ -203,6 +203,7 @@ def _run(request: dict[str, Any]) -> int:
         )
     )
     debug = DebugMessages(pulumi.runtime.settings.get_engine())
+    pulumi.runtime.stack.asyncio = OutputsAwaitedOnce()  # type: ignore[assignment]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(ThreadPoolExecutor(max_workers=max(1, request["parallel"]) * 4))
@@ -227,6 +228,22 @@ def _run(request: dict[str, Any]) -> int:
     finally:
         debug.send()
     return TOLD
+
+
+class OutputsAwaitedOnce:
+    """asyncio, for the SDK's module that waits for the outputs at a program's end.
+
+    It waits until one of them is done, then anew for all that are left, and so on: with n outputs, n times for up to n
+    (pulumi 3.272.0, runtime/stack.py, wait_for_rpcs). Here it waits until all are done, or one has failed.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def wait(self, outputs: Any, return_when: str) -> Any:
+        """asyncio.wait, whatever it was to return for."""
+        del return_when
+        return await asyncio.wait(outputs, return_when=asyncio.FIRST_EXCEPTION)
 
 
 class DebugMessages:

@@ -159,6 +159,36 @@ def test_debug_messages_arrive_all_of_them_and_in_order(host: Host, tmp_path: Pa
     assert [line for line in host.engine.debug if line.startswith("message")] == [f"message {n}" for n in range(100)]
 
 
+def test_outputs_are_not_awaited_as_often_as_there_are_outputs(host: Host, tmp_path: Path) -> None:
+    program = """
+        import asyncio, atexit, pulumi
+        wait, calls = asyncio.wait, []
+        def counted(*arguments, **options):
+            calls.append(1)
+            open("calls", "w").write(str(len(calls)))
+            return wait(*arguments, **options)
+        asyncio.wait = counted
+        async def done_after(seconds):
+            await asyncio.sleep(seconds)
+        for number in range(50):
+            pulumi.Output.from_input(done_after(number / 500))
+        """
+    assert host.run(tmp_path, program).error == ""
+    assert int((tmp_path / "calls").read_text()) < 5
+
+
+def test_an_output_that_fails_ends_the_program_though_another_takes_long(host: Host, tmp_path: Path) -> None:
+    program = """
+        import asyncio, pulumi
+        async def fail():
+            raise pulumi.RunError("this output failed")
+        pulumi.Output.from_input(asyncio.sleep(600))
+        pulumi.Output.from_input(fail())
+        """
+    host.run(tmp_path, program)
+    assert host.engine.logged == ["this output failed"]
+
+
 def test_the_exit_status_of_a_program_is_told(host: Host, tmp_path: Path) -> None:
     assert host.run(tmp_path, "import sys; sys.exit(3)").error == "Program exited with non-zero exit code: 3"
     killed = host.run(tmp_path, "import os; os.kill(os.getpid(), 9)")
