@@ -203,7 +203,7 @@ def _run(request: dict[str, Any]) -> int:
         )
     )
     debug = DebugMessages(pulumi.runtime.settings.get_engine())
-    pulumi.runtime.stack.asyncio = OutputsAwaitedOnce()  # type: ignore[assignment]
+    pulumi.runtime.stack.asyncio = OutputsAwaitedOnce()  # type: ignore[assignment, attr-defined]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(ThreadPoolExecutor(max_workers=max(1, request["parallel"]) * 4))
