@@ -26,8 +26,8 @@ env: ## shell settings for pulumi and toybox on the lab: eval "$(make -s env STA
 test: ## every test, those on the local cloud included
 	@toolchain/install
 	@$(PYTHON) -m lab up
-	@# two processes, each with a project of the lab; a file's tests stay together, those on the lab come first
-	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@# two processes, each with a project of the lab; tests/conftest.py says who runs what
+	@$(PYTHON) -m pytest --numprocesses 2 --no-loadscope-reorder
 
 check: ## ruff, mypy, shellcheck, go vet and the Go tests
 	@toolchain/install

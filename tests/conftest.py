@@ -1,11 +1,40 @@
-"""Tests that run what the docs print: the mark that names a section, and the fixture that runs its commands."""
+"""Tests that run what the docs print: the mark that names a section, and the fixture that runs its commands. And how
+`make test` divides all tests between two processes."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.documentation import section
 from tests.procedure import Procedure, Procedures, Shell
+
+STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests/lab/test_staging_refresh.py")
+"""What needs staging beside production. One process has them all, so that it is made once."""
+
+LONGEST = (*STAGING, "tests/lab/test_worst_day.py", "tests/lab/test_data_survives.py")
+"""What takes minutes begins first, so that no process is left with it while the other one has nothing to do."""
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """A process that is free gets the tests of one more file, all of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "staging" if file in STAGING else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Whatever `--dist` says."""
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first and leave the others in their order: on the lab, with a bucket, units."""
+    files = [*LONGEST, ""]
+    items.sort(key=lambda item: files.index(file if (file := item.nodeid.partition("::")[0]) in files else ""))
 
 
 def pytest_configure(config: pytest.Config) -> None:

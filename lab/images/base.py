@@ -14,6 +14,7 @@ SUITE = "bookworm"
 
 OPTIONS = (
     "--variant=minbase",
+    "--include=usr-is-merged",  # or init-system-helpers bring usrmerge, and that all of Perl (48 MB)
     "--dpkgopt=force-unsafe-io",  # nothing here need survive a power cut: a half-made archive is made again
     *(
         f"--dpkgopt=path-exclude={pattern}"

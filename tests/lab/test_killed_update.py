@@ -159,7 +159,7 @@ def test_what_a_killed_update_left_in_the_cloud_is_removed_and_the_rest_is_not(p
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJnxxb+hwu98Rzn7DAfMmCtkTr3vTfADdmbkSvSgQLnb"
     pair = {"name": "toybox-killed", "publicKey": f"{key} comment"}
     group = {"name": "toybox-killed", "description": "TOYBOX killed"}
-    boot = {"name": "toybox-killed-boot", "imageId": next(iter(connection.image.images())).id}
+    boot = {"name": "toybox-prod-boot", "imageId": prod.outputs()["bootImageId"]}
     connection.compute.create_keypair(name="toybox-killed", public_key=key)
     connection.network.create_security_group(name="toybox-killed", description="TOYBOX killed")
     of_prod = connection.network.find_security_group("toybox-prod", ignore_missing=False)
@@ -174,7 +174,7 @@ def test_what_a_killed_update_left_in_the_cloud_is_removed_and_the_rest_is_not(p
         assert leftovers.clear("openstack:networking/secGroup:SecGroup", group, "")
         assert not connection.network.find_security_group("toybox-killed")
         with pytest.raises(RuntimeError, match="toybox state import"):
-            leftovers.clear("openstack:blockstorage/volume:Volume", boot | {"name": "toybox-prod-boot"}, "")
+            leftovers.clear("openstack:blockstorage/volume:Volume", boot, "")
     finally:
         connection.compute.delete_keypair("toybox-killed", ignore_missing=True)
     said = {

@@ -3,6 +3,8 @@
 Under ConoHa's rules, with backups of its nights. Named after what happened to the data, or could have.
 """
 
+from collections.abc import Iterator
+
 import pytest
 
 from conoha import names
@@ -13,12 +15,14 @@ from tests.lab.toybox import Toybox, cloud
 
 
 @pytest.fixture(scope="module", autouse=True)
-def uploads(prod: Toybox) -> None:
-    """As much as a site has after a while. This is the last module, for with it every fingerprint takes longer."""
+def uploads(prod: Toybox) -> Iterator[None]:
+    """As much as a site has after a while. Every fingerprint takes longer with it, so it goes again."""
     prod.ssh(
         "mkdir /srv/toybox/media/uploads && cd /srv/toybox/media/uploads && "
         "for n in $(seq 300); do head -c 1M /dev/urandom > $n.bin; done"
     )
+    yield
+    prod.ssh("rm -r /srv/toybox/media/uploads")
 
 
 def delete_server(prod: Toybox) -> None:
