@@ -14,7 +14,9 @@ SUITE = "bookworm"
 
 OPTIONS = (
     "--variant=minbase",
-    "--include=usr-is-merged",  # or init-system-helpers bring usrmerge, and that all of Perl (48 MB)
+    # init-system-helpers bring usrmerge, and that all of Perl (48 MB); the other package does, too
+    "--include=usr-is-merged",
+    '--customize-hook=chroot "$1" apt-get --yes purge usrmerge "perl-modules*"',
     "--dpkgopt=force-unsafe-io",  # nothing here need survive a power cut: a half-made archive is made again
     *(
         f"--dpkgopt=path-exclude={pattern}"

@@ -178,12 +178,13 @@ class Toybox:
         return dict(json.loads(done.stdout))
 
     def recorded(self, name: str) -> dict[str, Any]:
-        """The resource with this logical name as the state has it. Read from the engine's file: half a second less than
-        by `pulumi stack export`, and every command on the server begins with it."""
+        """The resource with this logical name as the state has it, and none that is still to be deleted. Read from the
+        engine's file: half a second less than by `pulumi stack export`, and every command on the server begins with
+        it."""
         file = self.workspace.folder / "state" / ".pulumi" / "stacks" / "toybox" / f"{self.stack}.json"
         resources = json.loads(file.read_text())["checkpoint"]["latest"]["resources"]
-        found = [resource for resource in resources if resource["urn"].endswith(f"::{name}")]
-        assert len(found) == 1, (name, found)
+        found = [each for each in resources if each["urn"].endswith(f"::{name}") and not each.get("delete")]
+        assert len(found) == 1, (name, [each["urn"] for each in found])
         return dict(found[0])
 
     def urn(self, name: str) -> str:
