@@ -16,6 +16,9 @@ STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests
 LONGEST = (*STAGING, "tests/lab/test_worst_day.py", "tests/lab/test_data_survives.py")
 """What takes minutes begins first, so that no process is left with it while the other one has nothing to do."""
 
+ALONE = "tests/lab/test_lab_lifecycle.py"
+"""Its tests wait until the other process has no test on the lab: late, when those are short."""
+
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """A process that is free gets the tests of one more file, all of them."""
@@ -31,10 +34,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
 
 
+def place(nodeid: str) -> int:
+    """Where a test's file stands in the order of all."""
+    file = nodeid.partition("::")[0]
+    if file in LONGEST:
+        return LONGEST.index(file)
+    return len(LONGEST) + (1 if file == ALONE else 0 if file.startswith("tests/lab/") else 2)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest first and leave the others in their order: on the lab, with a bucket, units."""
-    files = [*LONGEST, ""]
-    items.sort(key=lambda item: files.index(file if (file := item.nodeid.partition("::")[0]) in files else ""))
+    items.sort(key=lambda item: place(item.nodeid))
 
 
 def pytest_configure(config: pytest.Config) -> None:
