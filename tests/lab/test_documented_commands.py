@@ -6,7 +6,6 @@ finds them all, and tests/unit/test_documentation.py what is missing.
 
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -264,21 +263,8 @@ def test_a_disk_of_a_former_toybox_is_adopted_by_its_label(prod: Toybox, procedu
 def test_the_lock_of_an_update_that_was_killed_is_taken_away(prod: Toybox, procedure: Procedures) -> None:
     """Killed while it looks: before it does anything, so that there is nothing to mend but the lock."""
     locks = prod.workspace.folder / "state" / ".pulumi" / "locks"
-    process = subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--expect-no-changes"],
-        cwd=prod.workspace.program,
-        env=prod.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 30
-    while not list(locks.rglob("*.json")):
-        assert time.monotonic() < deadline, "no lock"
-        time.sleep(0.02)
-    subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=True)
-    process.wait()
+    up = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--expect-no-changes")
+    prod.killed(*up, seen=lambda: list(locks.rglob("*.json")), seconds=30)
     assert "the stack is currently locked" in prod.failing_up()
     procedure(prod.shell()).rest()
     prod.up("--expect-no-changes")

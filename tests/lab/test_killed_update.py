@@ -5,8 +5,6 @@ when the thing is seen, and then looks into the state: were it noted already, th
 """
 
 import shlex
-import subprocess
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -24,26 +22,11 @@ SERVICES = ["beat", "caddy", "postgres", "redis", "web", "worker"]
 
 def killed_up(toybox: Toybox, *arguments: str, making: str, seen: Callable[[], bool]) -> None:
     """`pulumi up`, killed the moment that `seen` says so; the resource `making` must then be in nobody's state."""
-    process = subprocess.Popen(
-        ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", *arguments],
-        cwd=toybox.workspace.program,
-        env=toybox.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 240
+    up = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", *arguments)
     try:
-        while (was_seen := seen()) is False and process.poll() is None and time.monotonic() < deadline:
-            pass
+        toybox.killed(*up, seen=seen, seconds=240)
     finally:
-        # the whole session: an engine that is killed alone leaves its plugins behind
-        subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=False)
-        said = process.communicate()[0]
         toybox.pulumi("cancel", "--yes")
-    assert was_seen, f"{making} was not seen:\n{said}"
     known = [
         resource["urn"].rsplit("::", 1)[1]
         for resource in toybox.state()["deployment"]["resources"]

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -81,23 +80,14 @@ def test_a_refresh_that_was_killed_harms_nothing_and_the_next_one_is_whole(
     as it says: it looks for what is there twice."""
     storage, known = cloud().block_storage, staging.recorded("data-volume")["id"]
     there = {volume.id for volume in storage.volumes(name="toybox-staging-data")}
-    refresh = subprocess.Popen(
-        ["toybox", "staging", "refresh"],
-        cwd=staging.workspace.program,
-        env=staging.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    while not (made := {volume.id for volume in storage.volumes(name="toybox-staging-data")} - there):
-        assert refresh.poll() is None, refresh.communicate()[0]
-    subprocess.run(["pkill", "--signal", "KILL", "--session", str(refresh.pid)], check=False)
-    refresh.communicate()
+
+    def made() -> set[str]:
+        return {volume.id for volume in storage.volumes(name="toybox-staging-data")} - there
+
+    staging.killed("toybox", "staging", "refresh", seen=made, seconds=240)
     assert staging.pulumi("cancel", "--yes").returncode == 0
     assert staging.recorded("data-volume")["id"] == known
-    assert len(made) == 1
+    assert len(made()) == 1
     assert not containers(staging) & APPLICATION, "what runs on unscrubbed data"
 
 

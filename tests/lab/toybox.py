@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,29 @@ class Toybox:
         done = self.pulumi("up", "--yes", "--skip-preview", *arguments)
         assert done.returncode != 0, done.stdout
         return deploy.diagnostics(done.stdout.splitlines())
+
+    def killed(self, *command: str, seen: Callable[[], object], seconds: float) -> None:
+        """Begin a command and kill it the moment that `seen` is true of something; it must be within `seconds`."""
+        process = subprocess.Popen(
+            command,
+            cwd=self.workspace.program,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + seconds
+        try:
+            while not (was_seen := seen()) and process.poll() is None and time.monotonic() < deadline:
+                pass
+        finally:
+            # the whole session: an engine that is killed alone leaves its plugins behind
+            kill = subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=False)
+            said = process.communicate()[0]
+        assert was_seen, f"nothing was seen:\n{said}"
+        assert kill.returncode == 0, f"it had ended before it could be killed:\n{said}"
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, those of the last update that succeeded."""
