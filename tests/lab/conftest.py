@@ -1,5 +1,5 @@
 """One lab for all tests, and one TOYBOX for those of a process, in its OpenStack project. `make test` brings the lab up
-before, and runs two processes side by side: a test waits more than it works."""
+before, and runs two processes side by side, for one leaves the cores idle too often."""
 
 import fcntl
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.credentials import credentials
+from lab.images.locks import locked
 from lab.paths import CREDENTIALS, LAB_DIR
 from lab.stack import Workspace
 from tests.lab.toybox import FOLDER, PROJECT, Toybox, copy_of_the_program, empty_the_project
@@ -36,10 +38,9 @@ def turn(*, exclusive: bool) -> Iterator[None]:
     if not LAB_DIR.exists():
         yield  # `workspace` says that the lab is not up
         return
-    with (LAB_DIR / "tests.turnstile").open("w") as turnstile, (LAB_DIR / "tests.lock").open("w") as lab:
-        fcntl.flock(turnstile, fcntl.LOCK_EX)
-        fcntl.flock(lab, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-        fcntl.flock(turnstile, fcntl.LOCK_UN)
+    with (LAB_DIR / "tests.lock").open("w") as lab:
+        with locked(LAB_DIR / "tests.turnstile"):
+            fcntl.flock(lab, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         yield
 
 
@@ -47,6 +48,7 @@ def turn(*, exclusive: bool) -> Iterator[None]:
 def workspace() -> Iterator[Workspace]:
     """A copy of the program, a state of its own, and an empty project."""
     assert CREDENTIALS.exists(), "the lab is not up: run `make test`, or `.venv/bin/python -m lab up` before pytest"
+    assert PROJECT in credentials()["projects"], "an older version made this lab: `make down`, then `make test`"
     empty_the_project()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(mode=0o700)

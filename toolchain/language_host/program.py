@@ -234,7 +234,8 @@ class OutputsAwaitedOnce:
     """asyncio, for the SDK's module that waits for the outputs at a program's end.
 
     It waits until one of them is done, then anew for all that are left, and so on: with n outputs, n times for up to n
-    (pulumi 3.272.0, runtime/stack.py, wait_for_rpcs). Here it waits until all are done, or one has failed.
+    (pulumi 3.272.0, runtime/stack.py, wait_for_rpcs). Here it waits until all are done, or one has failed: a third less
+    of the processor for prod's program, run without an engine (0.22 s for 0.33).
     """
 
     def __getattr__(self, name: str) -> Any:

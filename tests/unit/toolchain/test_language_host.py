@@ -161,7 +161,7 @@ def test_debug_messages_arrive_all_of_them_and_in_order(host: Host, tmp_path: Pa
 
 def test_outputs_are_not_awaited_as_often_as_there_are_outputs(host: Host, tmp_path: Path) -> None:
     program = """
-        import asyncio, atexit, pulumi
+        import asyncio, pulumi
         wait, calls = asyncio.wait, []
         def counted(*arguments, **options):
             calls.append(1)
