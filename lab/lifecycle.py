@@ -1,6 +1,5 @@
 """`up`, `status` and `down` of the whole lab, put together from its parts."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab import control_plane, credentials, database, debian, engine, paths, ports, processes, registry, volume_store
+from lab.locks import locked
 from lab.openstack import firewall
 from lab.steps import LabError, Report, Step, run, run_steps
 
@@ -29,8 +29,7 @@ FOLDERS = (
 def alone() -> Iterator[None]:
     """Only one `up` or `down` at a time on this machine. Another one waits."""
     require_root()
-    with paths.LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(paths.LOCK):
         yield
 
 

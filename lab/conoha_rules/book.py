@@ -4,7 +4,6 @@ A small file, read at each use and replaced whole, so that it is right after a c
 over a change, by whichever process makes it (the proxy, or `python -m lab nights`).
 """
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.credentials import write_private
+from lab.locks import locked
 
 TIMES = ("created_at", "updated_at", "data_timestamp")
 """The times that a backup shows."""
@@ -62,8 +62,7 @@ class Book:
     @contextmanager
     def changing(self) -> Iterator[State]:
         """The state, to be changed; written if nothing is raised."""
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.path.with_suffix(".lock")):
             state = self.read()
             yield state
             write_private(self.path, json.dumps(asdict(state), indent=2) + "\n")

@@ -13,8 +13,8 @@ from pathlib import Path
 from lab.images import base, build
 from lab.images.base import base_image
 from lab.images.context import read_context
-from lab.images.locks import locked
 from lab.images.registry import Registry
+from lab.locks import locked
 
 __all__ = ["base_image", "build_and_push"]
 

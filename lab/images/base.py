@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.engine import LABEL
 from lab.images import build
-from lab.images.locks import locked
+from lab.locks import locked
 from lab.steps import run
 
 SUITE = "bookworm"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.credentials import credentials
-from lab.images.locks import locked
+from lab.locks import locked
 from lab.paths import CREDENTIALS, LAB_DIR
 from lab.stack import Workspace
 from tests.lab.toybox import FOLDER, PROJECT, Toybox, copy_of_the_program, empty_the_project
