@@ -2,3 +2,6 @@
 
 # its control socket would lie in the app's folder, which the app may not write to
 control_socket_disable = True
+
+# the app is loaded once and shared by the processes
+preload_app = True
