@@ -131,6 +131,7 @@ def commands(block: str) -> list[str]:
     return found
 
 
+@cache
 def sections(page: str, text: str) -> list[Section]:
     """The sections of a page, in order."""
     fences = [match.span() for match in FENCE.finditer(text)]

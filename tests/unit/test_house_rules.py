@@ -4,7 +4,7 @@ import ast
 import gc
 import re
 import subprocess
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -23,6 +23,7 @@ MAY_IMPORT = {
 OURS = {*MAY_IMPORT, "tests", "toolchain"}
 
 
+@cache
 def tracked() -> list[Path]:
     """The repository's files, as git has them."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
@@ -30,15 +31,18 @@ def tracked() -> list[Path]:
     return [file for file in files if file.is_file() and not file.is_symlink()]
 
 
-def lines() -> Iterator[tuple[str, str]]:
+@cache
+def lines() -> list[tuple[str, str]]:
     """(file and number, line) of every text file but this one, which names what it forbids."""
+    found = []
     for file in set(tracked()) - {Path(__file__)}:
         try:
             text = file.read_text()
         except UnicodeDecodeError:
             continue
-        for number, line in enumerate(text.splitlines(), 1):
-            yield f"{file.relative_to(CHECKOUT)}:{number}", line
+        name = file.relative_to(CHECKOUT)
+        found += [(f"{name}:{number}", line) for number, line in enumerate(text.splitlines(), 1)]
+    return found
 
 
 def imported(file: Path) -> set[str]:

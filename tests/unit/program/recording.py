@@ -11,9 +11,11 @@ import logging
 import os
 import runpy
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import NAMESPACE_URL, uuid5
 
 import pulumi
@@ -22,6 +24,8 @@ from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
+
+from toolchain.language_host.program import OutputsAwaitedOnce
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PROJECT = "toybox"
@@ -258,7 +262,8 @@ def run_program(
         configure(settings)
         SETTINGS.outputs.clear()  # a run that was refused leaves tasks of its own loop behind
         pulumi.runtime.set_all_config(dict(config), encrypted)
-        await run_in_stack(program)
+        with mock.patch.object(pulumi.runtime.stack, "asyncio", OutputsAwaitedOnce()):  # as the language host does
+            await run_in_stack(program)
 
     before = Path.cwd()
     os.chdir(folder)
@@ -266,8 +271,10 @@ def run_program(
     complaints = logging.getLogger("asyncio")
     complaints.setLevel(logging.CRITICAL)
     try:
-        # a context of its own: Pulumi keeps settings, root resource and configuration in context variables
-        contextvars.copy_context().run(asyncio.run, run())
+        # A context of its own: Pulumi keeps settings, root resource and configuration in context variables. A thread of
+        # its own: Pulumi notes the stack of every resource, and pytest's is deep.
+        with ThreadPoolExecutor(max_workers=1) as alone:
+            alone.submit(contextvars.copy_context().run, asyncio.run, run()).result()
     finally:
         os.chdir(before)
         complaints.setLevel(logging.NOTSET)

@@ -157,7 +157,8 @@ class MemoryStack(PulumiStack):
     def engine(self, replace_data: bool = False) -> None:
         """What the engine does with the program's data volume, boot volume and server, in its order."""
         world, state = self.world, self.world.states[self.name]["deployment"]
-        origin = yaml.safe_load(self.settings_file.read_text())["config"]["toybox:dataVolume"]["origin"]
+        text = self.settings_file.read_text()
+        origin = yaml.load(text, yaml.CSafeLoader)["config"]["toybox:dataVolume"]["origin"]
         urn = f"urn:pulumi:{self.name}::toybox::data-volume"
         state.setdefault("resources", [])
         present = next((r for r in state["resources"] if r["urn"] == urn and not r.get("delete")), None)

@@ -25,7 +25,7 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[2]
 LAUNCHER = "import sys; from toolchain.language_host import server; server.main(sys.argv)"
 
 

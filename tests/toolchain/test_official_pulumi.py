@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[2]
 NEEDED = re.findall(r"^\tgithub\.com/pulumi/pulumi/sdk/v3 v(\S+)", (CHECKOUT / "toolchain/go.mod").read_text(), re.M)[0]
 PLUGINS = ("openstack", "docker", "command")
 

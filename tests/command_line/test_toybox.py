@@ -17,7 +17,7 @@ import yaml
 import settings
 from conoha import account
 
-CHECKOUT = Path(__file__).parent.parent.parent.parent
+CHECKOUT = Path(__file__).parents[2]
 PASSWORD = "Canary-password1"
 SETTINGS = {
     "prod": f"config:\n  toybox:openstack: {{authUrl: {account.AUTH_URL}}}\n  toybox:access: public\n",
