@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.images import base, build
 from lab.images.base import base_image
 from lab.images.context import read_context
-from lab.images.registry import Registry
+from lab.images.registry import LAYER, Registry
 from lab.locks import locked
 
 __all__ = ["base_image", "build_and_push"]
@@ -41,7 +41,7 @@ def build_and_push(registry: str, ca: Path, cache: Path, log_dir: Path) -> dict[
     """
     client = Registry(registry, ca)
     contexts = {name: read_context(folder) for name, folder in CONTEXTS.items()}
-    tags = {name: f"{VERSIONS[name]}-{context.key(base.KEY)}" for name, context in contexts.items()}
+    tags = {name: f"{VERSIONS[name]}-{context.key(base.KEY, LAYER)}" for name, context in contexts.items()}
 
     def build_one(name: str) -> str:
         log = log_dir / f"image-{name}.log"

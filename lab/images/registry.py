@@ -4,7 +4,6 @@ Sources: the distribution project's API (https://distribution.github.io/distribu
 version 2, schema 2.
 """
 
-import gzip
 import hashlib
 import json
 import tarfile
@@ -18,7 +17,8 @@ from lab.images.context import Context, File
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
-LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+"""Not compressed: a layer never leaves the machine, and each new server would inflate it again."""
 
 TIMEOUT = 60
 """Seconds without an answer after which a request fails."""
@@ -40,7 +40,7 @@ class Registry:
         """Put an image, as `docker save` writes it, into the registry as `name`:`tag`; return its digest."""
         with tarfile.open(archive) as saved:
             (image,) = json.loads(_member(saved, "manifest.json"))
-            layers = [self._put_layer(name, _member(saved, path)) for path in image["Layers"]]
+            layers = [self._put_blob(name, LAYER, _member(saved, path)) for path in image["Layers"]]
             config = self._put_blob(name, CONFIG, _member(saved, image["Config"]))
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
         return self._put_manifest(name, tag, manifest)
@@ -55,7 +55,7 @@ class Registry:
         layer = Context({path: File(content) for path, content in files.items()}).tar()
         config["rootfs"]["diff_ids"].append(_digest(layer))
         config["history"].append({"created_by": f"derived from {name}:{tag}"})
-        manifest["layers"].append(self._put_layer(name, layer))
+        manifest["layers"].append(self._put_blob(name, LAYER, layer))
         manifest["config"] = self._put_blob(name, CONFIG, json.dumps(config).encode())
         return self._put_manifest(name, new_tag, manifest)
 
@@ -63,10 +63,6 @@ class Registry:
         content = json.dumps(manifest).encode()
         answer = self._request("PUT", f"{name}/manifests/{tag}", data=content, headers={"Content-Type": MANIFEST})
         return answer.headers["Docker-Content-Digest"]
-
-    def _put_layer(self, name: str, layer: bytes) -> dict[str, object]:
-        # no time stamp, so that the base's layer has one digest in all images; level 1, as it never leaves the machine
-        return self._put_blob(name, LAYER, gzip.compress(layer, compresslevel=1, mtime=0))
 
     def _put_blob(self, name: str, media_type: str, content: bytes) -> dict[str, object]:
         digest = _digest(content)
