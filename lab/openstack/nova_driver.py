@@ -23,6 +23,7 @@ CONF.register_opts(
             "servers_dir",
             help="A folder for each server: what its container sees as hardware and as cloud-init's seed.",
         ),
+        cfg.StrOpt("images_dir", help="A folder for each server: the images and containers that its Docker has."),
         cfg.StrOpt("image_file", help="A file that names the container image of servers."),
         cfg.StrOpt("network", help="The Docker network that servers are on."),
         cfg.StrOpt("label", help="The label on every container of the lab."),
@@ -96,6 +97,12 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
 
     def _folder(self, instance: Any) -> str:
         return f"{CONF.lab.servers_dir}/{instance.uuid}"
+
+    def _images(self, instance: Any) -> str:
+        """What the server's Docker has: overlay file systems cannot be stacked on the container's own. In the store of
+        volumes, whose XFS makes thousands of files as fast as ever where as many were deleted just now; an ext4 without
+        a journal does not (find_inode_bit in fs/ext4/ialloc.c: 10 s of processor time for a new server)."""
+        return f"{CONF.lab.images_dir}/{instance.uuid}"
 
     def _write_seed(self, instance: Any) -> None:
         """What cloud-init's NoCloud data source reads."""
@@ -188,13 +195,9 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
             *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
             *("--device-cgroup-rule", "a *:* rwm", "--cgroupns", "private"),
             *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp"),
-            *("--volume", "/var/lib/docker"),  # overlay file systems cannot be stacked on the container's own
-            *(
-                "--volume",
-                f"{folder}/seed:/var/lib/cloud/seed/nocloud:ro",
-                "--volume",
-                f"{folder}/hardware:/hardware:ro",
-            ),
+            *("--volume", f"{self._images(instance)}:/var/lib/docker"),
+            *("--volume", f"{folder}/seed:/var/lib/cloud/seed/nocloud:ro"),
+            *("--volume", f"{folder}/hardware:/hardware:ro"),
             *("--tty", image),
         )
         trust = f"{folder}/trust/etc/docker/certs.d/{CONF.lab.registry}"
@@ -252,6 +255,7 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     ) -> None:
         """Pull the plug. The kernel writes out what the server's mounts still hold when its last process is gone."""
         run("docker", "rm", "--force", "--volumes", instance.name, check=False)
+        run("rm", "--recursive", "--force", self._images(instance))
         for path, _ in self._disks(instance).values():
             detach_loop(path)
         shutil.rmtree(self._folder(instance), ignore_errors=True)
