@@ -59,11 +59,12 @@ def workspace() -> Iterator[Workspace]:
 
 @pytest.fixture(scope="session")
 def prod(workspace: Workspace) -> Toybox:
-    """Production, brought up from nothing and filled: 50 users, 500 posts."""
+    """Production, brought up from nothing and filled: 50 users, 500 posts, and their thumbnails."""
     toybox = Toybox(workspace, "prod")
     toybox.initialise()
     toybox.up()
     toybox.manage("seed --users 50 --posts 500")
+    toybox.settle()
     return toybox
 
 

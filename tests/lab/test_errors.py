@@ -80,17 +80,15 @@ def wait_for_sshd(address: str) -> None:
 
 
 def test_a_server_that_is_off_is_named_by_its_address(prod: Toybox) -> None:
-    server = prod.outputs()["serverId"]
-    connection = cloud()
-    connection.compute.stop_server(server)
-    connection.compute.wait_for_server(connection.compute.get_server(server), "SHUTOFF", interval=0.3, wait=90)
+    server, compute = prod.outputs()["serverId"], cloud().compute
+    prod.stop_server()
     try:
         said = prod.pulumi("preview", "--refresh")
         assert said.returncode != 0
         assert prod.outputs()["address"] in said.stdout
     finally:
-        connection.compute.start_server(server)
-        connection.compute.wait_for_server(connection.compute.get_server(server), "ACTIVE", interval=0.3, wait=90)
+        compute.start_server(server)
+        compute.wait_for_server(compute.get_server(server), "ACTIVE", interval=0.3, wait=90)
     prod.wait_for_ssh()
     prod.up("--refresh")
 

@@ -1,4 +1,4 @@
-"""Damage that nobody can undo by hand: what `pulumi up` mends, what a restore point mends, and what never does damage.
+"""Damage that nobody can undo by hand and a restore point mends, and what never does damage.
 
 Under ConoHa's rules, with backups of its nights. Named after what happened to the data, or could have.
 """
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from conoha import names
-from tests.lab.test_data_survives import settled
 from tests.lab.test_prod_restore import newest_restore_point
 from tests.lab.test_staging_refresh import restore_point
 from tests.lab.toybox import Toybox, cloud
@@ -23,22 +22,6 @@ def uploads(prod: Toybox) -> Iterator[None]:
     )
     yield
     prod.ssh("rm -r /srv/toybox/media/uploads")
-
-
-def delete_server(prod: Toybox) -> None:
-    """Delete prod's server in the control panel, without a word to Pulumi."""
-    compute = cloud().compute
-    server = compute.get_server(prod.outputs()["serverId"])
-    compute.delete_server(server)
-    compute.wait_for_delete(server, interval=0.3, wait=90)
-
-
-def stop_server(prod: Toybox) -> None:
-    """Stop prod's server: ConoHa attaches and detaches nothing while it runs."""
-    compute = cloud().compute
-    server = compute.get_server(prod.outputs()["serverId"])
-    compute.stop_server(server)
-    compute.wait_for_server(server, "SHUTOFF", interval=0.3, wait=180)
 
 
 def test_another_label_on_a_docker_volume_replaces_none(prod: Toybox) -> None:
@@ -61,39 +44,16 @@ def test_next_months_restore_point_replaces_nothing_in_prod(prod: Toybox) -> Non
     assert done.returncode == 0, done.stdout
 
 
-def test_a_deleted_server_and_a_detached_volume_are_one_update(prod: Toybox) -> None:
-    """Both by hand in the control panel. Nothing that Docker held can be asked any more, so that a refresh would fail;
-    the runbook's way needs none, and the data is on the volume."""
-    expected, before = settled(prod), prod.outputs()
-    stop_server(prod)
-    compute = cloud().compute
-    (attachment,) = [
-        each for each in compute.volume_attachments(before["serverId"]) if each.volume_id == before["dataVolumeId"]
-    ]
-    compute.delete_volume_attachment(before["serverId"], before["dataVolumeId"])
-    cloud().block_storage.wait_for_status(
-        cloud().block_storage.get_volume(attachment.volume_id), "available", ["error"], 0.3, 60
-    )
-    code, status = prod.shell().run("toybox status --stack prod")
-    assert code != 0
-    assert before["dataVolumeId"] in status
-    delete_server(prod)
-    prod.up("--replace", prod.urn("server-instance"))
-    assert prod.outputs()["serverId"] != before["serverId"]
-    assert prod.outputs()["dataVolumeId"] == before["dataVolumeId"]
-    assert settled(prod) == expected
-
-
 def test_wiped_disk_then_deleted_server_and_volume_come_back_from_the_last_night(prod: Toybox) -> None:
     """`rm -rf /var/lib/docker` with the containers running erases the disk through the mounts, and
     then somebody deletes server and volume, to begin anew. The night before has it all."""
-    expected, before = settled(prod), prod.outputs()
+    expected, before = prod.fingerprint(), prod.outputs()
     restore_point(prod)
     point = newest_restore_point(prod.shell())
     prod.ssh("rm -rf /var/lib/docker", check=False)
     assert prod.ssh("find /srv/toybox/media /srv/toybox/postgres -type f | wc -l").strip() == "0", "nothing was lost"
-    stop_server(prod)
-    delete_server(prod)
+    prod.stop_server()
+    prod.delete_server()
     storage = cloud().block_storage
     storage.wait_for_status(storage.get_volume(before["dataVolumeId"]), "available", ["error"], 0.3, 60)
     storage.delete_volume(before["dataVolumeId"])
@@ -101,7 +61,7 @@ def test_wiped_disk_then_deleted_server_and_volume_come_back_from_the_last_night
 
     code, printed = prod.shell().run(f"toybox prod restore --from {point}", "prod\n")
     assert code == 0, printed
-    assert settled(prod) == expected
+    assert prod.fingerprint() == expected
     assert prod.outputs()["dataVolumeId"] != before["dataVolumeId"]
     held = [each.name for each in storage.volumes() if each.name.startswith(names.resource_name("prod", "data"))]
     assert held == ["toybox-prod-data"], "nothing is left twice"

@@ -236,6 +236,20 @@ class Toybox:
         assert not check or done.returncode == 0, f"{command}: {done.stdout}"
         return done.stdout
 
+    def stop_server(self) -> None:
+        """Stop it, as in the control panel; ConoHa attaches and detaches nothing while it runs."""
+        compute = cloud().compute
+        server = compute.get_server(self.server()[0])
+        compute.stop_server(server)
+        compute.wait_for_server(server, "SHUTOFF", interval=0.3, wait=180)
+
+    def delete_server(self) -> None:
+        """Delete it in the control panel, without a word to Pulumi."""
+        compute = cloud().compute
+        server = compute.get_server(self.server()[0])
+        compute.delete_server(server)
+        compute.wait_for_delete(server, interval=0.3, wait=90)
+
     def wait_for_ssh(self) -> None:
         """Wait until the server lets us in again."""
         deadline = time.monotonic() + 60
@@ -250,6 +264,17 @@ class Toybox:
     def fingerprint(self) -> dict[str, Any]:
         """Row counts and a hash over all rows and media files."""
         return dict(json.loads(self.manage("fingerprint")))
+
+    def settle(self) -> None:
+        """Wait until the site's content changes no more: the seed's thumbnails are made after it has ended."""
+        last: dict[str, Any] = {}
+        for _ in range(60):
+            now = self.fingerprint()
+            if now == last:
+                return
+            last = now
+            time.sleep(1)
+        raise AssertionError("the site does not come to rest")
 
     # the site
 
