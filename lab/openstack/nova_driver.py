@@ -104,6 +104,11 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         a journal does not (find_inode_bit in fs/ext4/ialloc.c: 10 s of processor time for a new server)."""
         return f"{CONF.lab.images_dir}/{instance.uuid}"
 
+    def _remove(self, instance: Any) -> None:
+        """Take away the container, as far as it was made, and what its Docker has."""
+        run("docker", "rm", "--force", "--volumes", instance.name, check=False)
+        run("rm", "--recursive", "--force", self._images(instance))
+
     def _write_seed(self, instance: Any) -> None:
         """What cloud-init's NoCloud data source reads."""
         folder = f"{self._folder(instance)}/seed"
@@ -184,7 +189,7 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         self._write_seed(instance)
         with open(CONF.lab.image_file) as file:
             image = file.read().strip()
-        run("docker", "rm", "--force", "--volumes", instance.name, check=False)
+        self._remove(instance)
         run(
             *("docker", "create", "--name", instance.name, "--hostname", self._hostname(instance)),
             *("--label", CONF.lab.label, "--label", f"toybox.lab.server={instance.uuid}"),
@@ -254,8 +259,7 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         destroy_secrets: bool = True,
     ) -> None:
         """Pull the plug. The kernel writes out what the server's mounts still hold when its last process is gone."""
-        run("docker", "rm", "--force", "--volumes", instance.name, check=False)
-        run("rm", "--recursive", "--force", self._images(instance))
+        self._remove(instance)
         for path, _ in self._disks(instance).values():
             detach_loop(path)
         shutil.rmtree(self._folder(instance), ignore_errors=True)
