@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """ConoHa said no. The text says to what, and what it answered."""
+    """ConoHa said no. The text says to what, and what it answered; `way_out` what to do about it."""
+
+    way_out = "check toybox:openstack and openstackPassword, then run `pulumi up` again."
+
+
+class NoServerError(RefusedError):
+    """There is no such server, so the state is wrong: an update that was killed deleted it, or somebody did."""
+
+    way_out = (
+        "let the server be made anew: `pulumi up --replace '**::server-boot-volume'` (docs/runbook.md, \"The server is "
+        'gone or broken"). The data volume is kept.'
+    )
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,10 @@ class AutomaticBackup:
         """Let the server's volumes be backed up every night, with `kept` backups of each; says what it did.
 
         A server that is subscribed already gets the number changed.
+
+        Raises:
+            NoServerError: there is no such server.
+            RefusedError: ConoHa refused it for another reason.
         """
         retention.kept(kept)
         changed = self._call("PUT", f"/backups/{server}", {"backup": {"retention": kept}})
@@ -48,6 +63,8 @@ class AutomaticBackup:
         made = self._call("POST", "/backups", {"backup": {"instance_uuid": server, "retention": kept}})
         if made.status_code < 300:
             return f"server {server} was subscribed, and {kept} backups are kept"
+        if self._gone(server):
+            raise NoServerError(f"ConoHa has no server {server}: a killed update deleted it, or somebody did.")
         raise RefusedError(
             f"ConoHa did not subscribe server {server} to its automatic backup with {kept} backups: {said(made)} "
             f"(and to a change of a subscription: {said(changed)})"
@@ -110,11 +127,8 @@ def main() -> None:
         print(run(verb, json.load(sys.stdin)))
     except (RefusedError, ClientException, SDKException) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
-        print(
-            "Way out: check toybox:openstack and openstackPassword, then run `pulumi up` again. Until then there are "
-            "no new restore points.",
-            file=sys.stderr,
-        )
+        way_out = error.way_out if isinstance(error, RefusedError) else RefusedError.way_out
+        print(f"Way out: {way_out} Until then there are no new restore points.", file=sys.stderr)
         sys.exit(1)
 
 

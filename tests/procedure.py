@@ -6,7 +6,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from tests.documentation import NOT_RUN, PLACEHOLDER, Section
@@ -109,15 +109,15 @@ class Procedure:
         *,
         values: Mapping[str, str] | None = None,
         stdin: str = "",
-        fails: bool = False,
+        ends: Collection[int] = (0,),
     ) -> str:
         """Run the next command, or the next one that begins so; what it printed.
 
-        `values` holds {placeholder: value}; `fails` says that the page tells the reader to expect a failure.
+        `values` holds {placeholder: value}; `ends` the exit statuses that the page tells the reader to expect.
         """
         command = self.take(beginning, values or {})
         code, printed = self.shell.run(command, stdin)
-        assert bool(code) == fails, f"{command}: ended with {code}\n{printed}"
+        assert code in ends, f"{command}: ended with {code}\n{printed}"
         return printed
 
     def run_on_a_terminal(self, beginning: str, dialogue: Sequence[tuple[str, str]]) -> str:

@@ -182,7 +182,7 @@ class Toybox:
         deadline = time.monotonic() + seconds
         try:
             while not (was_seen := seen()) and process.poll() is None and time.monotonic() < deadline:
-                pass
+                time.sleep(0.05)  # without it the one who asks takes a core from those who work
         finally:
             # the whole session: an engine that is killed alone leaves its plugins behind
             kill = subprocess.run(["pkill", "--signal", "KILL", "--session", str(process.pid)], check=False)

@@ -25,6 +25,7 @@ class Cloud:
     def __init__(self) -> None:
         self.subscribed: dict[str, int] = {}
         self.servers = {SERVER}
+        self.new_subscription = 201
         self.second_subscription = 409
         self.unknown_subscription = 404
         self.down = False
@@ -110,6 +111,8 @@ class Cloud:
                     return self.second_subscription, {"error": "subscribed already"}
                 if server not in self.servers:
                     return 404, {"error": "no such server"}
+                if self.new_subscription >= 300:
+                    return self.new_subscription, {"error": "not for this plan"}
                 self.subscribed[server] = body["backup"]["retention"]
                 return 201, {"backup": {"instance_uuid": server}}
             case "PUT", ["backups", server]:
@@ -226,10 +229,19 @@ def test_a_cancellation_that_is_refused_is_an_error_while_the_server_is_there(cl
         cloud.automatic_backup().cancel(SERVER)
 
 
-def test_a_server_that_is_gone_cannot_be_subscribed(cloud: Cloud) -> None:
-    cloud.servers = set()
-    with pytest.raises(RefusedError, match=r"did not subscribe server .*no such server.*not subscribed"):
+def test_a_subscription_that_is_refused_is_told_in_conohas_words(cloud: Cloud) -> None:
+    cloud.new_subscription = 400
+    with pytest.raises(RefusedError, match=r"did not subscribe server .*not for this plan.*not subscribed"):
         cloud.automatic_backup().subscribe(SERVER, 14)
+
+
+def test_a_server_that_is_gone_is_to_be_made_anew(cloud: Cloud) -> None:
+    """An update was killed while it replaced the server; the state still has the old one."""
+    cloud.servers = set()
+    done = program("create", cloud.wish())
+    assert done.returncode == 1
+    assert f"ConoHa has no server {SERVER}" in done.stderr
+    assert "Way out: let the server be made anew: `pulumi up --replace '**::server-boot-volume'`" in done.stderr
 
 
 def test_more_than_conoha_keeps_is_not_even_asked_for(cloud: Cloud) -> None:
