@@ -154,6 +154,9 @@ class Service(pulumi.ComponentResource):
                 self,
                 depends_on=[secrets.installed, *depends_on],
                 delete_before_replace=True,
+                # Docker cannot change these in a container, yet the plugin says "updated" and leaves the old mounts and
+                # the old check in place (terraform-provider-docker #988; in Pulumi 5.2.0 also with that cured).
+                replace_on_changes=["healthcheck", "mounts"],
             ),
         )
         self.healthy = host.command(

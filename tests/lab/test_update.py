@@ -26,6 +26,24 @@ def test_toybox_init_run_again_changes_nothing(prod: Toybox) -> None:
     assert file.read_text() == before
 
 
+def test_another_health_check_and_another_mount_reach_the_container(prod: Toybox) -> None:
+    """The plugin alone says "updated" and changes neither."""
+    name = "components/django/specs.py"
+    text = (prod.workspace.program / name).read_text()
+    before, worker = text.split("def worker_spec")
+    assert "interval=60" in worker
+    assert "(MEDIA, False)" in worker
+    template = '{{.Config.Healthcheck.Interval}} {{range .Mounts}}{{if eq .Type "volume"}}{{.RW}}{{end}}{{end}}'
+    inspect = f"docker inspect --format '{template}' worker"
+    assert prod.ssh(inspect) == "1m0s true\n"
+    worker = worker.replace("interval=60", "interval=40", 1).replace("(MEDIA, False)", "(MEDIA, True)", 1)
+    with prod.changed_file(name, f"{before}def worker_spec{worker}"):
+        prod.up()
+        assert prod.ssh(inspect) == "40s false\n"
+    prod.up()
+    assert prod.ssh(inspect) == "1m0s true\n"
+
+
 def test_a_caddyfile_that_does_not_validate_leaves_the_old_site_answering(prod: Toybox) -> None:
     name = "components/caddy/build/Caddyfile"
     text = (prod.workspace.program / name).read_text()

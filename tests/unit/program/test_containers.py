@@ -169,6 +169,12 @@ def test_the_old_container_goes_before_the_new_one_comes(run: Run) -> None:
         assert container.request.deleteBeforeReplace, name
 
 
+def test_what_docker_cannot_change_in_a_container_makes_a_new_one(run: Run) -> None:
+    """The plugin would say that it updated them, and do nothing: old mounts, old health check."""
+    for name, container in containers(run).items():
+        assert list(container.request.replaceOnChanges) == ["healthcheck", "mounts"], name
+
+
 def test_containers_follow_the_image_that_was_pulled_or_built(run: Run) -> None:
     """By immutable id: a tag says nothing when it moves (pulumi-docker #293)."""
     images = {image.urn for image in run.of_type("docker:index/remoteImage:RemoteImage")}
