@@ -3,10 +3,23 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Action = Literal["delete", "replace", "unprotect", "unretain", "recreate", "detach", "move", "publish", "open", "unpin"]
+Action = Literal[
+    "delete",
+    "replace",
+    "unprotect",
+    "unretain",
+    "recreate",
+    "unmount",
+    "detach",
+    "move",
+    "publish",
+    "open",
+    "unpin",
+]
 """What a finding is about, in one word; an exception names it.
 
-delete, replace, unprotect, unretain: the engine's. recreate: made anew and empty where data was, or should be. detach:
+delete, replace, unprotect, unretain: the engine's. recreate: made anew and empty where data was, or should be. unmount:
+a container without a volume that it writes to. detach:
 a server without its data volume, or one that takes it along. move: another account. publish: a container's port.
 open: a firewall rule. unpin: an image without its digest.
 """

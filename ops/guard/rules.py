@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ops.guard import declared, openings
+from ops.guard import declared, mounts, openings
 from ops.guard.finding import Finding
 from ops.guard.preview import UNKNOWN, Change, Preview, State
 
@@ -14,6 +14,7 @@ def findings(preview: Preview) -> tuple[Finding, ...]:
     return (
         *data_resources(preview),
         *docker_volumes(preview),
+        *mounts.findings(preview),
         *servers(preview),
         *account(preview),
         *openings.findings(preview),

@@ -234,6 +234,10 @@ CASES: Mapping[str, Case] = {
             edit((NAMED_VOLUMES, "driver_opts=driver_options(volume),", "")),
         )
     ),
+    "database-mounted-elsewhere": Case(
+        # what the image says VOLUME of is then an anonymous volume, and the named one lies in its parent
+        edit(("components/postgres/__init__.py", "volumes={PGDATA_VOLUME:", 'volumes={"/var/lib/postgresql":'))
+    ),
     # the server
     "server-without-data": Case(
         edit(
@@ -277,7 +281,7 @@ KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {
     ),
     "openstack:networking/portSecGroupAssociate:PortSecGroupAssociate": ("portId", "securityGroupIds", "enforce"),
     "docker:index/volume:Volume": ("name", "driver", "driverOpts", "labels"),
-    "docker:index/container:Container": ("name", "image", "ports", "networkMode", "publishAllPorts"),
+    "docker:index/container:Container": ("name", "image", "mounts", "ports", "networkMode", "publishAllPorts"),
     "docker:index/remoteImage:RemoteImage": ("name", "build"),
     "command:local:Command": (),
 }  # fmt: skip

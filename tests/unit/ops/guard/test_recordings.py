@@ -47,6 +47,7 @@ STOPS = {
     "docker-volume-label": {("replace", f"volumes-{name}") for name in VOLUMES},
     "docker-volume-elsewhere": {("recreate", f"volumes-{name}") for name in VOLUMES},
     "docker-volume-inside-docker": {("recreate", "volumes-media")},
+    "database-mounted-elsewhere": {("unmount", "postgres-container")},
     "server-without-data": {("detach", "server-instance")},
     "server-takes-data-along": {("detach", "server-instance")},
     "port-published": {("publish", "postgres-container")},

@@ -1,0 +1,65 @@
+"""A container does not lose the data that it writes, though Docker would start it all the same."""
+
+from typing import Any
+
+from ops.guard import rules
+from ops.guard.preview import UNKNOWN, Preview
+from tests.unit.ops.guard.recordings import altered, step
+
+POSTGRES = "postgres-container"
+CADDY = "caddy-container"
+
+
+def found(preview: Preview) -> set[tuple[str, str]]:
+    return {(finding.action, finding.name) for finding in rules.findings(preview)}
+
+
+def with_mount(container: str, **inputs: object) -> Preview:
+    """Production with another first volume of a container; nothing said takes it away."""
+
+    def change(document: dict[str, Any]) -> None:
+        replaced = step(document, container)
+        replaced["op"] = "replace"
+        new = replaced["newState"]["inputs"]
+        first, *others = [mount for mount in new["mounts"] if mount["type"] == "volume"]
+        new["mounts"] = [*([{**first, **inputs}] if inputs else []), *others]
+
+    return altered("no-change", change)
+
+
+def test_a_volume_that_is_gone_is_stopped() -> None:
+    assert found(with_mount(POSTGRES)) == {("unmount", POSTGRES)}
+
+
+def test_another_volume_in_its_place_is_stopped_and_named() -> None:
+    preview = with_mount(POSTGRES, source="redis")
+    assert found(preview) == {("unmount", POSTGRES)}
+    (finding,) = rules.findings(preview)
+    assert "would no longer write to the volume postgres at /var/lib/postgresql/data" in finding.happens
+    assert "the volume redis" in finding.means
+
+
+def test_a_volume_at_another_path_is_stopped() -> None:
+    assert found(with_mount(POSTGRES, target="/var/lib/postgresql")) == {("unmount", POSTGRES)}
+
+
+def test_a_volume_that_can_no_longer_be_written_is_stopped() -> None:
+    """The database does not start on it, or writes somewhere else."""
+    assert found(with_mount(POSTGRES, readOnly=True)) == {("unmount", POSTGRES)}
+
+
+def test_a_volume_that_is_made_again_has_findings_of_its_own() -> None:
+    assert found(with_mount(POSTGRES, source=UNKNOWN)) == set()
+
+
+def test_what_a_container_only_reads_is_no_data_of_its_own() -> None:
+    """Caddy shows the uploads and the static files, and writes neither."""
+
+    def change(document: dict[str, Any]) -> None:
+        caddy = step(document, CADDY)
+        caddy["op"] = "replace"
+        new = caddy["newState"]["inputs"]
+        assert any(mount.get("readOnly") and mount["type"] == "volume" for mount in new["mounts"])
+        new["mounts"] = [mount for mount in new["mounts"] if not mount.get("readOnly")]
+
+    assert found(altered("no-change", change)) == set()
