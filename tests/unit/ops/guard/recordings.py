@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ops.guard import preview
+from ops.guard import preview, rules
 from ops.guard.preview import Preview
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -36,3 +36,8 @@ def altered(name: str, alter: Callable[[dict[str, Any]], None]) -> Preview:
     alter(found)
     found["changeSummary"] = dict(Counter(each["op"] for each in found["steps"] if each["op"] != "refresh"))
     return preview.read(json.dumps(found))
+
+
+def found(judged: Preview) -> set[tuple[str, str]]:
+    """What the rules find, as (action, the resource's name)."""
+    return {(finding.action, finding.name) for finding in rules.findings(judged)}

@@ -4,14 +4,10 @@ from typing import Any
 
 from ops.guard import rules
 from ops.guard.preview import UNKNOWN, Preview
-from tests.unit.ops.guard.recordings import altered, step
+from tests.unit.ops.guard.recordings import altered, found, step
 
 POSTGRES = "postgres-container"
 CADDY = "caddy-container"
-
-
-def found(preview: Preview) -> set[tuple[str, str]]:
-    return {(finding.action, finding.name) for finding in rules.findings(preview)}
 
 
 def with_mount(container: str, **inputs: object) -> Preview:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ops.guard import rules
 from ops.guard.openings import ANY, Network, Published, Reach, published, reach
 from ops.guard.preview import UNKNOWN, Preview
-from tests.unit.ops.guard.recordings import altered, step
+from tests.unit.ops.guard.recordings import altered, found, step
 
 SSH_RULE = "server-ingress-ssh-198.51.100.1-32"
 NETWORKS: st.SearchStrategy[Network] = st.one_of(
@@ -27,10 +27,6 @@ NETWORKS: st.SearchStrategy[Network] = st.one_of(
 )
 PORTS = st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(lambda pair: (min(pair), max(pair)))
 REACHES = st.builds(Reach, st.sampled_from(["", "tcp", "udp", "icmp"]), PORTS, NETWORKS)
-
-
-def found(preview: Preview) -> set[tuple[str, str]]:
-    return {(finding.action, finding.name) for finding in rules.findings(preview)}
 
 
 def with_rule(**inputs: object) -> Preview:

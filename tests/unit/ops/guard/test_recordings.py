@@ -70,7 +70,7 @@ FAILED = {
 
 
 def found(name: str) -> set[tuple[str, str]]:
-    return {(finding.action, finding.name) for finding in rules.findings(preview.read(recordings.text(name)))}
+    return recordings.found(preview.read(recordings.text(name)))
 
 
 def test_every_case_is_recorded_and_every_recording_is_judged() -> None:

@@ -5,13 +5,9 @@ from typing import Any
 import pytest
 
 from ops.guard import declared, rules
-from ops.guard.preview import UNKNOWN, Preview
+from ops.guard.preview import UNKNOWN
 from tests.unit.ops.guard import recordings
-from tests.unit.ops.guard.recordings import altered, step
-
-
-def found(preview: Preview) -> set[tuple[str, str]]:
-    return {(finding.action, finding.name) for finding in rules.findings(preview)}
+from tests.unit.ops.guard.recordings import altered, found, step
 
 
 def of_staging(document: dict[str, Any]) -> None:
