@@ -40,8 +40,12 @@ def test_a_volume_at_another_path_is_stopped() -> None:
 
 
 def test_a_volume_that_can_no_longer_be_written_is_stopped() -> None:
-    """The database does not start on it, or writes somewhere else."""
-    assert found(with_mount(POSTGRES, readOnly=True)) == {("unmount", POSTGRES)}
+    """The database does not start on it; it is not empty, and the text must not say so."""
+    preview = with_mount(POSTGRES, readOnly=True)
+    assert found(preview) == {("unmount", POSTGRES)}
+    (finding,) = rules.findings(preview)
+    assert "could only read it" in finding.means
+    assert "empty" not in finding.means
 
 
 def test_a_volume_that_is_made_again_has_findings_of_its_own() -> None:
