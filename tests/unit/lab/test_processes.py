@@ -66,5 +66,8 @@ def test_a_service_whose_start_was_not_recorded_is_replaced() -> None:
     while lost.pid not in {stray.pid for stray in processes.strays()}:
         assert lost.poll() is None
     processes.start("one", ["sleep", "60"])
-    assert lost.wait(5)
+    # Not Popen's return code: it is 0 where the lab was the first to take the status of the child that it had ended.
+    assert processes.identify(lost.pid) is None
+    assert processes.alive("one")
     processes.stop("one")
+    lost.wait(5)
