@@ -195,6 +195,9 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
             *("--label", CONF.lab.label, "--label", f"toybox.lab.server={instance.uuid}"),
             *("--label", f"toybox.lab.name={instance.metadata.get('instance_name_tag') or instance.display_name}"),
             *("--network", CONF.lab.network, "--ip", address),
+            # A server's Docker switches this on where it is off, which a container may not do: without it, Docker
+            # started only where this machine forwards itself, because a new network namespace takes that over.
+            *("--sysctl", "net.ipv4.ip_forward=1"),
             *("--memory", f"{instance.flavor.memory_mb}m", "--memory-swap", "-1"),
             *(f"--cap-add={capability}" for capability in CAPABILITIES),
             *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),

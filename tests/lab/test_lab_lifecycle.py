@@ -4,6 +4,7 @@ Nothing here takes the lab down, for all tests share it and a TOYBOX of somebody
 """
 
 import base64
+import json
 import os
 import signal
 import subprocess
@@ -45,6 +46,11 @@ def lab(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """`python -m lab ...`, as a user runs it."""
     command = [str(CHECKOUT / ".venv" / "bin" / "python"), "-m", "lab", *arguments]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
+
+
+def docker(*arguments: str) -> str:
+    """What this machine's Docker says: its containers are the servers."""
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def pids() -> dict[str, int | None]:
@@ -195,6 +201,14 @@ def test_a_server_is_healthy_and_knows_its_name(server: Server) -> None:
     assert server.ssh("sudo true 2>&1; getent hosts $(hostname) | awk '{print $1}'") == server.address
     assert server.ssh("docker info --format '{{.DockerRootDir}} {{.Driver}}'") == "/var/lib/docker overlay2"
     assert server.ssh(f"ls /etc/docker/certs.d/{registry.ADDRESS}") == "ca.crt"
+
+
+def test_docker_in_a_server_starts_whether_or_not_this_machine_forwards(server: Server) -> None:
+    """Seen on a machine with net.ipv4.ip_forward=0: `make up` ended with "Enabling IP forwarding failed"."""
+    container = docker("ps", "--quiet", "--filter", f"label=toybox.lab.server={server.id}")
+    sysctls = json.loads(docker("inspect", "--format", "{{json .HostConfig.Sysctls}}", container))
+    assert sysctls == {"net.ipv4.ip_forward": "1"}
+    assert server.ssh("cat /proc/sys/net/ipv4/ip_forward") == "1"
 
 
 def test_a_boot_disk_is_not_blank(server: Server) -> None:
