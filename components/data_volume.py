@@ -1,7 +1,9 @@
 """The disk that every byte of TOYBOX's users lives on.
 
 It outlives the server, the containers, Docker's records and this project's state file. What it does not do: it makes
-no restore points and it formats nothing; the host formats the disk, and only one that carries no signature at all.
+no restore points and it formats nothing; the host formats the disk, and only one that nothing was ever on.
+
+UNCONFIRMED (blank-volume): that a new volume reads as zeros, as on stock OpenStack.
 """
 
 from dataclasses import dataclass

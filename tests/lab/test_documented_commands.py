@@ -213,6 +213,24 @@ def test_a_damaged_file_system_is_mended(prod: Toybox, procedure: Procedures) ->
     assert prod.browser().get("/healthz").status_code == 200
 
 
+@pytest.mark.documented("docs/runbook.md#the-data-disks-file-system-is-damaged")
+def test_a_disk_that_lost_its_signature_is_not_formatted_and_is_mended(prod: Toybox, procedure: Procedures) -> None:
+    """To `wipefs` and `blkid` it is blank: an update would have made a new file system on it, and lost the old one."""
+    before = prod.fingerprint()
+    disk = prod.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
+    steps = procedure(prod.shell())
+    steps.run("on_server 'docker stop")
+    prod.ssh(f"wipefs --all {disk}")
+    beginning = prod.ssh(f"head -c 256M {disk} | sha256sum")
+    said = prod.failing_up("--replace", prod.urn("host-bundle"))
+    assert "carries no signature, and yet is not blank" in said
+    assert "docs/runbook.md" in said
+    assert prod.ssh(f"head -c 256M {disk} | sha256sum") == beginning
+    steps.run('on_server "e2fsck', ends=[1])
+    steps.rest()
+    assert prod.fingerprint() == before
+
+
 SNAP = """\
 #!/bin/sh
 # A stand-in for snap(8), which cannot be had here: notes what it was told, and takes the programs away as snap does.
