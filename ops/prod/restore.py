@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ops.cloud import declared
-from ops.data_volume import choice, origin, state
+from ops.data_volume import choice, database, origin, state
 from ops.data_volume.aside import aside_name, is_aside, put_aside, stop_server
 from ops.data_volume.known import data_volume_ids
 from ops.data_volume.swap import bring_up, made_from
@@ -67,13 +67,15 @@ class Restore:
             with timed.step("the present volume is put aside"):
                 put_aside(self.stack, self.connection, recorded, kept_as)
         bring_up(self.stack, settings, timed, protected=name == "prod")
-
         aside = [volume for volume in driver.volumes() if is_aside(volume, name)]
+        newest = max(aside, key=lambda volume: volume.name, default=None)
+        with timed.step("the database is older than the restore point"):
+            database.refuse_a_new_one(self.stack, point, newest.id if newest else None)
+
         self.say(f"{name} has its data of {choice.when(point)} again. It took {timed.seconds:.0f} s.")
         for volume in aside:
             self.say(f"  kept: {volume.name}, {volume.size} GB ({volume.id})")
-        if aside:
-            newest = max(aside, key=lambda volume: volume.name)
+        if newest:
             self.say("The way back to the data from before, when nobody needs what is written from now on:")
             self.say(f"  toybox adopt {name} {newest.id}")
             self.say("A kept volume costs money. Delete it by hand when nobody will want to go back.")

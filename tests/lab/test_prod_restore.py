@@ -1,7 +1,14 @@
 """Prod back on a restore point, and back again."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from ops import OpsError
+from ops.data_volume import database
+from ops.restore_points.model import RestorePoint
 from tests.lab.test_staging_refresh import restore_point, sql
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures, Shell
@@ -44,6 +51,15 @@ def test_a_lost_table_and_lost_uploads_come_back_exactly(prod: Toybox, procedure
     assert volume["protect"]
     assert volume["retainOnDelete"]
     assert "unchanged" in prod.up()
+
+
+def test_a_database_that_is_newer_than_the_restore_point_is_no_success(prod: Toybox) -> None:
+    """As if the restore point were of the time before this database was made: it cannot have held it."""
+    stack: Any = SimpleNamespace(name="prod", outputs=prod.outputs, on_server=lambda _, command: prod.ssh(command))
+    point = RestorePoint("an-id", "backup", "volume", "name", 200, datetime(2026, 1, 22, tzinfo=UTC), "available", "")
+    with pytest.raises(OpsError, match=r"empty database: it was made at 20\d\d-") as caught:
+        database.refuse_a_new_one(stack, point, "the-kept-volume")
+    assert "`toybox adopt prod the-kept-volume`" in str(caught.value)
 
 
 @pytest.mark.documented("docs/getting-prod-back.md#go-back-to-the-data-from-before")

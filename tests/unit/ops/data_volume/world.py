@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import yaml
 
+from ops.data_volume.database import IDENTIFIER
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.model import RestorePoint, Volume
 from tests.unit.ops.data_volume.test_origin import CHECKOUT
@@ -48,6 +49,7 @@ class World:
         self.volumes: dict[str, Volume] = {}
         self.servers: dict[str, SimpleNamespace] = {}
         self.states: dict[str, dict[str, Any]] = {}
+        self.database_made = NOW - timedelta(days=300)
         for name in ("prod", "staging"):
             text = complete((CHECKOUT / f"Pulumi.{name}.yaml").read_text())
             (self.folder / f"Pulumi.{name}.yaml").write_text(text)
@@ -146,6 +148,8 @@ class MemoryStack(PulumiStack):
         return {"address": "198.51.100.7"}
 
     def on_server(self, address: str, command: str) -> str:
+        if command == IDENTIFIER:
+            return f"{int(self.world.database_made.timestamp()) << 32 | 4711}\n"
         rows = {"before": {"posts_post": 5}, "after": {"posts_post": 5}, "emptied": []}
         media = {"files": 1, "bytes": 1}
         record = {"volume": self.world.data(self.name), "rows": rows, "media": {"before": media, "after": media}}
