@@ -56,6 +56,23 @@ def restore_point_metadata(settings: Settings) -> dict[str, str] | None:
     return policy.as_metadata() if policy.driver == "openstack" else None
 
 
+def another_size(before: int, after: int) -> str:
+    """What to tell an operator who changed the size of a data volume that is there."""
+    return (
+        f"toybox:dataVolume.size: is {after} GB, and the data volume has {before} GB.\n"
+        "  Why: ConoHa makes no volume larger or smaller, and the provider none that is in use. It would fail, and\n"
+        "  leave the new size in the state, so that the update that puts it back would fail as well.\n"
+        f"  Way out: put {before} back. A larger disk is a new volume, to which the data has to be copied."
+    )
+
+
+def keep_the_size(args: pulumi.ResourceHookArgs) -> None:
+    """The hook before an update, and before the preview of one. Raises RuntimeError if the size would change."""
+    before, after = (int((inputs or {}).get("size", 0)) for inputs in (args.old_inputs, args.new_inputs))
+    if before != after:
+        raise RuntimeError(another_size(before, after))
+
+
 class DataVolume(pulumi.ComponentResource):
     """One block volume, `toybox-<stack>-data`.
 
@@ -63,7 +80,7 @@ class DataVolume(pulumi.ComponentResource):
     deletion or replacement (`protect`). Both stand on the volume itself, because children inherit `protect` from
     a component and not `retain_on_delete`.
 
-    Raises no errors of its own: size and type were checked with the settings.
+    Size and type were checked with the settings; that the size is the one that the volume has, `keep_the_size` checks.
     """
 
     volume: openstack.blockstorage.Volume
@@ -86,6 +103,7 @@ class DataVolume(pulumi.ComponentResource):
         wanted = settings.data_volume
         origin = origin_arguments(wanted.origin)
         adopted = wanted.origin.id if wanted.origin.source == "adopted" else None
+        keep_size = pulumi.ResourceHook(f"{name}-keep-size", keep_the_size, pulumi.ResourceHookOptions(on_dry_run=True))
         self.volume = openstack.blockstorage.Volume(
             f"{name}-volume",
             name=names.resource_name(settings.stack, "data"),
@@ -102,7 +120,7 @@ class DataVolume(pulumi.ComponentResource):
                 retain_on_delete=True,
                 import_=adopted,
                 ignore_changes=[*ORIGIN_PROPERTIES, "availability_zone", *(OWNERS_PROPERTIES if adopted else [])],
-                hooks=provider.hooks,
+                hooks=pulumi.ResourceHookBinding(before_create=provider.hooks.before_create, before_update=[keep_size]),
             ),
         )
         self.id = self.volume.id

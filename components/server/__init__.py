@@ -125,6 +125,8 @@ class Server(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 delete_before_replace=True,
+                # The provider would resize it in place, which ConoHa refuses, and what was refused stays in the state.
+                replace_on_changes=["size"],
                 # The old root disk would start its containers on the new data, before anybody looked at it.
                 replacement_trigger=data_volume_id,
                 hooks=provider.hooks,

@@ -178,9 +178,6 @@ def _data_notes(preview: Preview) -> Iterator[str]:
             yield f"The first data volume of {preview.stack} would be made: {_made_from(new)}."
         if _schedule(change.old) and change.new and not _schedule(change.new):
             yield "No restore points would be taken any more: the schedule goes from the data volume's metadata."
-        sizes = [side.inputs.get("size") for side in (change.old, change.new) if side]
-        if len(set(sizes)) > 1 and not change.replaced:
-            yield f"The data volume's size would change from {sizes[0]} to {sizes[1]} GB, which ConoHa refuses."
         if "import" in change.ops:
             yield "The data volume would be adopted: it comes into the state, and nothing on it changes."
     for change in preview.changes:

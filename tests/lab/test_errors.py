@@ -17,6 +17,20 @@ def test_all_wrong_settings_are_reported_together_before_anything_is_created(pro
     prod.up("--expect-no-changes")
 
 
+def test_another_size_of_the_data_volume_is_refused_in_the_preview_and_leaves_nothing_in_the_state(
+    prod: Toybox,
+) -> None:
+    """The provider tries it, fails and notes the new size; then the update that takes it back fails, too."""
+    with prod.changed_settings(dataVolume__size=500):
+        done = prod.pulumi("preview")
+        said = prod.failing_up()
+    for text in (done.stdout, said):
+        assert "toybox:dataVolume.size: is 500 GB, and the data volume has 200 GB." in text
+        assert "put 200 back" in text
+    assert done.returncode != 0
+    prod.up("--expect-no-changes")
+
+
 def test_a_wrong_openstack_password_is_named_as_such(prod: Toybox) -> None:
     file = prod.workspace.settings_file(prod.stack)
     before = file.read_text()

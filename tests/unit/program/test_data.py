@@ -1,8 +1,9 @@
 """What must survive: the data volume and Docker's pointers to it."""
 
 import pytest
+from pulumi import ResourceHookArgs
 
-from components.data_volume import ORIGIN_PROPERTIES
+from components.data_volume import ORIGIN_PROPERTIES, keep_the_size
 from components.volumes import MOUNT_POINT, VOLUMES
 from tests.unit.program.recording import Run
 
@@ -36,6 +37,23 @@ def test_the_data_volume_needs_nothing_that_can_be_replaced(run: Run) -> None:
     assert not volume.request.HasField("replacement_trigger")
     assert not volume.request.replaceOnChanges
     assert not volume.request.deleteBeforeReplace
+
+
+def test_a_data_volume_keeps_its_size(run: Run) -> None:
+    """A refused change stays in the state. That it is refused in the preview already: tests/lab/test_errors.py."""
+    assert list(run.one("data-volume").request.hooks.before_update) == ["data-keep-size"]
+
+    def update(before: float, after: float) -> ResourceHookArgs:
+        return ResourceHookArgs("urn", "id", "data-volume", "type", {"size": after}, {"size": before})
+
+    keep_the_size(update(200.0, 200))
+    with pytest.raises(RuntimeError, match=r"^toybox:dataVolume.size: is 500 GB, and the data volume has 200 GB\."):
+        keep_the_size(update(200.0, 500.0))
+
+
+def test_a_boot_volume_of_another_size_is_another_one(run: Run) -> None:
+    """The provider would extend it in place, and ConoHa extends nothing."""
+    assert list(run.one("server-boot-volume").request.replaceOnChanges) == ["size"]
 
 
 def test_only_data_is_protected_or_retained(run: Run) -> None:
