@@ -218,16 +218,38 @@ def test_a_disk_that_lost_its_signature_is_not_formatted_and_is_mended(prod: Toy
     """To `wipefs` and `blkid` it is blank: an update would have made a new file system on it, and lost the old one."""
     before = prod.fingerprint()
     disk = prod.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
-    steps = procedure(prod.shell())
-    steps.run("on_server 'docker stop")
+    prod.ssh("docker stop --time 20 $(docker ps -q); systemctl stop docker.socket docker srv-toybox.mount")
     prod.ssh(f"wipefs --all {disk}")
     beginning = prod.ssh(f"head -c 256M {disk} | sha256sum")
     said = prod.failing_up("--replace", prod.urn("host-bundle"))
     assert "carries no signature, and yet is not blank" in said
     assert "docs/runbook.md" in said
     assert prod.ssh(f"head -c 256M {disk} | sha256sum") == beginning
+    steps = procedure(prod.shell())
+    steps.run(ends=[1])  # it is not mounted, says findmnt
+    steps.run("toybox restore-points list")
+    steps.run("on_server 'docker stop")
     steps.run('on_server "e2fsck', ends=[1])
     steps.rest()
+    assert prod.fingerprint() == before
+
+
+@pytest.mark.documented("docs/runbook.md#the-data-disk-is-full")
+def test_a_full_data_disk_has_a_reserve(prod: Toybox, procedure: Procedures) -> None:
+    before = prod.fingerprint()
+    disk = prod.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
+    table = "SELECT repeat('x', 1000) INTO grown FROM generate_series(1, 20000)"
+    grow = f'docker exec postgres psql -U toybox -c "{table}" 2>&1'
+    prod.ssh("fallocate --length $(df --output=avail --block-size=1 /srv/toybox | tail -n 1) /srv/toybox/filler")
+    try:
+        assert "No space left on device" in prod.ssh(grow, check=False)
+        steps = procedure(prod.shell())
+        assert "100% /srv/toybox" in steps.run()
+        steps.rest()
+        prod.ssh(grow)
+    finally:
+        prod.ssh(f"rm /srv/toybox/filler; tune2fs -m 5 {disk}")
+    prod.ssh("docker exec postgres psql -U toybox -c 'DROP TABLE grown'")
     assert prod.fingerprint() == before
 
 
