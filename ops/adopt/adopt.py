@@ -90,12 +90,12 @@ class Adopt:
     def name_for(self, recorded: state.Recorded, cloud: Cloud) -> str:
         """What the volume that is put aside is called: what it is already called, if an earlier attempt did it."""
         present = next((each for each in cloud.volumes if each.id == recorded.id), None)
-        aside = present is not None and is_aside(present, self.stack.name)
+        aside = present is not None and is_aside(present.name, self.stack.name)
         return present.name if present and aside else aside_name(self.stack.name, self.now)
 
     def give_the_name_back(self, volume: Volume) -> None:
         """A volume that was put aside is the stack's own again. One with another name keeps it."""
-        if is_aside(volume, self.stack.name):
+        if is_aside(volume.name, self.stack.name):
             with cloud_errors(f"to rename volume {volume.id}"):
                 name = names.resource_name(self.stack.name, "data")
                 self.connection.block_storage.update_volume(volume.id, name=name)

@@ -79,7 +79,7 @@ def data_volume(cloud: Cloud, stack: str, settings: Declared, wanted: str | None
         ids = {each.id for each in disposable(cloud, stack).servers}
         found = [each for each in named if each.server_id in ids] or named
     if len(found) != 1:
-        aside = [each for each in cloud.volumes if is_aside(each, stack)]
+        aside = [each for each in cloud.volumes if is_aside(each.name, stack)]
         listed = "".join(
             f"\n      {each.id}  {each.name}, {each.size} GB, made {each.created_at:%Y-%m-%d %H:%M} UTC, {each.word}"
             for each in [*found, *aside]

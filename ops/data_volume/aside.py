@@ -8,7 +8,6 @@ from conoha import names
 from ops.cloud import cloud_errors
 from ops.data_volume import state
 from ops.pulumi_cli import PulumiStack
-from ops.restore_points.model import Volume
 from ops.status import find_server
 
 if TYPE_CHECKING:
@@ -23,10 +22,10 @@ def aside_name(stack: str, now: datetime) -> str:
     return f"{names.resource_name(stack, 'data')}-before-{now.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
-def is_aside(volume: Volume, stack: str) -> bool:
-    """Whether the volume was put aside, by its name."""
+def is_aside(name: str, stack: str) -> bool:
+    """Whether this is what a data volume of the stack is called that was put aside."""
     pattern = re.escape(names.resource_name(stack, "data")) + r"-before-[0-9]{8}T[0-9]{4}Z"
-    return re.fullmatch(pattern, volume.name) is not None
+    return re.fullmatch(pattern, name) is not None
 
 
 def stop_server(connection: "Connection", stack: str) -> bool:

@@ -1,22 +1,41 @@
 """Which volumes are, or were, a stack's data."""
 
+from collections.abc import Sequence
+
+from conoha import names
 from ops import OpsError
 from ops.data_volume import state
 from ops.data_volume.aside import is_aside
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.drivers import find_data_volume
-from ops.restore_points.model import Volume
+from ops.restore_points.model import RestorePoint, Volume
 from settings import Declared
 
 
-def data_volume_ids(stack: PulumiStack, settings: Declared, volumes: list[Volume]) -> set[str]:
-    """The ids of the stack's data volume: what its state knows, what the cloud has under its name, and what was put
-    aside when it was restored.
+def former_ids(stack: str, volumes: Sequence[Volume], points: Sequence[RestorePoint]) -> set[str]:
+    """The ids of volumes that were the stack's data: those that a restore put aside, and those that are gone and whose
+    backups carry the data volume's name. (Backups outlive their volume on ConoHa.) Pure."""
+    there = {volume.id for volume in volumes}
+    aside = {volume.id for volume in volumes if is_aside(volume.name, stack)}
+    gone = {
+        point.volume_id
+        for point in points
+        if point.volume_id not in there
+        and (point.name == names.resource_name(stack, "data") or is_aside(point.name, stack))
+    }
+    return aside | gone
+
+
+def data_volume_ids(
+    stack: PulumiStack, settings: Declared, volumes: Sequence[Volume], points: Sequence[RestorePoint]
+) -> set[str]:
+    """The ids of the stack's data volume: what its state knows, what the cloud has under its name, and what it was
+    before (`former_ids`).
 
     Raises:
-        OpsError: neither knows one.
+        OpsError: there is none.
     """
-    known = {volume.id for volume in volumes if is_aside(volume, stack.name)}
+    known = former_ids(stack.name, volumes, points)
     recorded = state.recorded(stack.exported()) if stack.exists() else None
     if recorded:
         known.add(recorded.id)

@@ -40,10 +40,10 @@ class Restore:
         """
         settings, name = declared(self.stack), self.stack.name
         driver = driver_for(settings, self.connection)
-        volumes = driver.volumes()
-        ids = data_volume_ids(self.stack, settings, volumes)
+        volumes, points = driver.volumes(), driver.list()
+        ids = data_volume_ids(self.stack, settings, volumes, points)
         size = settings.data_volume.size
-        point = choice.choose(driver.list(), wanted, of=name, volumes=ids, size=size, now=self.now)
+        point = choice.choose(points, wanted, of=name, volumes=ids, size=size, now=self.now)
         exported = self.stack.exported()
         recorded = state.recorded(exported)
         done = recorded is not None and made_from(exported, recorded.urn) == point.id
@@ -63,11 +63,11 @@ class Restore:
             with timed.step("the server shuts down"):
                 stop_server(self.connection, name)
             present = next((volume for volume in volumes if volume.id == recorded.id), None)
-            kept_as = present.name if present and is_aside(present, name) else aside_name(name, self.now)
+            kept_as = present.name if present and is_aside(present.name, name) else aside_name(name, self.now)
             with timed.step("the present volume is put aside"):
                 put_aside(self.stack, self.connection, recorded, kept_as)
         bring_up(self.stack, settings, timed, protected=name == "prod")
-        aside = [volume for volume in driver.volumes() if is_aside(volume, name)]
+        aside = [volume for volume in driver.volumes() if is_aside(volume.name, name)]
         newest = max(aside, key=lambda volume: volume.name, default=None)
         with timed.step("the database is older than the restore point"):
             database.refuse_a_new_one(self.stack, point, newest.id if newest else None)

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from ops import OpsError
 from ops.cloud import connect, declared, opened
+from ops.data_volume.known import former_ids
 from ops.restore_points import render, rounds, schedule
-from ops.restore_points.drivers import data_volume, driver_for, find_data_volume
+from ops.restore_points.drivers import data_volume, driver_for, find_data_volume, missing
 from ops.restore_points.model import RestorePoint
 
 app = typer.Typer(no_args_is_help=True, help="What the data can be restored from: list, show, run, take.")
@@ -40,26 +41,32 @@ def now() -> datetime:
 @app.command("list")
 def list_command(
     stack: Stack,
-    everything: Annotated[bool, typer.Option("--all", help="Of all volumes, also of those that are gone.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Of all volumes in the account.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the restore points of the stack's data volume, the newest first: age, size, state, source.
+    """List the restore points of the stack's data, the newest first: age, size, state, source.
 
-    With --all those of every volume in the account. A ConoHa backup outlives the volume that it is of.
+    Those of former data volumes are among them, which a restore put aside, or which are gone: a ConoHa backup outlives
+    its volume. With --all those of every volume in the account.
     """
     chosen = opened(stack)
     settings = declared(chosen)
     driver = driver_for(settings, connect(chosen))
-    volumes = driver.volumes()
+    volumes, points = driver.volumes(), driver.list()
     volume = find_data_volume(settings, stack, volumes)
-    points = driver.list(None if everything else data_volume(settings, stack, volumes).id)
+    if not everything:
+        ours = former_ids(stack, volumes, points) | ({volume.id} if volume else set())
+        if not ours:
+            raise missing(settings, stack)
+        points = [point for point in points if point.volume_id in ours]
     moment = now()
     if as_json:
         typer.echo(json.dumps(render.list_json(stack, volume, settings.snapshot_policy, points, moment), indent=2))
         return
     out = console()
     if points:
-        out.print(render.points_table(points, moment, volumes=everything))
+        of_others = any(volume is None or point.volume_id != volume.id for point in points)
+        out.print(render.points_table(points, moment, volumes=everything or of_others))
     else:
         out.print("There is no restore point yet.")
     if volume is not None:

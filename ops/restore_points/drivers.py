@@ -49,10 +49,15 @@ def data_volume(settings: Declared, stack: str, volumes: Sequence[Volume]) -> Vo
     """The stack's data volume. Raises OpsError if it is not there, or cannot be told from others."""
     found = find_data_volume(settings, stack, volumes)
     if found is None:
-        wanted = getattr(settings.data_volume.origin, "id", None) or names.resource_name(stack, "data")
-        raise OpsError(
-            f"The data volume of stack {stack} is not in the cloud: no volume is called {wanted}.\n"
-            f"    Way out: if the stack was never made, `pulumi up --stack {stack}` makes it. If the volume was "
-            f"deleted, `toybox restore-points list --all --stack {stack}` shows what a new one can be made from."
-        )
+        raise missing(settings, stack)
     return found
+
+
+def missing(settings: Declared, stack: str) -> OpsError:
+    """What to tell an operator whose data volume is not there."""
+    wanted = getattr(settings.data_volume.origin, "id", None) or names.resource_name(stack, "data")
+    return OpsError(
+        f"The data volume of stack {stack} is not in the cloud: no volume is called {wanted}.\n"
+        f"    Way out: if the stack was never made, `pulumi up --stack {stack}` makes it. If the volume was "
+        f"deleted, `toybox restore-points list --all --stack {stack}` shows what a new one can be made from."
+    )

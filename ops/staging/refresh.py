@@ -90,11 +90,11 @@ class Refresh:
     ) -> tuple[RestorePoint, set[str]]:
         """The restore point, and the ids of prod's volumes. Prod's server is not asked, and need not be there; nor
         need its volume, for a restore point outlives it."""
-        volumes = driver.volumes()
-        prod_volumes = data_volume_ids(self.stack.sibling(SOURCE), prods, volumes)
+        points = driver.list()
+        prod_volumes = data_volume_ids(self.stack.sibling(SOURCE), prods, driver.volumes(), points)
         recorded = state.recorded(self.stack.exported())
         point = choice.choose(
-            driver.list(),
+            points,
             wanted,
             of=SOURCE,
             volumes=prod_volumes,

@@ -2,6 +2,7 @@
 come to the same end, and nothing of prod's is lost on the way."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,17 @@ def test_a_restore_point_without_a_database_is_no_success_and_the_way_back_is_na
     assert world.volumes[former].name.startswith("toybox-prod-data-before-")
     world.database_made = world.point.created_at
     restore(world)
+
+
+def test_a_restore_point_of_a_volume_that_is_gone_puts_prod_back(tmp_path: Path) -> None:
+    """The kept volume costs money, and somebody deletes it; the backups of its time are still ConoHa's."""
+    world = World(tmp_path)
+    former = world.data("prod")
+    restore(world)
+    del world.volumes[former]
+    world.point = replace(world.point, id="22222222-2222-4222-8222-222222222222")
+    restore(world)
+    assert origin(world, "prod")["id"] == world.point.id
 
 
 def refuse(_: str) -> None:

@@ -101,6 +101,6 @@ def test_only_stagings_own_former_volumes_are_ever_deleted() -> None:
 def test_a_volume_that_was_put_aside_is_known_by_its_name() -> None:
     name = aside_name("prod", NOW)
     assert name == "toybox-prod-data-before-20261124T0900Z"
-    assert is_aside(volume(name), "prod")
-    assert not is_aside(volume(name), "staging")
-    assert not is_aside(volume("toybox-prod-data"), "prod")
+    assert is_aside(name, "prod")
+    assert not is_aside(name, "staging")
+    assert not is_aside("toybox-prod-data", "prod")

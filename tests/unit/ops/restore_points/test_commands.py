@@ -74,6 +74,22 @@ def test_on_another_openstack_the_list_says_whether_one_is_due(toybox: Toybox, a
     assert done.stdout.splitlines()[-1] == words
 
 
+def test_the_restore_points_of_former_data_volumes_are_listed(toybox: Toybox) -> None:
+    """After a restore the new volume has none for a night, and the one to go back to is of the volume put aside."""
+    cloud = nights()
+    cloud.volumes().append(volume("aside", name="toybox-prod-data-before-20261123T0915Z"))
+    cloud.points += [
+        point(HOUR, key="of-aside", volume="aside", source="backup", name=NIGHT),
+        point(DAY, key="of-gone", volume="gone", source="backup", name=NIGHT),
+        point(DAY, key="of-boot", volume="gone-too", source="backup", name="toybox-prod-boot"),
+        point(DAY, key="of-staging", volume="gone-three", source="backup", name="toybox-staging-data"),
+    ]
+    listed = json.loads(toybox(cloud, "list", "--json").stdout)
+    assert [each["id"] for each in listed["restorePoints"]] == ["of-aside", "of-gone"]
+    assert not listed["fresh"], "a restore point of a former volume is none of the present one"
+    assert toybox(cloud, "list").stdout.splitlines()[0].split()[-1] == "volume"
+
+
 def test_a_volume_without_restore_points_says_so(toybox: Toybox) -> None:
     assert toybox(nights(), "list").stdout.splitlines()[0] == "There is no restore point yet."
 
