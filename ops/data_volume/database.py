@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ops import OpsError
 from ops.data_volume import choice
 from ops.pulumi_cli import PulumiStack
-from ops.restore_points.model import RestorePoint
+from ops.restore_points.model import RestorePoint, Volume
 
 QUERY = "SELECT system_identifier FROM pg_control_system()"
 IDENTIFIER = f"""docker exec postgres sh -c 'psql -XAt -U "$POSTGRES_USER" -d postgres -c "{QUERY}"'"""
@@ -22,15 +22,15 @@ def made_at(identifier: int) -> datetime:
     return datetime.fromtimestamp(identifier >> 32, UTC)
 
 
-def refuse_a_new_one(stack: PulumiStack, point: RestorePoint, way_back: str | None) -> None:
-    """Raises OpsError if the database that runs was made after the restore point was taken, and so cannot be from it.
-    `way_back` is the id of the volume with the data from before."""
+def refuse_a_new_one(stack: PulumiStack, volume: Volume, point: RestorePoint, way_back: str | None) -> None:
+    """Raises OpsError if the database that runs was made after its volume was, and so did not come with it. `way_back`
+    is the id of the volume with the data from before."""
     made = made_at(int(stack.on_server(stack.outputs()["address"], IDENTIFIER)))
-    if made <= point.created_at:
+    if made <= volume.created_at:
         return
     raise OpsError(
-        f"{stack.name} is up, on an empty database: it was made at {made:%Y-%m-%d %H:%M:%S} UTC, after restore point "
-        f"{point.id} was taken ({choice.when(point)}). The restore point holds none.\n"
+        f"{stack.name} is up, on an empty database. PostgreSQL made it at {made:%Y-%m-%d %H:%M:%S} UTC, when the "
+        f"volume was there already: restore point {point.id} ({choice.when(point)}) holds none.\n"
         "    Why:     the site answers, and nothing of anybody's data is there. What users write now is lost with it.\n"
         f"    Way out: take another restore point (`toybox restore-points list --stack {stack.name}`)"
         + (f", or go back to the data from before: `toybox adopt {stack.name} {way_back}`." if way_back else ".")

@@ -66,11 +66,13 @@ class Restore:
             kept_as = present.name if present and is_aside(present.name, name) else aside_name(name, self.now)
             with timed.step("the present volume is put aside"):
                 put_aside(self.stack, self.connection, recorded, kept_as)
-        bring_up(self.stack, settings, timed, protected=name == "prod")
-        aside = [volume for volume in driver.volumes() if is_aside(volume.name, name)]
+        restored = bring_up(self.stack, settings, timed, protected=name == "prod")
+        volumes = driver.volumes()
+        aside = [volume for volume in volumes if is_aside(volume.name, name)]
         newest = max(aside, key=lambda volume: volume.name, default=None)
-        with timed.step("the database is older than the restore point"):
-            database.refuse_a_new_one(self.stack, point, newest.id if newest else None)
+        with timed.step("the database is the restore point's"):
+            volume = next(volume for volume in volumes if volume.id == restored.id)
+            database.refuse_a_new_one(self.stack, volume, point, newest.id if newest else None)
 
         self.say(f"{name} has its data of {choice.when(point)} again. It took {timed.seconds:.0f} s.")
         for volume in aside:

@@ -8,7 +8,7 @@ import pytest
 
 from ops import OpsError
 from ops.data_volume import database
-from ops.restore_points.model import RestorePoint
+from ops.restore_points.model import RestorePoint, Volume
 from tests.lab.test_staging_refresh import restore_point, sql
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures, Shell
@@ -53,12 +53,14 @@ def test_a_lost_table_and_lost_uploads_come_back_exactly(prod: Toybox, procedure
     assert "unchanged" in prod.up()
 
 
-def test_a_database_that_is_newer_than_the_restore_point_is_no_success(prod: Toybox) -> None:
-    """As if the restore point were of the time before this database was made: it cannot have held it."""
+def test_a_database_that_is_newer_than_its_volume_is_no_success(prod: Toybox) -> None:
+    """As if the volume had been made before this database: it cannot have come with it."""
     stack: Any = SimpleNamespace(name="prod", outputs=prod.outputs, on_server=lambda _, command: prod.ssh(command))
-    point = RestorePoint("an-id", "backup", "volume", "name", 200, datetime(2026, 1, 22, tzinfo=UTC), "available", "")
-    with pytest.raises(OpsError, match=r"empty database: it was made at 20\d\d-") as caught:
-        database.refuse_a_new_one(stack, point, "the-kept-volume")
+    past = datetime(2026, 1, 22, tzinfo=UTC)
+    volume = Volume(prod.outputs()["dataVolumeId"], "toybox-prod-data", 200, "in-use", past, {}, "server")
+    point = RestorePoint("an-id", "backup", volume.id, volume.name, 200, past, "available", "available")
+    with pytest.raises(OpsError, match=r"empty database. PostgreSQL made it at 20\d\d-") as caught:
+        database.refuse_a_new_one(stack, volume, point, "the-kept-volume")
     assert "`toybox adopt prod the-kept-volume`" in str(caught.value)
 
 

@@ -3,6 +3,7 @@ come to the same end, and nothing of prod's is lost on the way."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,12 +133,12 @@ def test_a_state_that_is_not_lost_is_not_adopted_over(tmp_path: Path) -> None:
 def test_a_restore_point_without_a_database_is_no_success_and_the_way_back_is_named(tmp_path: Path) -> None:
     """PostgreSQL begins a new one, the site migrates and answers: all is green, and all is lost."""
     world = World(tmp_path)
-    former, world.database_made = world.data("prod"), NOW
+    former, world.database_made = world.data("prod"), NOW + timedelta(seconds=30)
     with pytest.raises(OpsError, match="on an empty database") as caught:
         restore(world)
     assert f"`toybox adopt prod {former}`" in str(caught.value)
     assert world.volumes[former].name.startswith("toybox-prod-data-before-")
-    world.database_made = world.point.created_at
+    world.database_made = NOW
     restore(world)
 
 
