@@ -224,7 +224,8 @@ def test_a_finished_update_keeps_two_images_of_each_and_the_declared_secrets(pro
     prod.ssh("echo former >/etc/toybox/secrets/former")
     try:
         build(1)
-        assert "removed secret file former" in tidy(1, secrets)
+        # more names than a pipe holds: what is found at once must not count as missing because of the rest
+        assert tidy(1, [*secrets, *map(str, range(14_000))]) == "removed secret file former\n"
         build(2)
         tidy(2, secrets)
         assert there() == ["1", "2"], "the way back to yesterday's"
