@@ -67,6 +67,14 @@ def test_removing_dockers_containers_folder_loses_nothing(
     unharmed()
 
 
+def test_no_container_is_ended_because_docker_does_not_answer(prod: Toybox) -> None:
+    """To a script that takes no answer for an empty one, all of them are containers that Docker does not know."""
+    before = container_ids(prod)
+    said = prod.ssh("DOCKER_HOST=unix:///nowhere /usr/local/lib/toybox/stop-orphans 2>&1 || echo status $?")
+    assert said.splitlines()[-1] == "status 1"
+    assert container_ids(prod) == before
+
+
 @pytest.mark.documented("docs/runbook.md#containers-or-volumes-are-gone")
 def test_removing_every_docker_volume_loses_nothing(
     prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
