@@ -3,8 +3,9 @@ before, and runs two processes side by side, for one leaves the cores idle too o
 
 import fcntl
 import shutil
+import subprocess
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from lab.locks import locked
 from lab.paths import CREDENTIALS, LAB_DIR
 from lab.stack import Workspace
 from tests.lab.toybox import FOLDER, PROJECT, Toybox, copy_of_the_program, empty_the_project
+
+LOGS = "date; docker ps --all; docker logs --timestamps --tail 30 postgres; journalctl --no-pager --lines 60"
+"""What tells how a server of the tests came to what it is."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,6 +34,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with turn(exclusive=item.get_closest_marker("alone") is not None):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under a failure, what prod's server knows about it: it is gone when somebody reads the log."""
+    report = yield
+    prod = getattr(item, "funcargs", {}).get("prod")
+    if report.failed and isinstance(prod, Toybox):
+        with suppress(AssertionError, OSError, subprocess.TimeoutExpired):
+            report.sections.append(("prod's server", prod.ssh(LOGS, check=False)))
+    return report
 
 
 @contextmanager
