@@ -15,10 +15,10 @@ def findings(preview: Preview) -> Iterator[Finding]:
     """A container that would no longer have a volume that it writes to, at the path where it has it now."""
     for change in preview.of_type(declared.CONTAINER):
         if change.old and change.new:
-            after = {path: volume for path, volume, _ in mounted(change.new)}
+            after, writable = {path: volume for path, volume, _ in mounted(change.new)}, written(change.new)
             for path, volume in written(change.old).items():
                 # A name that is not known yet is that of a volume that is made again, which has findings of its own.
-                if written(change.new).get(path, "") not in (volume, UNKNOWN):
+                if writable.get(path, "") not in (volume, UNKNOWN):
                     yield _unmounted(change, path, volume, _found_there(volume, after.get(path)))
 
 
