@@ -123,8 +123,8 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
 ) -> None:
     """A container on an unmounted disk starts with an empty directory and exit code 0, and the next backup of it is
     perfect and empty."""
-    device = prod.ssh("readlink -f $(grep -oP '(?<=^What=).*' /etc/systemd/system/srv-toybox.mount)").strip()
-    link = prod.ssh("grep -oP '(?<=^What=).*' /etc/systemd/system/srv-toybox.mount").strip()
+    link = prod.data_disk()
+    device = prod.ssh(f"readlink -f {link}").strip()
     prod.ssh(
         "docker stop -t 60 $(docker ps -q) && systemctl stop docker.socket docker && systemctl stop srv-toybox.mount"
     )

@@ -19,6 +19,7 @@ from lab.stack import PEOPLE, Workspace, environment, pulumi, write_settings
 from tests.documentation import section
 from tests.lab.test_security_groups import answers, becomes
 from tests.lab.test_site import PASSWORD, submit
+from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import PROJECT, Toybox, copy_of_the_program
 from tests.procedure import Procedures, Shell
 
@@ -217,7 +218,7 @@ def test_a_damaged_file_system_is_mended(prod: Toybox, procedure: Procedures) ->
 def test_a_disk_that_lost_its_signature_is_not_formatted_and_is_mended(prod: Toybox, procedure: Procedures) -> None:
     """To `wipefs` and `blkid` it is blank: an update would have made a new file system on it, and lost the old one."""
     before = prod.fingerprint()
-    disk = prod.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
+    disk = prod.data_disk()
     prod.ssh("docker stop --time 20 $(docker ps -q); systemctl stop docker.socket docker srv-toybox.mount")
     prod.ssh(f"wipefs --all {disk}")
     beginning = prod.ssh(f"head -c 256M {disk} | sha256sum")
@@ -237,19 +238,19 @@ def test_a_disk_that_lost_its_signature_is_not_formatted_and_is_mended(prod: Toy
 @pytest.mark.documented("docs/runbook.md#the-data-disk-is-full")
 def test_a_full_data_disk_has_a_reserve(prod: Toybox, procedure: Procedures) -> None:
     before = prod.fingerprint()
-    disk = prod.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
-    table = "SELECT repeat('x', 1000) INTO grown FROM generate_series(1, 20000)"
-    grow = f'docker exec postgres psql -U toybox -c "{table}" 2>&1'
+    disk = prod.data_disk()
+    grow = "SELECT repeat('x', 1000) INTO grown FROM generate_series(1, 20000)"
     prod.ssh("fallocate --length $(df --output=avail --block-size=1 /srv/toybox | tail -n 1) /srv/toybox/filler")
     try:
-        assert "No space left on device" in prod.ssh(grow, check=False)
+        refused = prod.ssh(f'docker exec postgres psql -U toybox -c "{grow}"', check=False)
+        assert "No space left on device" in refused
         steps = procedure(prod.shell())
         assert "100% /srv/toybox" in steps.run()
         steps.rest()
-        prod.ssh(grow)
+        sql(prod, grow)
     finally:
         prod.ssh(f"rm /srv/toybox/filler; tune2fs -m 5 {disk}")
-    prod.ssh("docker exec postgres psql -U toybox -c 'DROP TABLE grown'")
+    sql(prod, "DROP TABLE grown")
     assert prod.fingerprint() == before
 
 
@@ -287,7 +288,7 @@ def test_a_snap_docker_is_saved_and_put_aside(prod: Toybox, procedure: Procedure
 @pytest.mark.documented("docs/runbook.md#the-data-disk-carries-a-foreign-file-system")
 def test_a_disk_of_a_former_toybox_is_adopted_by_its_label(prod: Toybox, procedure: Procedures) -> None:
     before = prod.fingerprint()
-    disk = prod.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
+    disk = prod.data_disk()
     prod.ssh(f"e2label {disk} former")
     said = prod.failing_up("--replace", prod.urn("host-bundle"))
     assert "host-bundle" in said

@@ -257,6 +257,10 @@ class Toybox:
             assert time.monotonic() < deadline, "no SSH within 60 s"
             time.sleep(0.5)
 
+    def data_disk(self) -> str:
+        """The path of the data disk on the server, as its mount unit has it."""
+        return self.ssh("sed -n 's/^What=//p' /etc/systemd/system/srv-toybox.mount").strip()
+
     def manage(self, command: str) -> str:
         """What `manage.py` prints in the web container."""
         return self.ssh(f"docker exec web python manage.py {command}")
