@@ -47,7 +47,7 @@ cloud = openstack_provider(settings)
 commands = command.Provider("command")
 
 # data
-data = DataVolume("data", settings=settings, protect=stack == "prod", provider=cloud)
+data = DataVolume("data", settings=settings, protect=settings.is_production, provider=cloud)
 
 # server
 server = Server(
@@ -87,7 +87,7 @@ django = Django(
     "django",
     image=images.django,
     domain=settings.domain,
-    sends_mail=stack == "prod",
+    sends_mail=settings.is_production,
     flavor=flavor,
     depends_on=scrubbed("scrub", settings, data.id, platform, after=[postgres.ready, redis.ready]),
     platform=platform,

@@ -259,6 +259,12 @@ class Images(_Model):
 class Declared(_Model):
     """The settings that stand in plain text in Pulumi.<stack>.yaml, each under a key of its own."""
 
+    environment: Literal["production", "staging"] = Field(
+        description="What the stack is for, whatever its name is. production: the data volume is protected, mail is "
+        "sent, images are pinned, and nothing is ever scrubbed. staging: its data can be made again from production's "
+        "restore points, is scrubbed of personal data, and no mail leaves.",
+        examples=["production"],
+    )
     openstack: OpenStack = Field(description="The account in which everything is made.")
     domain: Annotated[str, AfterValidator(values.domain)] = Field(
         description="The site's name. Its DNS record must point to the server. No two stacks may share one.",
@@ -287,6 +293,11 @@ class Declared(_Model):
         description="When restore points of the data volume are taken, and how many are kept."
     )
     images: Images = Field(description="The container images, by digest.")
+
+    @property
+    def is_production(self) -> bool:
+        """Whether real users' data is at stake: the role that is declared, and not the stack's name, decides."""
+        return self.environment == "production"
 
 
 class Secrets(_Model):

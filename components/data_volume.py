@@ -97,7 +97,8 @@ class DataVolume(pulumi.ComponentResource):
         super().__init__(
             "toybox:data:DataVolume",
             name,
-            None,
+            # the state remembers the role, so that the guard can stop an update that changes it
+            {"environment": settings.environment},
             pulumi.ResourceOptions(providers=[provider]),
         )
         wanted = settings.data_volume

@@ -1,6 +1,7 @@
 """Staging's data is prod's; this makes it fit for staging before any application container can see it.
 
-In every stack but prod, between the database and the application. The list of what is personal is personal_data.py.
+In every stack that is not production, between the database and the application. The list of what is personal is
+personal_data.py.
 What it does not do: it does not look into uploaded files, which are public on the site.
 """
 
@@ -73,13 +74,13 @@ def scrubbed(
     *,
     after: Sequence[pulumi.Resource],
 ) -> list[pulumi.Resource]:
-    """What an application container has to wait for before it may see the data: in prod `after` alone, elsewhere a
-    `StagingScrub` that comes after it.
+    """What an application container has to wait for before it may see the data: in production `after` alone, elsewhere
+    a `StagingScrub` that comes after it.
 
     It does not matter what the settings say the volume was made from: somebody may have changed that meanwhile. A
     volume that was empty when staging got it has no tables, and the scrub nothing to do.
     """
-    if settings.stack == "prod":
+    if settings.is_production:
         return list(after)
     origin = settings.data_volume.origin
     described = origin.source if origin.source == "blank" else f"{origin.source} {origin.id}"

@@ -70,7 +70,7 @@ class Adopt:
         with timed.step(f"origin in {self.stack.settings_file.name}"):
             self.give_the_name_back(volume)
             origin.write(self.stack.settings_file, origin.adopted(volume.id))
-        bring_up(self.stack, settings, timed, protected=name == "prod")
+        bring_up(self.stack, settings, timed, protected=settings.is_production)
         self.say(f"{name} runs on volume {volume.id}. It took {timed.seconds:.0f} s.")
         if recorded and recorded.id != volume.id:
             self.say(f"  kept: {self.name_for(recorded, cloud)} ({recorded.id})")

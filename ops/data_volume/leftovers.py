@@ -6,14 +6,14 @@ from conoha import names
 from ops.restore_points.model import Volume
 
 
-def deletable(volumes: Sequence[Volume], stack: str, keep: Collection[str]) -> list[Volume]:
+def deletable(volumes: Sequence[Volume], stack: str, keep: Collection[str], *, is_production: bool) -> list[Volume]:
     """The stack's own former data volumes: of exactly its name, attached to nothing, and not among the ids to `keep`.
 
     Raises:
-        ValueError: for prod, of which nothing is ever deleted.
+        ValueError: for a production, of which nothing is ever deleted.
     """
-    if stack == "prod":
-        raise ValueError("no data volume of prod is ever deleted")
+    if is_production:
+        raise ValueError(f"no data volume of a production is ever deleted, and {stack} is one")
     name = names.resource_name(stack, "data")
     return [
         volume

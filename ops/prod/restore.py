@@ -66,7 +66,7 @@ class Restore:
             kept_as = present.name if present and is_aside(present.name, name) else aside_name(name, self.now)
             with timed.step("the present volume is put aside"):
                 put_aside(self.stack, self.connection, recorded, kept_as)
-        restored = bring_up(self.stack, settings, timed, protected=name == "prod")
+        restored = bring_up(self.stack, settings, timed, protected=settings.is_production)
         volumes = driver.volumes()
         aside = [volume for volume in volumes if is_aside(volume.name, name)]
         newest = max(aside, key=lambda volume: volume.name, default=None)

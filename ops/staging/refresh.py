@@ -50,6 +50,7 @@ class Refresh:
         """
         settings, prods = declared(self.stack), declared(self.stack.sibling(SOURCE))
         refuse_another_account(settings, prods, self.stack.name)
+        refuse_other_roles(settings, prods, self.stack.name)
         if not self.stack.exists():
             raise OpsError(
                 f"The state knows no stack {self.stack.name}.\n    Way out: `toybox init {self.stack.name}` makes it."
@@ -61,7 +62,12 @@ class Refresh:
         former = state.recorded(self.stack.exported())
         with timed.step("leftovers of earlier refreshes"):
             self.delete(
-                leftovers.deletable(driver.volumes(), self.stack.name, {*keep, *([former.id] if former else [])})
+                leftovers.deletable(
+                    driver.volumes(),
+                    self.stack.name,
+                    {*keep, *([former.id] if former else [])},
+                    is_production=settings.is_production,
+                )
             )
         with timed.step(f"origin in {self.stack.settings_file.name}"):
             origin.write(self.stack.settings_file, origin.of_restore_point(point))
@@ -77,7 +83,9 @@ class Refresh:
             await_site(self.stack, settings)
         with timed.step("the former data volume"):
             volumes = driver.volumes()
-            self.delete(leftovers.deletable(volumes, self.stack.name, {*keep, present.id}))
+            self.delete(
+                leftovers.deletable(volumes, self.stack.name, {*keep, present.id}, is_production=settings.is_production)
+            )
         self.tell_of_kept(former, volumes)
         for line in verdict.summary(report):
             self.say(f"  {line}")
@@ -133,6 +141,18 @@ class Refresh:
         kept = next((volume for volume in volumes if former and volume.id == former.id), None)
         if kept and kept.name != names.resource_name(self.stack.name, "data"):
             self.say(f"  kept: the former data volume {kept.name} ({kept.id}), which was adopted. Delete it by hand.")
+
+
+def refuse_other_roles(settings: Declared, prods: Declared, stack: str) -> None:
+    """Raises OpsError unless the data goes from a production to a staging: the target's data volume is replaced."""
+    for name, declared_as, wanted in ((stack, settings, "staging"), (SOURCE, prods, "production")):
+        if declared_as.environment != wanted:
+            raise OpsError(
+                f"toybox:environment of {name} is {declared_as.environment}, and has to be {wanted}. "
+                "Nothing was changed.\n"
+                "    Why:     a refresh replaces the data volume of a staging with a production's data, scrubbed.\n"
+                f"    Way out: name the right stacks, or correct toybox:environment in Pulumi.{name}.yaml."
+            )
 
 
 def refuse_another_account(settings: Declared, prods: Declared, stack: str) -> None:

@@ -39,6 +39,7 @@ SECRETS = {
     "accessPassword": "canaryAccess",
 }
 COMPLETE: dict[str, Any] = {
+    "environment": "production",
     "openstack": {
         "authUrl": "https://identity.c3j1.conoha.io/v3",
         "region": "c3j1",

@@ -93,9 +93,11 @@ def test_only_stagings_own_former_volumes_are_ever_deleted() -> None:
         volume("toybox-staging-data-before-20261124T0900Z", "kept"),
         volume("made-by-hand", "adopted"),
     ]
-    assert [each.id for each in leftovers.deletable(volumes, "staging", {"detached"})] == ["leftover"]
+    assert [each.id for each in leftovers.deletable(volumes, "staging", {"detached"}, is_production=False)] == [
+        "leftover"
+    ]
     with pytest.raises(ValueError, match="prod"):
-        leftovers.deletable(volumes, "prod", set())
+        leftovers.deletable(volumes, "prod", set(), is_production=True)
 
 
 def test_a_volume_that_was_put_aside_is_known_by_its_name() -> None:

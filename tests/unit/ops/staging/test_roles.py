@@ -1,0 +1,20 @@
+"""A refresh replaces a data volume: only a staging's, and only by a production's data."""
+
+import pytest
+
+from ops import OpsError
+from ops.staging.refresh import refuse_other_roles
+from settings import Declared
+from tests.unit.test_settings import parse
+
+
+def declared(environment: str) -> Declared:
+    return parse({"environment": environment})
+
+
+def test_a_refresh_goes_from_a_production_to_a_staging_only() -> None:
+    refuse_other_roles(declared("staging"), declared("production"), "staging")
+    with pytest.raises(OpsError, match=r"toybox:environment of staging is production, and has to be staging"):
+        refuse_other_roles(declared("production"), declared("production"), "staging")
+    with pytest.raises(OpsError, match=r"toybox:environment of prod is staging, and has to be production"):
+        refuse_other_roles(declared("staging"), declared("staging"), "staging")
