@@ -24,12 +24,12 @@ class NamedVolumes(pulumi.ComponentResource):
     are ignored.
     """
 
-    names: dict[Volume, pulumi.Output[str]]
+    resources: dict[Volume, docker.Volume]
     all: list[pulumi.Resource]
 
     def __init__(self, name: str, *, host: DockerHost) -> None:
         super().__init__("toybox:services:NamedVolumes", name)
-        volumes = {
+        self.resources = {
             volume: docker.Volume(
                 f"{name}-{volume.name}",
                 name=volume.name,
@@ -43,6 +43,5 @@ class NamedVolumes(pulumi.ComponentResource):
             )
             for volume in VOLUMES
         }
-        self.all = list(volumes.values())
-        self.names = {volume: resource.name for volume, resource in volumes.items()}
+        self.all = list(self.resources.values())
         self.register_outputs({})

@@ -72,10 +72,14 @@ def environment_list(environment: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in sorted(environment.items())]
 
 
-def mounts(spec: Spec, names: Mapping[Volume, pulumi.Output[str]]) -> list[docker.ContainerMountArgs]:
-    """The container's mounts: volumes by name, and each secret as one read-only file."""
+def mounts(spec: Spec) -> list[docker.ContainerMountArgs]:
+    """The container's mounts: volumes by name, and each secret as one read-only file.
+
+    The names are texts and not the Docker volumes' outputs, which are unknown while the server is replaced: the guard
+    must see in each preview which volume lies under which path.
+    """
     volume_mounts = [
-        docker.ContainerMountArgs(target=target, type="volume", source=names[volume], read_only=read_only)
+        docker.ContainerMountArgs(target=target, type="volume", source=volume.name, read_only=read_only)
         for target, (volume, read_only) in spec.volumes.items()
     ]
     secret_mounts = [
@@ -90,10 +94,10 @@ def mounts(spec: Spec, names: Mapping[Volume, pulumi.Output[str]]) -> list[docke
     return volume_mounts + secret_mounts
 
 
-def await_healthy_command(name: str, seconds: int, container_id: str) -> str:
-    """Waits for the container's health. It names the container by its id, so that it runs again for a new one. The
-    script keeps to `seconds` itself; timeout(1) is for a Docker daemon that does not answer it."""
-    return f"timeout {seconds + 60} {LIBRARY}/await-healthy {name} {seconds} # {container_id[:12]}"
+def await_healthy_command(name: str, seconds: int) -> str:
+    """Waits for the container's health. The script keeps to `seconds` itself; timeout(1) is for a Docker daemon that
+    does not answer it."""
+    return f"timeout {seconds + 60} {LIBRARY}/await-healthy {name} {seconds}"
 
 
 class Service(pulumi.ComponentResource):
@@ -118,6 +122,7 @@ class Service(pulumi.ComponentResource):
     ) -> None:
         super().__init__("toybox:services:Service", name, None, pulumi.ResourceOptions(parent=parent))
         host, secrets = platform.host, platform.secrets
+        volumes = [platform.volumes.resources[volume] for volume, _ in spec.volumes.values()]
         labels = [docker.ContainerLabelArgs(label=NAME_LABEL, value=spec.name)]
         if spec.secrets:
             labels.append(docker.ContainerLabelArgs(label="toybox.secrets", value=secrets.versions(spec.secrets)))
@@ -130,7 +135,7 @@ class Service(pulumi.ComponentResource):
             command=list(spec.command),
             envs=environment_list(spec.environment),
             labels=labels,
-            mounts=mounts(spec, platform.volumes.names),
+            mounts=mounts(spec),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=[spec.name]) for network in networks
             ],
@@ -152,7 +157,7 @@ class Service(pulumi.ComponentResource):
             must_run=True,
             opts=host.options(
                 self,
-                depends_on=[secrets.installed, *depends_on],
+                depends_on=[secrets.installed, *volumes, *depends_on],
                 delete_before_replace=True,
                 # Docker cannot change these in a container, yet the plugin says "updated" and leaves the old mounts and
                 # the old check in place (terraform-provider-docker #988; in Pulumi 5.2.0 also with that cured).
@@ -161,9 +166,8 @@ class Service(pulumi.ComponentResource):
         )
         self.healthy = host.command(
             f"{name}-healthy",
-            create=self.container.id.apply(
-                lambda container_id: await_healthy_command(spec.name, spec.health.start, container_id)
-            ),
+            create=await_healthy_command(spec.name, spec.health.start),
+            triggers=[self.container.id],
             parent=self,
         )
         platform.healthy.append(self.healthy)

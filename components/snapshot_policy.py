@@ -17,6 +17,14 @@ PROGRAM = ".venv/bin/python -m conoha.automatic_backup"
 """Run from the project's folder, where the engine starts its plugins."""
 
 
+def kept(settings: Settings) -> int:
+    """Return how many restore points are kept: what comes of the wish, 0 if none are taken."""
+    policy = settings.snapshot_policy
+    if policy.schedule == "off" or policy.keep is None:
+        return 0
+    return retention.kept(policy.keep) if policy.driver == "conoha" else policy.keep
+
+
 def effect(settings: Settings) -> str:
     """What comes of the wish, in words: ConoHa keeps other numbers than one may have asked for, and charges for it."""
     policy = settings.snapshot_policy
@@ -57,7 +65,8 @@ class SnapshotPolicy(pulumi.ComponentResource):
         super().__init__(
             "toybox:data:SnapshotPolicy",
             name,
-            None,
+            # the state remembers how many are kept, so that the guard can stop an update that keeps fewer
+            {"kept": kept(settings)},
             pulumi.ResourceOptions(providers=[provider]),
         )
         self.effect = effect(settings)

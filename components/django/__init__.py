@@ -26,11 +26,11 @@ from components.volumes import STATIC
 from conoha.flavors import Flavor
 
 
-def release_command(image_id: str, web: Spec) -> str:
+def release_command(image: str, web: Spec) -> str:
     """Migrations, static files and a trial run of the new web process, in that order, against the real database."""
     options = docker_run_options(web, network="backend", directory=DIRECTORY, writable={STATIC_ROOT: STATIC.name})
     arguments = [
-        image_id,
+        image,
         shlex.join(web.command),
         shlex.join(web.health.command),
         str(web.health.start),
@@ -65,7 +65,8 @@ class Django(pulumi.ComponentResource):
         web = web_spec(variables, flavor.vcpus, flavor.memory)
         release = platform.host.command(
             f"{name}-release",
-            create=self.image.id.apply(lambda image_id: release_command(image_id, web)),
+            create=release_command(image, web),
+            triggers=[self.image.id],
             parent=self,
             depends_on=[
                 *depends_on,

@@ -33,10 +33,13 @@ cloud-init status | grep -q 'status: done'"""
 """Waits for cloud-init. `status --wait` exits 0 when it is done; the last line is the verdict."""
 
 
-def ready_command(packed_bundle: str | None) -> str:
-    """The check of the host. It names the bundle by its hash, so that it runs again whenever the host was touched."""
-    bundle = hashlib.sha256((packed_bundle or "").encode()).hexdigest()[:12]
-    return f"timeout 120 {LIBRARY}/ready {DATA_ROOT} {MOUNT_POINT} # bundle {bundle}"
+READY = f"timeout 120 {LIBRARY}/ready {DATA_ROOT} {MOUNT_POINT}"
+"""The check of the host."""
+
+
+def bundle_version(packed_bundle: str | None) -> str:
+    """Return a name for the bundle's content."""
+    return hashlib.sha256((packed_bundle or "").encode()).hexdigest()[:12]
 
 
 class DockerHost(pulumi.ComponentResource):
@@ -90,13 +93,14 @@ class DockerHost(pulumi.ComponentResource):
         bundle = self.command(
             f"{name}-bundle",
             create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
-            stdin=pulumi.Output.all(instance.id, data_volume_id).apply(lambda ids: pack(host_bundle(ids[0], ids[1]))),
+            stdin=data_volume_id.apply(lambda volume_id: pack(host_bundle(volume_id))),
             parent=self,
             depends_on=[reachable],
         )
         self.ready = self.command(
             f"{name}-ready",
-            create=bundle.stdin.apply(ready_command),
+            create=READY,
+            triggers=[bundle.stdin.apply(bundle_version)],
             parent=self,
             depends_on=[bundle],
         )
@@ -131,15 +135,20 @@ class DockerHost(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        create: pulumi.Input[str],
+        create: str,
         parent: pulumi.Resource,
+        triggers: Sequence[pulumi.Input[str]] = (),
         stdin: pulumi.Input[str] | None = None,
         secret: bool = False,
         depends_on: list[pulumi.Resource] | None = None,
         patience: Patience = KNOWN_SERVER,
         timeout: str | None = None,
     ) -> command.remote.Command:
-        """A command on this host, run again when its text, its input or the server changes, and never at deletion.
+        """A command on this host, run again when its text, its input, a trigger or the server changes, and never at
+        deletion.
+
+        `create` is a plain text and no output: the guard compares it with the text that ran before, also in a preview
+        that replaces the server, the image or the container. Ids that are known only later are `triggers`.
 
         With `secret`, nothing that it reads or prints reaches a log or the plain state.
         """
@@ -149,6 +158,7 @@ class DockerHost(pulumi.ComponentResource):
                 self._address, dial_error_limit=patience.errors, per_dial_timeout=patience.seconds
             ),
             create=create,
+            triggers=list(triggers) or None,
             stdin=stdin,
             add_previous_output_in_env=False,
             logging=command.remote.Logging.NONE if secret else None,

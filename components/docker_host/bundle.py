@@ -96,10 +96,9 @@ def render_directories() -> str:
     return "".join(f"{volume.owner} {volume.device}\n" for volume in VOLUMES)
 
 
-def render_parameters(server_id: str, volume_id: str) -> str:
+def render_parameters(volume_id: str) -> str:
     """What the apply script has to know, as shell assignments."""
     parameters = {
-        "SERVER_ID": server_id,
         "DATA_DEVICE": data_device(volume_id),
         "DATA_LABEL": DATA_LABEL,
         "MOUNT_POINT": MOUNT_POINT,
@@ -112,13 +111,16 @@ def mount_unit_name() -> str:
     return MOUNT_POINT.strip("/").replace("/", "-") + ".mount"
 
 
-def host_bundle(server_id: str, volume_id: str) -> dict[str, BundleFile]:
-    """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`."""
+def host_bundle(volume_id: str) -> dict[str, BundleFile]:
+    """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`.
+
+    Nothing in it depends on the server: a preview that replaces the server still shows the guard every file.
+    """
     scripts = {f"root{LIBRARY}/{name}": BundleFile((FILES / name).read_text(), 0o755) for name in HOST_SCRIPTS}
     return {
         "apply": BundleFile((FILES / "apply").read_text(), 0o755),
         "directories": BundleFile(render_directories()),
-        "parameters": BundleFile(render_parameters(server_id, volume_id)),
+        "parameters": BundleFile(render_parameters(volume_id)),
         "root/etc/docker/daemon.json": BundleFile(render_daemon_json()),
         f"root/etc/systemd/system/{mount_unit_name()}": BundleFile(render_mount_unit(volume_id)),
         "root/etc/systemd/system/docker.service.d/10-toybox.conf": BundleFile(render_docker_drop_in()),

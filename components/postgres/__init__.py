@@ -52,11 +52,9 @@ def postgres_spec(memory: int) -> Spec:
     )
 
 
-def set_password_command(password_version: str) -> str:
-    """Sets the role's password from standard input. The image does so only when it makes the database: without this
-    step, a new password, or a data disk that came from another stack, would lock the site out."""
-    psql = f"psql -v ON_ERROR_STOP=1 -q -U {ROLE} -d postgres"
-    return f"timeout 60 docker exec -i {NAME} {psql} # password {password_version}"
+SET_PASSWORD = f"timeout 60 docker exec -i {NAME} psql -v ON_ERROR_STOP=1 -q -U {ROLE} -d postgres"
+"""Sets the role's password from standard input. The image does so only when it makes the database: without this
+step, a new password, or a data disk that came from another stack, would lock the site out."""
 
 
 def set_password_sql(password: str) -> str:
@@ -97,7 +95,8 @@ class Postgres(pulumi.ComponentResource):
         )
         self.ready = platform.host.command(
             f"{name}-password",
-            create=pulumi.Output.unsecret(password.apply(version)).apply(set_password_command),
+            create=SET_PASSWORD,
+            triggers=[pulumi.Output.unsecret(password.apply(version))],
             stdin=password.apply(set_password_sql),
             secret=True,
             parent=self,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.caddy.build_context import CONTEXT, content_hash, read_context
-from components.docker_host import ready_command
+from components.docker_host import bundle_version
 from components.docker_host.bundle import BundleFile, host_bundle, pack, unpack_and_run
 from components.host_secrets import version
 
@@ -133,7 +133,7 @@ def test_every_file_of_caddys_context_counts() -> None:
 @settings(max_examples=25)
 @given(st.uuids(), st.uuids())
 def test_the_host_is_checked_again_whenever_its_bundle_changes(one: UUID, other: UUID) -> None:
-    first, second = (ready_command(pack(host_bundle("server", str(volume)))) for volume in (one, other))
+    first, second = (bundle_version(pack(host_bundle(str(volume)))) for volume in (one, other))
     assert (first == second) == (str(one)[:20] == str(other)[:20])
 
 

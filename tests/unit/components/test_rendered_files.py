@@ -9,10 +9,9 @@ from syrupy.assertion import SnapshotAssertion
 from components.caddy import build_arguments, caddy_spec
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
-from components.docker_host import REACHABLE, ready_command
+from components.docker_host import REACHABLE, READY
 from components.docker_host import bundle as host
-from components.host_secrets import version
-from components.postgres import postgres_spec, set_password_command, set_password_sql
+from components.postgres import SET_PASSWORD, postgres_spec, set_password_sql
 from components.redis import redis_spec, render_config
 from components.server.user_data import render_user_data
 from components.service import await_healthy_command
@@ -21,7 +20,6 @@ from conoha import user_data
 from conoha.flavors import FLAVORS, Flavor
 from settings import Tls
 
-SERVER_ID = "5e10b6f0-4a4c-4d7b-9c63-3f4b0d3e7a11"
 VOLUME_ID = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
 PROD = FLAVORS["g2l-t-c4m4"]
@@ -40,7 +38,7 @@ def test_ssh_config(snapshot: SnapshotAssertion) -> None:
 
 def test_host_bundle_files(snapshot: SnapshotAssertion) -> None:
     """With each file's mode; of the scripts only that they are there and are programs."""
-    files = host.host_bundle(SERVER_ID, VOLUME_ID)
+    files = host.host_bundle(VOLUME_ID)
     assert {
         name: f"{oct(file.mode)}\n{'<script>' if file.text.startswith('#!') else file.text}"
         for name, file in files.items()
@@ -57,9 +55,9 @@ def test_remote_commands(snapshot: SnapshotAssertion) -> None:
     assert {
         "reachable": REACHABLE,
         "bundle": host.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
-        "ready": ready_command("cGFja2Vk"),
-        "await-healthy": await_healthy_command("postgres", 120, "0123456789abcdef"),
-        "set-password": set_password_command(version("a password")),
+        "ready": READY,
+        "await-healthy": await_healthy_command("postgres", 120),
+        "set-password": SET_PASSWORD,
         "release": release_command("sha256:feed", web_spec(ENVIRONMENT, PROD.vcpus, PROD.memory)),
     } == snapshot
 

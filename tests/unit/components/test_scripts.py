@@ -27,7 +27,7 @@ def test_scripts_parse_and_stop_at_the_first_error(script: Path) -> None:
 def test_every_script_is_sent_and_nothing_else() -> None:
     """A file that is not in the list would be missing on the server, in silence until it is needed."""
     assert {script.name for script in SCRIPTS} == {"apply", *HOST_SCRIPTS}
-    sent = {name.rsplit("/", 1)[1] for name in host_bundle("server", "volume") if name.startswith(f"root{LIBRARY}/")}
+    sent = {name.rsplit("/", 1)[1] for name in host_bundle("volume") if name.startswith(f"root{LIBRARY}/")}
     assert sent == set(HOST_SCRIPTS)
 
 

@@ -57,9 +57,7 @@ def test_inputs(run: Run, snapshot: SnapshotAssertion) -> None:
 
 def test_the_host_bundle_is_the_one_that_is_rendered(run: Run) -> None:
     """The snapshot leaves it out; its files have snapshots of their own."""
-    assert run.one("host-bundle").inputs["stdin"] == pack(
-        host_bundle(run.exports["serverId"], run.exports["dataVolumeId"])
-    )
+    assert run.one("host-bundle").inputs["stdin"] == pack(host_bundle(run.exports["dataVolumeId"]))
 
 
 def test_caddy_is_built_from_the_folder_whose_hash_is_its_tag(run: Run) -> None:
