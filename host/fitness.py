@@ -1,0 +1,302 @@
+"""Judge the facts that `host/look.py` found: is this host fit to run TOYBOX?
+
+On 2026-01-22 a flushed packet filter, a file system that had turned read-only and a second Docker daemon ended in the
+loss of all data. Each of these makes a host unfit, and an update stops before it deletes or makes anything there.
+
+On the server: `look.py | fitness.py`; with `--before-mending`, only the faults that a host bundle does not mend.
+Standard library only, Python 3.8 and later.
+"""
+
+import json
+import sys
+from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple  # noqa: UP035 - Python 3.8 on older images
+
+MOUNT_POINT = "/srv/toybox"
+DATA_ROOT = "/var/lib/docker"
+RUNBOOK = "docs/runbook.md"
+
+Facts = Dict[str, Any]  # noqa: UP006
+Rule = Tuple[str, List[str]]  # noqa: UP006
+
+
+class Fault(NamedTuple):
+    """Why a host is unfit.
+
+    Attributes:
+        code: for programs.
+        text: the thing, the problem and the reason.
+        way_out: the next command or the section of the runbook.
+        mended: whether `pulumi up` mends it. The others are for people to decide: data may be at stake.
+    """
+
+    code: str
+    text: str
+    way_out: str
+    mended: bool
+
+
+def faults(facts: Facts) -> List[Fault]:  # noqa: UP006
+    """All that is wrong with the host, the gravest first; empty if it is fit."""
+    return [
+        *of_the_daemons(facts),
+        *of_the_data_disk(facts),
+        *of_strangers(facts),
+        *of_the_packet_filter(facts),
+        *of_our_files(facts),
+        *of_the_look(facts),
+    ]
+
+
+def section(title: str) -> str:
+    """The runbook's section, as a way out."""
+    return f'{RUNBOOK}, "{title}"'
+
+
+MEND = "pulumi up"
+
+
+# Docker daemons
+
+
+def described(daemon: Facts) -> str:
+    """A daemon on one line."""
+    return "process {pid}, {program} ({unit}), data root {data_root}".format(**daemon)
+
+
+def of_the_daemons(facts: Facts) -> Iterator[Fault]:
+    """Exactly one Docker daemon runs, it answers, and its data root is the expected one. No snap Docker is there."""
+    daemons = facts["daemons"] or []
+    second = section("A second Docker daemon was found")
+    if len(daemons) > 1:
+        listed = "".join(f"\n    {described(daemon)}" for daemon in daemons)
+        yield Fault(
+            "daemons",
+            f"{len(daemons)} Docker daemons run:{listed}\n"
+            "  Containers and volumes of one are invisible to the other. Stop neither before you know which has data.",
+            second,
+            mended=False,
+        )
+    elif not daemons and facts["daemons"] is not None:
+        state = (facts["units"] or {}).get("docker.service", {})
+        shown = " ".join(state.get(name, "") for name in ("ActiveState", "SubState", "Result")).strip()
+        yield Fault("daemon", f"no Docker daemon runs (docker.service: {shown or 'unknown'})", MEND, mended=True)
+    elif daemons and daemons[0]["socket"] is None:
+        reason = f"the Docker daemon does not answer: {described(daemons[0])}; {daemons[0]['unanswered']}"
+        yield Fault("daemon", reason, MEND, mended=True)
+    elif daemons and daemons[0]["data_root"] != DATA_ROOT:
+        reason = f"Docker's data root is not {DATA_ROOT}: {described(daemons[0])}. It does not see TOYBOX's containers"
+        yield Fault("data-root", reason, MEND, mended=True)
+    if facts["snap_docker"]:
+        yield Fault(
+            "snap",
+            f"a snap Docker is installed ({', '.join(facts['snap_docker'])}), with a data root of its own.\n"
+            "  Never `snap remove docker`: it deletes the volumes there",
+            second,
+            mended=False,
+        )
+
+
+# the data disk
+
+
+def of_the_data_disk(facts: Facts) -> Iterator[Fault]:
+    """The data disk is mounted, takes a write, and its file system has counted no error."""
+    disk = facts["data_disk"]
+    if disk is None:
+        return
+    damaged = section("The data disk's file system is damaged")
+    if not disk["mounted"]:
+        yield Fault("disk-unmounted", f"the data disk is not mounted on {MOUNT_POINT}", MEND, mended=True)
+        return
+    # a full disk is not among these: an update is part of the way out
+    if "ro" in disk["options"] or disk["write_error"] not in (None, "No space left on device"):
+        reason = disk["write_error"] or "it is mounted read-only"
+        yield Fault(
+            "disk-read-only", f"the data disk takes no write: {reason} ({disk['source']})", damaged, mended=False
+        )
+    if disk["file_system_errors"]:
+        reason = f"ext4 counts {disk['file_system_errors']} errors on the data disk ({disk['source']})"
+        yield Fault("disk-errors", reason, damaged, mended=False)
+
+
+# containers that are not ours
+
+
+def ours(container: Facts) -> bool:
+    """Whether TOYBOX made a container: its label says its own name."""
+    return bool(container["labels"].get("toybox.name") == container["name"])
+
+
+def on_the_data_disk(path: str) -> bool:
+    """Whether a mount of `path` leads to the data disk: it lies there, or the disk lies below it."""
+    folder = path.rstrip("/") + "/"
+    return folder.startswith(MOUNT_POINT + "/") or (MOUNT_POINT + "/").startswith(folder)
+
+
+def mounts_the_data_disk(container: Facts, volumes: Facts, device: str) -> bool:
+    """Whether a container has the data disk, by a volume, a path or as a device. `device` is "" if it is not known."""
+    sources = [volumes.get(mount["volume"]) or mount["source"] or "" for mount in container["mounts"]]
+    return any(source and on_the_data_disk(source) for source in sources) or bool(
+        device and device in container["devices"]
+    )
+
+
+def of_strangers(facts: Facts) -> Iterator[Fault]:
+    """No container but TOYBOX's has the data disk, whether Docker knows it or only the kernel does."""
+    containers = facts["containers"] or []
+    device = (facts["data_disk"] or {}).get("source") or ""
+    known = {container["id"] for container in containers}
+    listed = [
+        f"container {each['name']} ({each['state']}, image {each['image']}, id {each['id'][:12]})"
+        for each in containers
+        if not ours(each) and mounts_the_data_disk(each, facts["volumes"] or {}, device)
+    ]
+    listed += [
+        f"process {user['pid']} of a container that Docker does not know ({user['command']})"
+        for user in facts["users_of_the_data_disk"] or []
+        if facts["containers"] is not None and user["container"] not in known
+    ]
+    if listed:
+        lines = "".join(f"\n    {line}" for line in listed)
+        yield Fault(
+            "stranger",
+            f"the data disk is mounted by what TOYBOX did not make:{lines}\n"
+            "  A second database on the same files destroys them.",
+            section("A container that is not ours uses the data disk"),
+            mended=False,
+        )
+
+
+# the packet filter
+
+
+def rules(lines: List[str]) -> List[Rule]:  # noqa: UP006
+    """(chain, words) of each rule that iptables-save printed."""
+    return [(words[1], words[2:]) for words in (line.split() for line in lines) if words and words[0] == "-A"]
+
+
+def target(words: List[str]) -> str:  # noqa: UP006
+    """Where a rule leads: the word after -j or -g."""
+    for option in ("-j", "-g"):
+        if option in words:
+            return words[words.index(option) + 1]
+    return ""
+
+
+def reached(all_rules: List[Rule], chain: str) -> List[List[str]]:  # noqa: UP006
+    """The rules that a packet may meet from `chain` on. A rule in a chain that none leads to does nothing."""
+    seen: Set[str] = set()  # noqa: UP006
+    waiting, found = [chain], []
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for of, words in all_rules:
+            if of == name:
+                found.append(words)
+                waiting.append(target(words))
+    return found
+
+
+def has(found: List[List[str]], *wanted: str) -> bool:  # noqa: UP006
+    """Whether a rule has all the `wanted` phrases, each as words in this order."""
+    return any(all(f" {phrase} " in f" {' '.join(words)} " for phrase in wanted) for words in found)
+
+
+def missing_rules(facts: Facts) -> Iterator[str]:
+    """What Docker's rules no longer do, in words. Docker writes them when it starts, and never looks at them again."""
+    nat, filters = (rules(facts["packet_filter"][table]) for table in ("nat", "filter"))
+    postrouting, prerouting = reached(nat, "POSTROUTING"), reached(nat, "PREROUTING")
+    forward = reached(filters, "FORWARD")
+    for network in facts["networks"]:
+        name, bridge = network["name"], network["bridge"]
+        for subnet in network["subnets"]:
+            if ":" in subnet:
+                continue  # another table, which Docker writes only if it is told to
+            if network["internal"]:
+                if not (
+                    has(forward, f"! -s {subnet}", f"-o {bridge}", "-j DROP")
+                    and has(forward, f"! -d {subnet}", f"-i {bridge}", "-j DROP")
+                ):
+                    yield f"network {name} is no longer closed"
+            elif network["masquerade"] and not (
+                has(postrouting, f"-s {subnet}", "-j MASQUERADE") and has(forward, f"-i {bridge}", "-j ACCEPT")
+            ):
+                yield f"network {name} has lost its way out"
+    for container in facts["containers"]:
+        if container["state"] != "running":
+            continue
+        addresses = [address for address in container["networks"].values() if address]
+        for published in container["ports"]:
+            outside, inside = published.split("/")[0].split(":")
+            if not any(
+                has(prerouting, f"--dport {outside}", "-j DNAT", f"--to-destination {address}:{inside}")
+                and has(forward, f"-d {address}/32", f"--dport {inside}", "-j ACCEPT")
+                for address in addresses
+            ):
+                yield f"port {outside} no longer leads to container {container['name']}"
+
+
+def of_the_packet_filter(facts: Facts) -> Iterator[Fault]:
+    """Docker's rules are there and packets reach them: `iptables -F` takes them away."""
+    if not all(facts[name] is not None for name in ("packet_filter", "networks", "containers")):
+        return
+    missing = sorted(missing_rules(facts))
+    if missing:
+        lines = "".join(f"\n    {each}" for each in missing)
+        text = f"Docker's rules are gone from the packet filter:{lines}"
+        yield Fault("packet-filter", text, MEND, mended=True)
+
+
+# TOYBOX's own files
+
+
+def of_our_files(facts: Facts) -> Iterator[Fault]:
+    """Every file of the host bundle is there as it was sent."""
+    if facts["manifest"] is None:
+        yield Fault("files", "the host bundle is not on this host, or not whole (no manifest.json)", MEND, mended=True)
+        return
+    now = facts["files"] or {}
+    differing = sorted(path for path, sent in facts["manifest"]["files"].items() if now.get(path) != sent)
+    if differing:
+        shown = ", ".join(f"{path}{'' if now.get(path) else ' (gone)'}" for path in differing[:4])
+        more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
+        yield Fault("files", f"files of the host bundle differ from what was sent: {shown}{more}", MEND, mended=True)
+
+
+# the look itself
+
+NEEDED = ("daemons", "snap_docker", "data_disk", "users_of_the_data_disk", "packet_filter", "units")
+OF_DOCKER = ("containers", "networks", "volumes")
+
+
+def of_the_look(facts: Facts) -> Iterator[Fault]:
+    """Everything that is judged here could be found out. That no daemon answers is told above."""
+    answers = len(facts["daemons"] or []) == 1 and facts["daemons"][0]["socket"] is not None
+    needed = NEEDED + (OF_DOCKER if answers else ())
+    for name in needed:
+        if facts[name] is None:
+            reason = f"{name.replace('_', ' ')} could not be looked at: {facts['untold'].get(name)}"
+            yield Fault("look", reason, "on the server: python3 /usr/local/lib/toybox/look.py", mended=False)
+
+
+# what people and programs read
+
+
+def render(found: List[Fault]) -> str:  # noqa: UP006
+    """The faults, each with its way out."""
+    return "\n".join(f"- {fault.text}\n  Way out: {fault.way_out}" for fault in found)
+
+
+def main() -> None:
+    """Judge the facts on standard input; end with 1 and the faults if the host is unfit."""
+    found = faults(json.load(sys.stdin))
+    if "--before-mending" in sys.argv:
+        found = [fault for fault in found if not fault.mended]
+    if found:
+        sys.exit(f"This server is not fit to run TOYBOX:\n{render(found)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Ask a server for the facts, over SSH. Nothing of ours needs to be there: the look is sent along."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+LOOK = Path(__file__).with_name("look.py")
+
+CONNECT = 5
+"""Seconds for the connection: a preview waits no longer for a server that is away."""
+
+SECONDS = 40
+"""Seconds for all of it: a server whose disk hangs lets people in and then says nothing."""
+
+
+class NoAnswerError(Exception):
+    """The server gave no facts. Its text is the last line that ssh or the server said."""
+
+
+def look_command(config: str, address: str) -> list[str]:
+    """The ssh command that reads `host/look.py` on its standard input. `config` is the stack's ssh_config(5).
+
+    It uses the shared connection where there is one and does not become one itself: that would stay behind, and keep
+    our end of its output open.
+    """
+    options = ["-o", f"ConnectTimeout={CONNECT}", "-o", "ControlMaster=no"]
+    return ["ssh", "-F", config, *options, "--", address, f"timeout {SECONDS - 10} python3 -"]
+
+
+def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, Any]:
+    """The facts that a finished look printed.
+
+    Raises:
+        NoAnswerError: it did not get there, or did not end.
+    """
+    if returncode == 0:
+        facts: dict[str, Any] = json.loads(output)
+        return facts
+    lines = complaint.decode(errors="replace").strip().splitlines()
+    raise NoAnswerError(lines[-1] if lines else f"no answer within {SECONDS} s")
+
+
+def ask(config: str, address: str) -> dict[str, Any]:
+    """The facts about the server at `address`.
+
+    Raises:
+        NoAnswerError: it gives none.
+    """
+    try:
+        done = subprocess.run(
+            look_command(config, address), input=LOOK.read_bytes(), capture_output=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise NoAnswerError(f"no answer within {SECONDS} s") from None
+    return told(done.returncode, done.stdout, done.stderr)
