@@ -22,7 +22,7 @@ from ops.restore_points import commands as restore_points
 from ops.staging import commands as staging
 from ops.state import commands as state
 from ops.state.login import login
-from ops.status import status_command
+from ops.status.commands import status_command
 
 ROOT = Path(__file__).parent.parent
 

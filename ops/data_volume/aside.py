@@ -8,7 +8,7 @@ from conoha import names
 from ops.cloud import cloud_errors
 from ops.data_volume import state
 from ops.pulumi_cli import PulumiStack
-from ops.status import find_server
+from ops.status.cloud.server import find_server
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

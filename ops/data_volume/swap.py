@@ -6,7 +6,7 @@ import time
 from ops import OpsError
 from ops.data_volume import state
 from ops.pulumi_cli import PulumiStack
-from ops.status import ask_site, site_line
+from ops.status.outside.site import ask_site, site_line
 from ops.timed import Timed
 from settings import Declared
 
@@ -48,7 +48,7 @@ def await_site(stack: PulumiStack, settings: Declared) -> None:
     address = stack.outputs()["address"]
     deadline = time.monotonic() + CERTIFICATE_PATIENCE
     while True:
-        line = site_line(settings, *ask_site(settings, address))
+        line = site_line(settings, ask_site(settings, address), f"toybox status --stack {stack.name}")
         if line.verdict == "good":
             return
         if time.monotonic() > deadline:

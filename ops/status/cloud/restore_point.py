@@ -1,0 +1,50 @@
+"""How old the newest good restore point of the stack's data is."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ops.data_volume.known import former_ids
+from ops.restore_points import schedule
+from ops.restore_points.model import RestorePoint, Volume
+from ops.status.cloud.volume import Data
+from ops.status.line import Line
+from settings import Declared
+
+NAME = "restore point"
+
+COMMANDS = {
+    "conoha": "pulumi up --stack {stack} --replace '**::snapshots-subscription'",
+    "openstack": "toybox restore-points run --stack {stack}",
+}
+"""What leads to the next one, by driver."""
+
+
+def points_of(stack: str, data: Data, volumes: Sequence[Volume], points: Sequence[RestorePoint]) -> list[RestorePoint]:
+    """The restore points of the stack's data, those of its former data volumes included: a backup outlives its volume,
+    and `toybox restore-points list` shows it."""
+    ids = former_ids(stack, volumes, points) | ({data.id} if data.id else set())
+    return [point for point in points if point.volume_id in ids]
+
+
+def restore_point_line(
+    settings: Declared, stack: str, data: Data, points: Sequence[RestorePoint], now: datetime
+) -> Line:
+    """How old the newest good one is; bad past 26 hours."""
+    newest = schedule.newest_good(points, now)
+    text = "there is none" if newest is None else f"{schedule.in_words(newest.age(now))} old ({newest.id})"
+    if settings.snapshot_policy.schedule == "off":
+        return Line(NAME, "off", f"the policy is off; {text}")
+    if schedule.fresh(points, now):
+        return Line(NAME, "good", text)
+    if newest is None and data.present is not None and now - data.present.created_at <= schedule.RED:
+        return Line(NAME, "unknown", "none yet: the volume is new, and its first night is still to come")
+    text = f"{text}, and {schedule.in_words(schedule.RED)} are the limit"
+    return Line(NAME, "bad", text, COMMANDS[settings.snapshot_policy.driver].format(stack=stack))
+
+
+def kept_lines(data: Data) -> list[Line]:
+    """The former data volumes that are kept: they cost money, and lead back."""
+    if not data.kept:
+        return []
+    listed = ", ".join(f"{each.name} ({each.id})" for each in data.kept)
+    return [Line("kept volumes", "off", f"{len(data.kept)}, which cost money: {listed}")]

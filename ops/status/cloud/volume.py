@@ -1,0 +1,113 @@
+"""Whether the data volume is there and attached to the stack's server.
+
+The state says which one it is, by its id. Names alone are not enough: a restore that stopped half-way has renamed it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conoha import names
+from ops.data_volume.aside import is_aside
+from ops.restore_points.drivers import find_data_volume
+from ops.restore_points.model import RestorePoint, Volume
+from ops.status.cloud.server import ServerSeen, new_server
+from ops.status.known import Known
+from ops.status.line import Line
+from settings import Declared
+
+NAME = "data volume"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A stack's data volume: what the state knows, and what the cloud has.
+
+    Attributes:
+        id: as the state has it; else as the cloud has it by the settings; None if neither does.
+        present: that volume in the cloud; None if it is not there.
+        kept: the former data volumes that a restore or an adoption put aside; the newest last.
+    """
+
+    id: str | None
+    present: Volume | None
+    kept: tuple[Volume, ...]
+
+
+def data_of(settings: Declared, stack: str, known: Known | None, volumes: Sequence[Volume]) -> Data:
+    """The stack's data volume among the project's.
+
+    Raises:
+        OpsError: the state has none, and several volumes have its name.
+    """
+    if known and known.volume_id:
+        wanted: str | None = known.volume_id
+        present = next((each for each in volumes if each.id == wanted), None)
+    else:
+        present = find_data_volume(settings, stack, volumes)
+        wanted = present.id if present else None
+    kept = sorted((each for each in volumes if is_aside(each.name, stack)), key=lambda each: each.name)
+    return Data(wanted, present, tuple(each for each in kept if each.id != wanted))
+
+
+def volume_line(
+    data: Data,
+    server: ServerSeen | None,
+    known: Known | None,
+    settings: Declared,
+    stack: str,
+    newest: RestorePoint | None,
+) -> Line:
+    """Whether the data volume is there, attached to this server, under its name. `newest` is the stack's newest good
+    restore point."""
+    volume = data.present
+    if volume is None:
+        return missing_line(data, settings, stack, newest)
+    text = f"{volume.name or volume.id}, {volume.size} GB, {volume.word} ({volume.id})"
+    if known and not known.volume_id:
+        return Line(NAME, "bad", f"{text}: the state does not know it", f"toybox adopt {stack} {volume.id}")
+    if volume.server_id is None:
+        return Line(NAME, "bad", f"{text}: attached to no server", going_on(volume, settings, stack))
+    if server is None or volume.server_id != server.id:
+        look = f"toybox api GET compute /servers/{volume.server_id} --stack {stack}"
+        return Line(NAME, "bad", f"{text}: attached to another server, {volume.server_id}", look)
+    if is_aside(volume.name, stack):
+        text = f"{text}: it is in use under the name of a kept one, by which its restore points are not found"
+        return Line(NAME, "bad", text, rename(volume, stack))
+    if volume.word != "in-use":
+        return Line(NAME, "bad", text, f"toybox api GET volume /volumes/{volume.id} --stack {stack}")
+    return Line(NAME, "good", text)
+
+
+def missing_line(data: Data, settings: Declared, stack: str, newest: RestorePoint | None) -> Line:
+    """The line for a data volume that is not in the cloud."""
+    if data.id is None and not data.kept:
+        return Line(NAME, "bad", "there is none yet", f"pulumi up --stack {stack}")
+    lost = f"it was deleted: the state has {data.id}, the cloud does not" if data.id else "the state has none"
+    origin = settings.data_volume.origin
+    if data.id is None and origin.source in ("backup", "snapshot") and settings.is_production:
+        kept = data.kept[-1]
+        text = f"{lost}: a restore stopped half-way. The data from before is in {kept.name} ({kept.id})"
+        return Line(NAME, "bad", text, f"toybox prod restore --from {origin.id}")
+    if data.id is None:
+        kept = data.kept[-1]
+        return Line(NAME, "bad", f"{lost}; {kept.name} ({kept.id}) is kept", f"toybox adopt {stack} {kept.id}")
+    if not settings.is_production:
+        return Line(NAME, "bad", lost, f"toybox {stack} refresh")
+    if newest is None:
+        command = f"toybox restore-points list --all --stack {stack}"
+        return Line(NAME, "bad", f"{lost}, and no restore point of it is left", command)
+    return Line(NAME, "bad", f"{lost}. The newest restore point has it", f"toybox prod restore --from {newest.id}")
+
+
+def going_on(volume: Volume, settings: Declared, stack: str) -> str:
+    """The command for a volume that lies there unattached: what was begun with it is finished, or it gets a server."""
+    origin = settings.data_volume.origin
+    if is_aside(volume.name, stack) and origin.source in ("backup", "snapshot"):
+        return f"toybox prod restore --from {origin.id}"
+    return new_server(stack)
+
+
+def rename(volume: Volume, stack: str) -> str:
+    """The command that gives the data volume its own name back."""
+    name = names.resource_name(stack, "data")
+    return f"toybox api PUT volume /volumes/{volume.id} --stack {stack} volume.name={name}"

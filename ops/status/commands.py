@@ -1,0 +1,28 @@
+"""`toybox status`."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from ops.status.line import well
+from ops.status.look import look
+from ops.status.render import print_lines, status_json
+
+
+def status_command(
+    stack: Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say at a glance how the stack is, in the cloud, inside the server and from outside. Ends with 1 if a line is red.
+
+    Under each red line stands the next command to type. Nothing is changed.
+    """
+    found = look(stack, lambda: datetime.now(UTC))
+    if as_json:
+        typer.echo(json.dumps(status_json(stack, found.lines, found.newest, datetime.now(UTC)), indent=2))
+    else:
+        print_lines(found.lines)
+    if not well(found.lines):
+        raise typer.Exit(1)

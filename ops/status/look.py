@@ -1,0 +1,125 @@
+"""Asks the state, the cloud, the server and the site. Each by itself: one that does not answer hides no other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from ops import OpsError
+from ops.cloud import connect, declared, opened
+from ops.pulumi_cli import PulumiStack
+from ops.restore_points import schedule
+from ops.restore_points.drivers import driver_for
+from ops.restore_points.model import RestorePoint
+from ops.status.cloud.restore_point import kept_lines, points_of, restore_point_line
+from ops.status.cloud.security_group import find_rules, security_group_line
+from ops.status.cloud.server import ServerSeen, find_server, server_line
+from ops.status.cloud.volume import Data, data_of, volume_line
+from ops.status.inside import ssh
+from ops.status.known import Known, known
+from ops.status.line import Line
+from ops.status.outside import dns, ports
+from ops.status.outside.certificate import certificate_line
+from ops.status.outside.site import ask_site, site_line
+from ops.status.state import state_line
+from settings import Declared
+
+T = TypeVar("T")
+
+
+@dataclass
+class Status:
+    """Everything that was found, in the order in which one looks."""
+
+    lines: list[Line] = field(default_factory=list)
+    newest: RestorePoint | None = None
+    """The newest good restore point."""
+
+
+def look(stack: str, now: Callable[[], datetime]) -> Status:
+    """The status of the stack.
+
+    Raises:
+        OpsError, SettingsError: the stack's settings cannot be used, so nothing is known about it.
+    """
+    chosen = opened(stack)
+    settings = declared(chosen)
+    found = Status()
+    state, unreadable = state_of(chosen)
+    server, data = look_at_the_cloud(found, chosen, settings, state, now)
+    found.lines.insert(0, state_line(state, unreadable, server, data, stack))
+    address = server.address if server else state.address if state else None
+    if address:
+        look_inside(found, chosen, settings, server, address)
+    look_from_outside(found, settings, stack, address, now())
+    return found
+
+
+def state_of(stack: PulumiStack) -> tuple[Known | None, str]:
+    """What the state knows, or None and why not. A lock on it hinders nobody who reads."""
+    try:
+        return (known(stack.exported()) if stack.exists() else Known()), ""
+    except OpsError as error:
+        return None, str(error).splitlines()[-1]
+
+
+def look_at_the_cloud(
+    found: Status, stack: PulumiStack, settings: Declared, state: Known | None, now: Callable[[], datetime]
+) -> tuple[ServerSeen | None, Data | None]:
+    """The lines of what the cloud has; the server and the data volume, if it tells."""
+    lines, name = found.lines, stack.name
+    try:
+        connection = connect(stack)
+    except OpsError as error:
+        lines.append(Line("cloud", "bad", str(error), f"toybox api GET compute /servers/detail --stack {name}"))
+        return None, None
+    driver = driver_for(settings, connection)
+    server, servers_asked = answered(lines, "server", name, lambda: find_server(connection, name))
+    volumes, volumes_asked = answered(lines, "data volume", name, driver.volumes)
+    points, points_asked = answered(lines, "restore point", name, driver.list)
+    rules, rules_asked = answered(lines, "security group", name, lambda: find_rules(connection, name))
+    data, told = answered(lines, "data volume", name, lambda: data_of(settings, name, state, volumes or []))
+    if servers_asked:
+        lines.append(server_line(server, state, name))
+    ours: Sequence[RestorePoint] = points_of(name, data, volumes or [], points or []) if data else []
+    found.newest = schedule.newest_good(ours, now())
+    if volumes_asked and told and data:
+        lines.append(volume_line(data, server, state, settings, name, found.newest))
+        if points_asked:
+            lines.append(restore_point_line(settings, name, data, ours, now()))
+        lines.extend(kept_lines(data))
+    if rules_asked:
+        lines.append(security_group_line(rules, settings.operators, name))
+    return server, data
+
+
+def answered(lines: list[Line], name: str, stack: str, ask: Callable[[], T]) -> tuple[T | None, bool]:
+    """What the cloud answers, and whether it does; if not, that is a line of its own."""
+    try:
+        return ask(), True
+    except OpsError as error:
+        lines.append(Line(name, "bad", str(error), f"toybox status --stack {stack}"))
+        return None, False
+
+
+def look_inside(found: Status, stack: PulumiStack, settings: Declared, server: ServerSeen | None, address: str) -> None:
+    """The lines of what the server says of itself."""
+    said = ssh.ask(stack, address, "print()")
+    source = ssh.source_towards(address)
+    found.lines.append(ssh.ssh_line(said.error, server, source, settings.operators, stack.name))
+
+
+def look_from_outside(found: Status, settings: Declared, stack: str, address: str | None, now: datetime) -> None:
+    """The lines of what visitors see. If the site is down, the first red line before has the command: its cause."""
+    lines = found.lines
+    logs = f"ssh -F .toybox/{stack}/ssh/config {address} docker logs --tail 50 web"
+    command = next((line.command for line in lines if line.verdict == "bad"), logs)
+    ours = ask_site(settings, address)
+    lines.append(site_line(settings, ours, command))
+    lines.append(certificate_line(settings.domain, ours.certificate, now, command))
+    if address:
+        lines.append(ports.ports_line(ports.answering(address), address, stack, command))
+    resolved = dns.resolve(settings.domain)
+    elsewhere = bool(resolved) and address not in resolved
+    visitors = ask_site(settings, None) if elsewhere else ours
+    lines.append(dns.dns_line(settings, address, resolved, ours, visitors, stack))

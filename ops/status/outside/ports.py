@@ -1,0 +1,43 @@
+"""Which ports of the server let this machine in."""
+
+import socket
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+from ops.status.line import Line
+
+NAME = "ports"
+
+SSH, SITE = 22, (80, 443)
+CLOSED = (2375, 2376, 5432, 6379, 8000)
+"""What must never answer: Docker's API, PostgreSQL, Redis, Gunicorn."""
+
+PATIENCE = 3
+"""Seconds for a port to answer; one that a packet filter drops takes all of them."""
+
+
+def ports_line(answering: Collection[int], address: str, stack: str, command: str) -> Line:
+    """Whether the site's ports answer, and none that must not. `command` is what to type if the site's do not."""
+    closed = sorted(set(SITE) - set(answering))
+    opened = sorted(set(CLOSED) & set(answering))
+    if opened:
+        text = f"{', '.join(map(str, opened))} answer on {address}, and must not"
+        return Line(NAME, "bad", text, f"toybox api GET network /security-groups --stack {stack}")
+    if closed:
+        return Line(NAME, "bad", f"{' and '.join(map(str, closed))} of {address} do not answer", command)
+    return Line(NAME, "good", "80 and 443 answer; Docker, PostgreSQL, Redis and Gunicorn do not")
+
+
+def answering(address: str) -> set[int]:
+    """The ports that let this machine in."""
+
+    def answers(port: int) -> bool:
+        try:
+            socket.create_connection((address, port), PATIENCE).close()
+        except OSError:
+            return False
+        return True
+
+    ports = (SSH, *SITE, *CLOSED)
+    with ThreadPoolExecutor(len(ports)) as pool:
+        return {port for port, answered in zip(ports, pool.map(answers, ports), strict=True) if answered}

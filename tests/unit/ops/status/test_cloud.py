@@ -1,0 +1,282 @@
+"""What the cloud has and what the state knows are held against each other: either alone can lie."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ops import OpsError
+from ops.restore_points.model import RestorePoint, Volume
+from ops.status.cloud.restore_point import kept_lines, points_of, restore_point_line
+from ops.status.cloud.security_group import Rule, security_group_line, wanted
+from ops.status.cloud.server import ServerSeen, server_line
+from ops.status.cloud.volume import data_of, volume_line
+from ops.status.known import Known, known
+from ops.status.line import Line
+from ops.status.state import state_line
+from tests.unit.ops.restore_points.cloud import NOW, point, volume
+from tests.unit.ops.status.world import DAY, HOUR, KNOWN, NEW_SERVER, SERVER
+from tests.unit.test_settings import parse
+
+ASIDE = "toybox-prod-data-before-20261124T0100Z"
+BACKUP = {"source": "backup", "id": "11111111-1111-4111-8111-111111111111", "size": 200}
+
+
+def from_backup() -> dict[str, Any]:
+    return {"dataVolume": {"type": "c3j1-ds02-add", "size": 200, "origin": BACKUP}}
+
+
+# the server
+
+
+@pytest.mark.parametrize(
+    ("server", "state", "verdict", "words", "command"),
+    [
+        (SERVER, KNOWN, "good", "ACTIVE, 198.51.100.7 (s)", ""),
+        (SERVER, None, "good", "ACTIVE", ""),
+        (
+            ServerSeen("s", "SHUTOFF", "198.51.100.7"),
+            KNOWN,
+            "bad",
+            "it is off",
+            "toybox api POST compute /servers/s/action --stack prod os-start:=null",
+        ),
+        (
+            ServerSeen("s", "PAUSED", "198.51.100.7"),
+            KNOWN,
+            "bad",
+            "PAUSED",
+            "toybox api POST compute /servers/s/action --stack prod reboot.type=HARD",
+        ),
+        (ServerSeen("s", "ERROR", "198.51.100.7"), KNOWN, "bad", "given it up", NEW_SERVER),
+        (ServerSeen("s", "ACTIVE", None), KNOWN, "bad", "without an address", NEW_SERVER),
+        (ServerSeen("s", "BUILD", None), KNOWN, "bad", "look again", "toybox status --stack prod"),
+        (None, KNOWN, "bad", "it was deleted: the state has s, the cloud has none", NEW_SERVER),
+        (None, Known(), "bad", "there is none yet", "pulumi up --stack prod"),
+        (ServerSeen("t", "ACTIVE", "198.51.100.9"), KNOWN, "bad", "the state knows another", "toybox adopt prod"),
+    ],
+)
+def test_the_server_runs_or_is_red_with_the_command_that_helps(
+    server: ServerSeen | None, state: Known | None, verdict: str, words: str, command: str
+) -> None:
+    """A plain `pulumi up` does nothing about a server that the state believes to be there."""
+    line = server_line(server, state, "prod")
+    assert (line.verdict, line.command) == (verdict, command)
+    assert words in line.text
+
+
+# the data volume
+
+RENAME = "toybox api PUT volume /volumes/v --stack prod volume.name=toybox-prod-data"
+
+
+@pytest.mark.parametrize(
+    ("found", "server", "verdict", "words", "command"),
+    [
+        (volume(), SERVER, "good", "toybox-prod-data, 200 GB, in-use (v)", ""),
+        (volume(server=None, word="available"), SERVER, "bad", "attached to no server", NEW_SERVER),
+        (volume(server=None, word="available"), None, "bad", "attached to no server", NEW_SERVER),
+        (volume(server="o"), SERVER, "bad", "another server, o", "toybox api GET compute /servers/o --stack prod"),
+        (volume(word="error"), SERVER, "bad", "error", "toybox api GET volume /volumes/v --stack prod"),
+        (volume(name=ASIDE), SERVER, "bad", "in use under the name of a kept one", RENAME),
+        (volume(name="prod's own disk"), SERVER, "good", "prod's own disk", ""),
+    ],
+)
+def test_the_data_volume_is_the_one_that_the_state_knows_whatever_its_name(
+    found: Volume, server: ServerSeen | None, verdict: str, words: str, command: str
+) -> None:
+    settings = parse()
+    data = data_of(settings, "prod", KNOWN, [volume("other", server=None), found])
+    line = volume_line(data, server, KNOWN, settings, "prod", None)
+    assert (line.verdict, line.command) == (verdict, command)
+    assert words in line.text
+
+
+@pytest.mark.parametrize(
+    ("points", "command"),
+    [
+        ([point(5 * HOUR, source="backup", name="toybox-prod-data")], "toybox prod restore --from a"),
+        ([], "toybox restore-points list --all --stack prod"),
+    ],
+)
+def test_a_deleted_data_volume_is_told_with_the_restore_point_that_has_it(
+    points: list[RestorePoint], command: str
+) -> None:
+    """It said that there was none, while `toybox restore-points list` showed one."""
+    settings = parse()
+    data = data_of(settings, "prod", KNOWN, [])
+    ours = points_of("prod", data, [], points)
+    assert ours == points
+    line = volume_line(data, None, KNOWN, settings, "prod", ours[0] if ours else None)
+    assert "it was deleted: the state has v, the cloud does not" in line.text
+    assert line.command == command
+    told = restore_point_line(settings, "prod", data, ours, NOW)
+    assert told.verdict == ("good" if points else "bad")
+
+
+def test_a_restore_that_stopped_half_way_is_told_with_the_command_that_goes_on() -> None:
+    """The volume was renamed and taken out of the state. Its data and its restore points are still there."""
+    settings = parse(from_backup())
+    kept = volume(name=ASIDE, server=None, word="available")
+    state = Known("s", "198.51.100.7", None)
+    data = data_of(settings, "prod", state, [kept])
+    line = volume_line(data, SERVER, state, settings, "prod", None)
+    assert "a restore stopped half-way" in line.text
+    assert f"{ASIDE} (v)" in line.text
+    assert line.command == f"toybox prod restore --from {BACKUP['id']}"
+    ours = points_of("prod", data, [kept], [point(HOUR, source="backup")])
+    assert restore_point_line(settings, "prod", data, ours, NOW).verdict == "good"
+    assert [line.text for line in kept_lines(data)] == [f"1, which cost money: {ASIDE} (v)"]
+
+
+def test_a_kept_volume_without_a_successor_leads_back() -> None:
+    state = Known("s", "198.51.100.7", None)
+    data = data_of(parse(), "prod", state, [volume(name=ASIDE, server=None, word="available")])
+    line = volume_line(data, SERVER, state, parse(), "prod", None)
+    assert line.command == "toybox adopt prod v"
+
+
+def test_a_volume_that_a_restore_renamed_and_left_unattached_leads_on() -> None:
+    settings = parse(from_backup())
+    data = data_of(settings, "prod", KNOWN, [volume(name=ASIDE, server=None, word="available")])
+    assert volume_line(data, None, KNOWN, settings, "prod", None).command == (
+        f"toybox prod restore --from {BACKUP['id']}"
+    )
+
+
+def test_staging_without_its_volume_is_made_anew_from_prod() -> None:
+    settings = parse({"environment": "staging", "access": "password"})
+    data = data_of(settings, "staging", KNOWN, [])
+    assert volume_line(data, None, KNOWN, settings, "staging", None).command == "toybox staging refresh"
+
+
+def test_several_volumes_of_the_name_are_told_apart_by_the_state_alone() -> None:
+    two = [volume("v", server=None), volume("w", server=None)]
+    assert data_of(parse(), "prod", KNOWN, two).id == "v"
+    with pytest.raises(OpsError, match="2 volumes are called toybox-prod-data"):
+        data_of(parse(), "prod", None, two)
+
+
+# the state
+
+
+@pytest.mark.parametrize(
+    ("state", "server", "volumes", "verdict", "words", "command"),
+    [
+        (KNOWN, SERVER, [volume()], "good", "it knows server s and data volume v", ""),
+        (None, SERVER, [volume()], "bad", "cannot be read: 503", "pulumi stack export --stack prod"),
+        (Known(), SERVER, [volume()], "bad", "it is lost: it knows nothing of server s and", "toybox adopt prod"),
+        (Known(), None, [volume(server=None)], "bad", "nothing of data volume v", "toybox adopt prod"),
+        (Known(), None, [], "bad", "no server and no data volume yet", "pulumi up --stack prod"),
+    ],
+)
+def test_a_lost_state_is_told_from_a_stack_that_was_never_made(
+    state: Known | None, server: ServerSeen | None, volumes: list[Volume], verdict: str, words: str, command: str
+) -> None:
+    data = data_of(parse(), "prod", state, volumes)
+    line = state_line(state, "503", server, data, "prod")
+    assert (line.verdict, line.command) == (verdict, command)
+    assert words in line.text
+
+
+def test_the_volume_of_a_lost_state_is_adopted() -> None:
+    data = data_of(parse(), "prod", Known(), [volume()])
+    line = volume_line(data, SERVER, Known(), parse(), "prod", None)
+    assert (line.verdict, line.command) == ("bad", "toybox adopt prod v")
+
+
+def test_what_a_state_knows_is_read_from_an_export() -> None:
+    def resource(urn: str, kind: str, **more: Any) -> dict[str, Any]:
+        return {"urn": f"urn:pulumi:prod::toybox::{urn}", "type": kind, "outputs": {}} | more
+
+    container = "docker:index/container:Container"
+    resources = [
+        resource("server-instance", "openstack:compute/instance:Instance", id="old", delete=True),
+        resource("server-instance", "i", id="s", outputs={"accessIpV4": "198.51.100.7"}),
+        resource("data-volume", "v", id="v"),
+        resource("django-web-container", container, id="1", outputs={"name": "web"}),
+        resource("postgres-container", container, id="2", outputs={"name": "postgres"}),
+        resource("x-container", container, outputs={}),
+    ]
+    found = known(json.dumps({"deployment": {"resources": resources}}))
+    assert found == Known("s", "198.51.100.7", "v", ("postgres", "web"))
+    assert known('{"version": 3}') == Known()
+
+
+# restore points
+
+
+@pytest.mark.parametrize(
+    ("age", "volume_age", "verdict", "words"),
+    [
+        (HOUR, 90 * DAY, "good", "60 min old (a)"),
+        (26 * HOUR, 90 * DAY, "good", "26 h old (a)"),
+        (26 * HOUR + timedelta(minutes=1), 90 * DAY, "bad", "26 h old (a), and 26 h are the limit"),
+        (9 * DAY, 90 * DAY, "bad", "9 days old (a), and 26 h are the limit"),
+        (None, 90 * DAY, "bad", "there is none"),
+        (None, HOUR, "unknown", "its first night is still to come"),
+        (-9 * DAY, 90 * DAY, "bad", "there is none"),
+    ],
+)
+def test_the_newest_restore_point_turns_red_past_26_hours(
+    age: timedelta | None, volume_age: timedelta, verdict: str, words: str
+) -> None:
+    points = [] if age is None else [point(age, source="backup")]
+    data = data_of(parse(), "prod", KNOWN, [volume(age=volume_age)])
+    line = restore_point_line(parse(), "prod", data, points, NOW)
+    assert line.verdict == verdict
+    assert words in line.text
+    if verdict == "bad":
+        assert line.command == "pulumi up --stack prod --replace '**::snapshots-subscription'"
+
+
+def test_a_policy_that_is_off_is_never_red() -> None:
+    off = parse({"snapshotPolicy": {"driver": "conoha", "schedule": "off"}})
+    data = data_of(off, "prod", KNOWN, [volume()])
+    assert restore_point_line(off, "prod", data, [], NOW) == Line(
+        "restore point", "off", "the policy is off; there is none"
+    )
+
+
+# the security group
+
+OPERATOR = "203.0.113.7/32"
+
+
+def declared_rules() -> list[Rule]:
+    return [Rule(f"r{n}", "tcp", port, port, source) for n, (port, source) in enumerate(sorted(wanted([OPERATOR])))]
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict", "words", "command"),
+    [
+        (declared_rules(), "good", f"22 for {OPERATOR}", ""),
+        (None, "bad", "toybox-prod is not there", "pulumi up --stack prod --refresh"),
+        (
+            [*declared_rules(), Rule("x", "tcp", 5432, 5432, "0.0.0.0/0")],
+            "bad",
+            "more than is declared: port 5432 (tcp) for 0.0.0.0/0",
+            "toybox api DELETE network /security-group-rules/x --stack prod",
+        ),
+        (
+            [*declared_rules(), Rule("x", "any protocol", None, None, "everybody")],
+            "bad",
+            "all ports (any protocol) for everybody",
+            "toybox api DELETE network /security-group-rules/x --stack prod",
+        ),
+        (
+            [each for each in declared_rules() if each.first != 22],
+            "bad",
+            f"keeps out what is declared: port 22 for {OPERATOR}",
+            "pulumi up --stack prod --refresh --target '**::server-ingress-*'",
+        ),
+    ],
+    ids=["declared", "gone", "opened", "wide open", "closed"],
+)
+def test_the_security_group_lets_in_what_is_declared_and_nothing_else(
+    rules: list[Rule] | None, verdict: str, words: str, command: str
+) -> None:
+    line = security_group_line(rules, [OPERATOR], "prod")
+    assert (line.verdict, line.command) == (verdict, command)
+    assert words in line.text
