@@ -12,10 +12,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops import OpsError
 from ops.init import Stored
+
+if TYPE_CHECKING:
+    from ops.state.locks import Lock
 
 
 class PulumiStack:
@@ -59,6 +62,18 @@ class PulumiStack:
             self._make()
         self._run("stack", "import", "--stack", self.name, stdin=text)
 
+    def locks(self) -> "tuple[Lock, ...]":
+        """Pulumi's locks on the stack's state."""
+        from ops.state.commands import held_locks
+
+        return held_locks(self.name)
+
+    def keep_copy(self, text: str) -> str:
+        """Keep an exported state as a copy, and return the command that puts it back."""
+        from ops.state import copies
+
+        return copies.keep(self.name, text, self.root)
+
     def preview(self, *, refresh: bool) -> tuple[str, str, bool]:
         """(the preview as JSON, what Pulumi said beside it, whether it ended well). One that failed has the reason in
         its JSON, if it got so far."""
@@ -96,11 +111,11 @@ class PulumiStack:
             said = "\n".join(line for line in lines[starts[-1] + 1 if starts else 0 :] if line.strip())
             raise OpsError(f"`{' '.join(command)}` failed:\n{said}")
 
-    def on_server(self, address: str, command: str) -> str:
+    def on_server(self, address: str, command: str, stdin: str = "") -> str:
         """What a command prints on the stack's server, as root, over the connection that the program pinned. Raises
         OpsError with what it said."""
         ssh = ["ssh", "-F", f".toybox/{self.name}/ssh/config", address, command]
-        done = subprocess.run(ssh, cwd=self.root, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(ssh, cwd=self.root, capture_output=True, text=True, check=False, input=stdin)
         if done.returncode:
             raise OpsError(f"`{command}` on the server of {self.name} ({address}) failed:\n{done.stderr.strip()}")
         return done.stdout
@@ -110,8 +125,14 @@ class PulumiStack:
 
     def exists(self) -> bool:
         """Whether the state knows this stack."""
-        listed = json.loads(self._run("stack", "ls", "--json"))
-        return any(each["name"].split("/")[-1] == self.name for each in listed)
+        return self.name in self._listed_stacks()
+
+    def others(self) -> "list[PulumiStack]":
+        """The project's other stacks that the state knows."""
+        return [self.sibling(name) for name in self._listed_stacks() if name != self.name]
+
+    def _listed_stacks(self) -> list[str]:
+        return [each["name"].split("/")[-1] for each in json.loads(self._run("stack", "ls", "--json"))]
 
     def _make(self) -> None:
         # `pulumi stack init` knows no --config-file: it would write the salt into the settings file beside Pulumi.yaml,

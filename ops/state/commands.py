@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ops import OpsError, cloud
-from ops.state import exports, keys, location
+from ops.state import exports, keys, location, locks
 from ops.state.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
@@ -74,6 +74,7 @@ def import_command(
     """
     store, text = fetched(stack, version)
     pulumi = cloud.opened(stack)
+    locks.refuse_if_locked(pulumi)
     _, project = address()
     older = exports.parsed(text, stack, project, f"Version {version}")
     present_text = pulumi.exported() if pulumi.exists() else None
@@ -85,6 +86,11 @@ def import_command(
     if present_text and present:
         kept = store.put(exports.key(stack), present_text.encode(), exports.notes(present, os.environ))
         typer.echo(f"The state as it was is version {kept}.")
+        if pulumi.exported() != present_text:
+            raise OpsError(
+                f"Nothing was imported: an update of {stack} changed the state meanwhile. Run the command again, which "
+                "compares with the state as it is then."
+            )
     pulumi.import_state(text)
     typer.echo(f"Imported. Next, and before any update: pulumi preview --refresh --stack {stack}")
 
@@ -106,7 +112,13 @@ def fetched(stack: str, version: str) -> tuple[Store, str]:
 
 
 def address() -> tuple[location.Bucket | None, str]:
-    """Where the state lives, and the project's name."""
+    """The bucket with the state, or None where it is in a folder; and the project's name."""
+    url, setting, project = place()
+    return location.bucket(url, setting), project
+
+
+def place() -> tuple[str, str, str]:
+    """The address of the state, the setting that it stands in, and the project's name."""
     import yaml
 
     file = ROOT / "Pulumi.yaml"
@@ -114,7 +126,7 @@ def address() -> tuple[location.Bucket | None, str]:
         project = yaml.safe_load(file.read_text())
     except (OSError, yaml.YAMLError) as error:
         raise OpsError(f"{file}, which says where the state lives, cannot be read: {error}") from None
-    return location.bucket(*location.backend(os.environ, project)), str(project["name"])
+    return *location.backend(os.environ, project), str(project["name"])
 
 
 def opened(stack: str) -> tuple[Store, str]:
@@ -135,6 +147,17 @@ def opened(stack: str) -> tuple[Store, str]:
             f"Run `toybox init {stack}`, which gets them, or set {keys.VARIABLE} to the file that has them.",
         )
     return Store(bucket, found), project
+
+
+def held_locks(stack: str) -> tuple[locks.Lock, ...]:
+    """The locks on the stack's state. Raises OpsError if the place of the state cannot be read."""
+    url, setting, project = place()
+    where = locks.prefix(stack, project)
+    if location.bucket(url, setting) is None:
+        contents = locks.in_folder(locks.folder(url), where)
+    else:
+        contents = opened(stack)[0].contents(where)
+    return tuple(map(locks.parsed, contents))
 
 
 def set_up(ask: Callable[[], str], connect: Callable[[str], Any]) -> Iterator[str]:

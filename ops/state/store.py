@@ -143,6 +143,23 @@ class Store:
         with self._doing(f"reading version {version} of {key}"):
             return bytes(self._s3.get_object(Bucket=self.bucket.name, Key=key, VersionId=version)["Body"].read())
 
+    def contents(self, prefix: str) -> list[bytes]:
+        """What the objects below a prefix hold, as they are now. One that goes away meanwhile is none."""
+        from botocore.exceptions import ClientError
+
+        found = []
+        with self._doing(f"reading {prefix}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name, Prefix=prefix):
+                for each in page.get("Contents", ()):
+                    try:
+                        found.append(
+                            bytes(self._s3.get_object(Bucket=self.bucket.name, Key=each["Key"])["Body"].read())
+                        )
+                    except ClientError as error:
+                        if error.response["Error"]["Code"] != "NoSuchKey":
+                            raise
+        return found
+
     def notes(self, key: str, version: str) -> Mapping[str, str]:
         """What was noted when a version was written."""
         with self._doing(f"reading version {version} of {key}"):

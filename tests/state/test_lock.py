@@ -32,6 +32,25 @@ def test_the_second_of_two_updates_is_told_who_holds_the_lock_and_changes_nothin
     assert locks(s3, bucket) == [], "an update that ended leaves no lock"
 
 
+def test_a_command_that_edits_the_state_sees_the_lock_before_it_does_anything(
+    stack: Project, s3: S3Server, bucket: str
+) -> None:
+    stack.up()
+    exported = stack.toybox("state", "export", "--stack", "prod")
+    assert exported.returncode == 0, exported.stdout
+    version = exported.stdout.split()[-1]
+    update = stack.begun_update()
+    refused = stack.toybox("state", "import", version, "--stack", "prod", "--yes")
+    (stack.root / "wait").unlink()
+    update.communicate(timeout=60)
+    assert refused.returncode != 0
+    assert "The state of prod is locked. Nothing was changed." in refused.stdout
+    assert f"process {update.pid}" in refused.stdout
+    copies = s3.client().list_object_versions(Bucket=bucket, Prefix="exports/")["Versions"]
+    assert [each["VersionId"] for each in copies] == [version], "it kept no copy of a state that it does not touch"
+    assert stack.toybox("state", "import", version, "--stack", "prod", "--yes").returncode == 0
+
+
 def locks(s3: S3Server, bucket: str) -> list[str]:
     """The locks that lie in the bucket."""
     listed = s3.client().list_objects_v2(Bucket=bucket, Prefix=".pulumi/locks/")
