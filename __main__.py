@@ -6,6 +6,7 @@ import pulumi_command as command
 import settings as stack_settings
 from components.caddy import Caddy, render_access
 from components.cloud import openstack_provider
+from components.data_census import counted
 from components.data_volume import DataVolume
 from components.django import Django
 from components.docker_host import DockerHost
@@ -83,13 +84,14 @@ postgres = Postgres(
     "postgres", image=images.postgres, memory=flavor.memory, password=postgres_password, platform=platform
 )
 redis = Redis("redis", image=images.redis, memory=flavor.memory, platform=platform)
+database = counted("data-census", settings, data.id, platform, after=[postgres.ready, redis.ready])
 django = Django(
     "django",
     image=images.django,
     domain=settings.domain,
     sends_mail=settings.is_production,
     flavor=flavor,
-    depends_on=scrubbed("scrub", settings, data.id, platform, after=[postgres.ready, redis.ready]),
+    depends_on=scrubbed("scrub", settings, data.id, platform, after=database),
     platform=platform,
 )
 caddy = Caddy("caddy", settings=settings, depends_on=[django.web], platform=platform)

@@ -73,6 +73,22 @@ def keep_the_size(args: pulumi.ResourceHookArgs) -> None:
         raise RuntimeError(another_size(before, after))
 
 
+def refuse_anothers(volume_id: str, name: str, description: str, stack: str) -> str:
+    """Return the id of an adopted volume, unless its name or description says that it is another stack's. They are the
+    cloud's: an adopted volume keeps both. Raises pulumi.RunError."""
+    if others := names.volume_owners(name or "", description or "") - {stack}:
+        raise pulumi.RunError(
+            f"toybox:dataVolume.origin: adopts {volume_id}, a volume of {', '.join(sorted(others))}: in the\n"
+            f"  cloud {name} ({description}).\n"
+            f"  Why: {stack} would write on that stack's data, and a staging would scrub it. There may be no\n"
+            "  other copy.\n"
+            "  Way out: put the former origin back. Data gets from prod to staging by `toybox staging refresh`. If an\n"
+            "  update has already imported the volume, take it out of the state, which leaves it in the cloud:\n"
+            f"  `pulumi state delete --force --stack {stack}`, and choose data-volume."
+        )
+    return volume_id
+
+
 class DataVolume(pulumi.ComponentResource):
     """One block volume, `toybox-<stack>-data`.
 
@@ -108,7 +124,7 @@ class DataVolume(pulumi.ComponentResource):
         self.volume = openstack.blockstorage.Volume(
             f"{name}-volume",
             name=names.resource_name(settings.stack, "data"),
-            description=f"TOYBOX {settings.stack}: all user data. Never delete by hand.",
+            description=names.data_description(settings.stack),
             size=wanted.size,
             volume_type=wanted.type,
             metadata=restore_point_metadata(settings),
@@ -124,5 +140,12 @@ class DataVolume(pulumi.ComponentResource):
                 hooks=pulumi.ResourceHookBinding(before_create=provider.hooks.before_create, before_update=[keep_size]),
             ),
         )
-        self.id = self.volume.id
+        self.id = self._own(settings.stack) if adopted else self.volume.id
         self.register_outputs({"volumeId": self.volume.id})
+
+    def _own(self, stack: str) -> pulumi.Output[str]:
+        """The id, for a server to attach it; an import is looked at first."""
+        volume = self.volume
+        return pulumi.Output.all(volume.id, volume.name, volume.description).apply(
+            lambda found: refuse_anothers(found[0], found[1], found[2], stack)
+        )

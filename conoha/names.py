@@ -28,3 +28,20 @@ def resource_name(stack: str, what: str) -> str:
     if not INSTANCE_NAME_TAG.fullmatch(name):
         raise ValueError(f"ConoHa refuses the name {name!r}: it must be 1 to 255 of A-Z a-z 0-9 _ -")
     return name
+
+
+VOLUME = re.compile(rf"toybox-({STACK.pattern}?)-(?:data|boot)(?:-before-[0-9]{{8}}T[0-9]{{4}}Z)?")
+"""The volumes that TOYBOX names: data, boot, and former data that was put aside."""
+
+DESCRIPTION = re.compile(rf"TOYBOX ({STACK.pattern}): .*")
+"""How the descriptions of data volumes begin. ConoHa lets nobody write a volume's metadata."""
+
+
+def data_description(stack: str) -> str:
+    """The description of a stack's data volume."""
+    return f"TOYBOX {stack}: all user data. Never delete by hand."
+
+
+def volume_owners(name: str, description: str) -> set[str]:
+    """The stacks whose volume this is, by its name and by its description; none if neither says."""
+    return {found[1] for found in (VOLUME.fullmatch(name), DESCRIPTION.fullmatch(description)) if found is not None}

@@ -7,9 +7,10 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import pulumi
 import pytest
 
-from components.data_volume import ORIGIN_PROPERTIES
+from components.data_volume import ORIGIN_PROPERTIES, refuse_anothers
 from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import Run, run_program
 
@@ -95,3 +96,37 @@ def test_only_prod_may_write_to_people(runs: dict[str, Run]) -> None:
         for name in ("web", "worker", "beat"):
             assert f"TOYBOX_MAIL={expected}" in runs[stack].one(f"django-{name}-container").inputs["envs"]
         assert f"TOYBOX_MAIL={expected}" in runs[stack].one("django-release").inputs["create"]
+
+
+@pytest.mark.parametrize("stack", ["prod", "staging"])
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        ("toybox-{}-data", ""),
+        ("toybox-{}-data-before-20261124T0900Z", ""),
+        ("renamed-by-hand", "TOYBOX {}: all user data. Never delete by hand."),
+    ],
+)
+def test_an_origin_written_by_hand_cannot_adopt_another_stacks_volume(stack: str, name: str, description: str) -> None:
+    """The settings cannot know the cloud; the import can, in the preview already."""
+    other = "staging" if stack == "prod" else "prod"
+    with pytest.raises(pulumi.RunError, match=f"a volume of {other}") as caught:
+        refuse_anothers(ADOPTED["id"], name.format(other), description.format(other), stack)
+    assert "Way out" in str(caught.value)
+    assert refuse_anothers(ADOPTED["id"], name.format(stack), description.format(stack), stack) == ADOPTED["id"]
+
+
+def test_no_server_attaches_an_adopted_volume_before_that_was_looked_at(tmp_path: Path) -> None:
+    """The mocks give the volume the name that the program asked for."""
+    run = with_origin("prod", ADOPTED, tmp_path)
+    assert run.exports["dataVolumeId"]
+
+
+def test_prods_data_is_counted_before_anything_of_the_application_is_made(runs: dict[str, Run]) -> None:
+    """Counted later, a restored site would be compared with itself."""
+    run = runs["prod"]
+    census = run.one("data-census-taken")
+    assert {"postgres-password", "redis-healthy"} <= run.before(census)
+    assert str(run.exports["dataVolumeId"]) in str(census.inputs["stdin"]), "another volume is counted again"
+    for name in ("django-release", "django-web-container", "caddy-container"):
+        assert "data-census-taken" in run.before(run.one(name)), name

@@ -1,0 +1,50 @@
+"""Counts what the data volume holds when a server first has it, before any application container may change it.
+
+In production; in a staging the scrub does so. `toybox prod restore` compares the site with it: counted later, the site
+would be compared with itself. It runs once for each volume and server.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pulumi
+import pulumi_command as command
+
+from components.platform import Platform
+from settings import Settings
+
+SCRIPT = Path(__file__).with_name("census.py")
+
+
+def counted(
+    name: str,
+    settings: Settings,
+    volume_id: pulumi.Output[str],
+    platform: Platform,
+    *,
+    after: Sequence[pulumi.Resource],
+) -> list[pulumi.Resource]:
+    """What an application container has to wait for in addition to `after`: in production the census, else nothing."""
+    if not settings.is_production:
+        return list(after)
+    return [DataCensus(name, volume_id=volume_id, platform=platform, after=after).taken]
+
+
+class DataCensus(pulumi.ComponentResource):
+    """One command on the server, whose output in the state is what the volume held."""
+
+    taken: command.remote.Command
+
+    def __init__(
+        self, name: str, *, volume_id: pulumi.Output[str], platform: Platform, after: Sequence[pulumi.Resource]
+    ) -> None:
+        super().__init__("toybox:services:DataCensus", name)
+        self.taken = platform.host.command(
+            f"{name}-taken",
+            create="timeout 1800 python3 -",
+            stdin=volume_id.apply(lambda volume: f"{SCRIPT.read_text()}\n# of volume {volume}\n"),
+            parent=self,
+            depends_on=list(after),
+            timeout="35m",
+        )
+        self.register_outputs({})
