@@ -16,6 +16,7 @@ from ops import OpsError, api, init
 from ops.adopt.commands import adopt
 from ops.ci import commands as ci
 from ops.guard.commands import guard
+from ops.kept import commands as kept
 from ops.prod import commands as prod
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import commands as restore_points
@@ -37,6 +38,7 @@ app.add_typer(ci.app, name="ci")
 app.command("api")(api.api)
 app.add_typer(staging.app, name="staging")
 app.add_typer(prod.app, name="prod")
+app.add_typer(kept.app, name="kept")
 app.command("adopt")(adopt)
 
 

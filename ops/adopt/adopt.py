@@ -1,6 +1,6 @@
 """Adopting a data volume, step by step. Interrupted anywhere, the command can be run again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from conoha import names
 from ops import OpsError
 from ops.adopt.belongings import Cloud, Disposable, Thing, data_volume, disposable
+from ops.adopt.ownership import refuse_anothers
 from ops.cloud import cloud_errors, declared
-from ops.data_volume import origin, state
-from ops.data_volume.aside import aside_name, is_aside, put_aside, stop_server
-from ops.data_volume.swap import bring_up
+from ops.data_volume import aside, foresight, origin, state
+from ops.data_volume.attempt import Attempt, server_made, start_server, stop_server, to_put_aside, way_back
+from ops.data_volume.swap import adopted, bring_up, held_before
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import cinder
 from ops.restore_points.model import Volume
+from ops.state import locks
+from ops.status.cloud.server import ServerSeen, find_server
 from ops.timed import Timed
-from settings import Adopted
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -39,66 +41,88 @@ class Adopt:
         """The whole of it.
 
         Raises:
-            OpsError: with the reason and the way out.
+            OpsError: with the reason, the way on and the way back.
             SettingsError: the settings are wrong.
         """
         settings, name = declared(self.stack), self.stack.name
+        locks.refuse_if_locked(self.stack)
         cloud = self.look()
-        exported = self.stack.exported()
-        recorded = state.recorded(exported)
-        if recorded and not wanted and settings.data_volume.origin != Adopted(source="adopted", id=recorded.id):
-            raise OpsError(
-                f"The state of {name} is not lost: its data volume is {recorded.id}. Nothing was changed.\n"
-                f"    Way out: to go on with it, `pulumi up --stack {name}`. To take another one in its place: "
-                f"`toybox adopt {name} VOLUME_ID`."
-            )
+        seen = self.stack.exported()
+        recorded = state.recorded(seen)
         volume = data_volume(cloud, name, settings, wanted or (recorded.id if recorded else None))
-        lost = state.is_empty(exported)
+        refuse_anothers(volume, name, {each.name: each.exported() for each in self.stack.others()})
+        present = recorded is not None and recorded.id == volume.id
+        renamed = aside.is_aside(volume.name, name)
+        if present and not renamed and state.completed(seen) == volume.id:
+            self.say(already(name, volume, find_server(self.connection, name)))
+            return
+        lost = state.is_empty(seen)
         parts = disposable(cloud, name) if lost else Disposable((), (), (), ())
-        self.tell(volume, recorded, parts)
+        leaving = [each for each in to_put_aside(cloud.volumes, name, recorded) if each.id != volume.id]
+        self.tell(volume, leaving, parts, starts=present)
+        foresight.refuse_more(self.stack, self.say, volume_missing=recorded is None)
         self.confirm(name)
+        attempt = Attempt(self.stack, self.connection, f"adopt {volume.id}", self.now, seen)
+        attempt.begin()
 
         timed = Timed(self.say)
-        with timed.step("the server shuts down"):
-            stop_server(self.connection, name)
-        if lost:
-            with timed.step("what can be made again is removed"):
-                self.remove(parts)
-        if recorded and recorded.id != volume.id:
-            with timed.step("the present volume is put aside"):
-                put_aside(self.stack, self.connection, recorded, self.name_for(recorded, cloud))
-        with timed.step(f"origin in {self.stack.settings_file.name}"):
+        with way_back(ways(name, volume, leaving)):
+            with timed.step("what the server holds"):
+                held = held_before(self.stack, self.connection, self.say)
+            with timed.step("volumes are named"):
+                for each in leaving:
+                    attempt.put_aside(each, held.words if held and each.server_id == held.server_id else "")
+            if not present:
+                with timed.step("the server shuts down"):
+                    stop_server(self.connection, name)
+            if lost:
+                with timed.step("what can be made again is removed"):
+                    self.remove(parts)
+            with timed.step(f"origin in {self.stack.settings_file.name}"):
+                origin.write(self.stack.settings_file, origin.adopted(volume.id))
+            if recorded and not present:
+                with timed.step("the present volume leaves the state"):
+                    back = attempt.forget(recorded)
+                self.say(f"    a copy of the state as it was: {back}")
             self.give_the_name_back(volume)
-            origin.write(self.stack.settings_file, origin.adopted(volume.id))
-        bring_up(self.stack, settings, timed, protected=settings.is_production)
+            if present:
+                with timed.step("the server starts"):
+                    start_server(self.connection, name)
+            bring_up(self.stack, settings, timed, protected=settings.is_production)
+            with timed.step("the data is as it was"):
+                before = held.words if held and volume.server_id == held.server_id else recorded_words(volume)
+                # a volume that its server never lost may hold a database that this very server made
+                made_by = self.now if renamed and present else server_made(self.connection, name)
+                report = adopted(self.stack, volume.id, made_by, before)
+            attempt.end(cinder.volumes(self.connection))
+
         self.say(f"{name} runs on volume {volume.id}. It took {timed.seconds:.0f} s.")
-        if recorded and recorded.id != volume.id:
-            self.say(f"  kept: {self.name_for(recorded, cloud)} ({recorded.id})")
+        for line in report:
+            self.say(f"  {line}")
+        for each in aside.kept(cinder.volumes(self.connection), name):
+            self.say(f"  kept: {each.name} ({each.id})")
         self.say(f"Commit {self.stack.settings_file.name}, in which the origin was written.")
 
-    def tell(self, volume: Volume, recorded: state.Recorded | None, parts: Disposable) -> None:
+    def tell(self, volume: Volume, leaving: Sequence[Volume], parts: Disposable, *, starts: bool) -> None:
         """What is going to happen."""
         made = f"{volume.created_at:%Y-%m-%d %H:%M} UTC"
         self.say(f"Data volume: {volume.name}, {volume.size} GB, made {made} ({volume.id}). Nothing in it is changed.")
-        if recorded and recorded.id != volume.id:
-            self.say(f"It takes the place of {recorded.id}, which is kept under another name.")
+        for each in leaving:
+            self.say(f"It takes the place of {each.id}, which is kept under another name.")
         for part in parts.described():
             self.say(f"  stopped and removed, then made anew: {part}")
-        if not parts.described():
+        if starts:
+            self.say("  the state has it already: the server is started, and the update ends what was begun")
+        elif not parts.described():
             self.say("  the server is stopped and made anew")
 
-    def name_for(self, recorded: state.Recorded, cloud: Cloud) -> str:
-        """What the volume that is put aside is called: what it is already called, if an earlier attempt did it."""
-        present = next((each for each in cloud.volumes if each.id == recorded.id), None)
-        aside = present is not None and is_aside(present.name, self.stack.name)
-        return present.name if present and aside else aside_name(self.stack.name, self.now)
-
     def give_the_name_back(self, volume: Volume) -> None:
-        """A volume that was put aside is the stack's own again. One with another name keeps it."""
-        if is_aside(volume.name, self.stack.name):
+        """A volume that was put aside is the stack's own again, without the record. One with another name keeps it."""
+        if aside.is_aside(volume.name, self.stack.name):
+            name = names.resource_name(self.stack.name, "data")
+            description = aside.former_description(self.stack.name, volume.description)
             with cloud_errors(f"to rename volume {volume.id}"):
-                name = names.resource_name(self.stack.name, "data")
-                self.connection.block_storage.update_volume(volume.id, name=name)
+                self.connection.block_storage.update_volume(volume.id, name=name, description=description)
 
     def look(self) -> Cloud:
         """What is in the account."""
@@ -134,3 +158,38 @@ class Adopt:
                 compute.delete_keypair(pair.name)
             for group in parts.security_groups:
                 self.connection.network.delete_security_group(group.id)
+
+
+def already(stack: str, volume: Volume, server: ServerSeen | None) -> str:
+    """What to tell an operator who adopts the volume that the stack has. Pure.
+
+    Raises:
+        OpsError: the stack does not run on it, because of its server.
+    """
+    if server is not None and server.word == "ACTIVE" and volume.server_id == server.id:
+        return f"{stack} runs on volume {volume.id} already. Nothing was changed."
+    if server is not None and server.word == "SHUTOFF":
+        reason, way_out = f"its server {server.id} is off", f"pulumi up --stack {stack}"
+    elif server is not None:
+        reason = f"its server {server.id} is {server.word}, and the volume {volume.word}"
+        way_out = f"toybox status --stack {stack}"
+    else:
+        reason, way_out = "its server is gone", f"pulumi up --replace '**::server-boot-volume' --stack {stack}"
+    raise OpsError(
+        f"Volume {volume.id} is the data volume of {stack} already, and {reason}. Nothing was changed.\n"
+        "    Why:     there is nothing to adopt; the state knows the volume, and its data is on it.\n"
+        f"    Way out: `{way_out}`"
+    )
+
+
+def ways(stack: str, volume: Volume, leaving: Sequence[Volume]) -> str:
+    """How to go on and how to go back, for an operator whose adoption stopped. Pure."""
+    lines = [f"    Go on:   the same command again (`toybox adopt {stack} {volume.id}`)."]
+    lines += [f"    Go back: `toybox adopt {stack} {each.id}`, the data from before." for each in leaving]
+    return "\n".join(lines)
+
+
+def recorded_words(volume: Volume) -> str:
+    """What a volume that was put aside held then; "" if nothing is recorded. Pure."""
+    record = aside.read(volume.description)
+    return record.held if record else ""

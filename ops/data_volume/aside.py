@@ -1,20 +1,74 @@
-"""Puts a stack's data volume aside: it keeps its data under another name, and the stack may get another volume."""
+"""Former data volumes that were put aside: how they are called, and the record that each carries.
+
+The record is the volume's description: ConoHa lets nobody write a volume's metadata, and changes name and description
+in one call. So a volume is never put aside without its record, and every operator's clone reads the same one.
+"""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from conoha import names
-from ops.cloud import cloud_errors
-from ops.data_volume import state
-from ops.pulumi_cli import PulumiStack
-from ops.status.cloud.server import find_server
+from ops.restore_points.model import Volume
 
-if TYPE_CHECKING:
-    from openstack.connection import Connection
+LONGEST = 255
+"""Characters of a description, in Cinder."""
 
-PATIENCE = 300
-"""Seconds for a server to shut down: PostgreSQL may take two minutes to end well."""
+WHEN = "%Y-%m-%dT%H:%MZ"
+PATTERN = re.compile(
+    rf"TOYBOX (?P<stack>{names.STACK.pattern}): put aside (?P<since>[-0-9T:]+Z) to (?P<purpose>\w+ \S+), "
+    r"which is (?P<state>under way|done)\.(?: Held (?P<held>.*?)\.)?(?: Before: (?P<before>.*))?",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Why a volume was put aside.
+
+    Attributes:
+        purpose: the command and the id it was given: `restore 7b59c87d-…`, `adopt 8c99ddaf-…`.
+        under_way: the command has not come to its end, and says so when it does.
+        held: what the volume held then, in words; "" if its server did not answer.
+        before: the description that it had, if somebody else had given it one.
+    """
+
+    since: datetime
+    purpose: str
+    under_way: bool
+    held: str = ""
+    before: str = ""
+
+
+def written(stack: str, record: Record) -> str:
+    """The record as a description."""
+    state = "under way" if record.under_way else "done"
+    text = f"TOYBOX {stack}: put aside {record.since.astimezone(UTC):{WHEN}} to {record.purpose}, which is {state}."
+    text += f" Held {record.held}." if record.held else ""
+    text += f" Before: {record.before}" if record.before else ""
+    return text[:LONGEST]
+
+
+def read(description: str) -> Record | None:
+    """The record in a description, or None."""
+    found = PATTERN.fullmatch(description)
+    if found is None:
+        return None
+    since = datetime.strptime(found["since"], WHEN).replace(tzinfo=UTC)
+    return Record(since, found["purpose"], found["state"] == "under way", found["held"] or "", found["before"] or "")
+
+
+def ended(stack: str, description: str) -> str | None:
+    """The description of a volume whose command has come to its end; None if it says so already, or says nothing."""
+    record = read(description)
+    return written(stack, replace(record, under_way=False)) if record and record.under_way else None
+
+
+def former_description(stack: str, description: str) -> str:
+    """The description that a volume gets back when it is the stack's data again."""
+    record = read(description)
+    return (record.before if record else "") or names.data_description(stack)
 
 
 def aside_name(stack: str, now: datetime) -> str:
@@ -28,26 +82,11 @@ def is_aside(name: str, stack: str) -> bool:
     return re.fullmatch(pattern, name) is not None
 
 
-def stop_server(connection: "Connection", stack: str) -> bool:
-    """Shut the stack's server down and wait until it is off, so that the database ends well. Whether it had to be."""
-    server = find_server(connection, stack)
-    if server is None or server.word != "ACTIVE":
-        return False
-    with cloud_errors(
-        f"to stop server {server.id}",
-        "Stop it in the control panel, then run the command again: it goes on from there.",
-    ):
-        connection.compute.stop_server(server.id)
-        found = connection.compute.get_server(server.id)
-        connection.compute.wait_for_server(found, "SHUTOFF", interval=0.5, wait=PATIENCE)
-    return True
+def kept(volumes: Sequence[Volume], stack: str) -> list[Volume]:
+    """The stack's volumes that were put aside, the oldest first."""
+    return sorted((each for each in volumes if is_aside(each.name, stack)), key=lambda each: (each.name, each.id))
 
 
-def put_aside(stack: PulumiStack, connection: "Connection", recorded: state.Recorded, name: str) -> None:
-    """Rename the volume in the cloud, then take it out of the state. The other way round, an interruption would leave
-    two volumes of one name. Nothing of its data is touched."""
-    with cloud_errors(f"to rename the data volume {recorded.id}"):
-        present = connection.block_storage.find_volume(recorded.id, ignore_missing=True)
-        if present is not None:
-            connection.block_storage.update_volume(recorded.id, name=name)
-    stack.import_state(state.without(stack.exported(), recorded.urn))
+def under_way(volumes: Sequence[Volume], stack: str) -> list[Volume]:
+    """Those of them that a command put aside which has not come to its end, the oldest first."""
+    return [each for each in kept(volumes, stack) if (record := read(each.description)) and record.under_way]

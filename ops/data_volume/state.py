@@ -27,6 +27,15 @@ def recorded(exported: str) -> Recorded | None:
     return None
 
 
+def completed(exported: str) -> str | None:
+    """The id of the data volume on which an update has last come to its end; None if none has."""
+    for resource in _resources(json.loads(exported)):
+        if "::pulumi:pulumi:Stack::" in resource["urn"]:
+            found = (resource.get("outputs") or {}).get("dataVolumeId")
+            return str(found) if found else None
+    return None
+
+
 def without(exported: str, urn: str) -> str:
     """The state without one resource, and without anything that points to it: the engine takes no state whose
     references lead nowhere. In the cloud nothing happens. The next update makes the resource anew, from the settings,

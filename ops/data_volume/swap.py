@@ -1,27 +1,25 @@
 """Brings a stack up on the data volume that its settings now name, and looks whether it stands."""
 
-import json
 import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ops import OpsError
-from ops.data_volume import state
+from ops.data_volume import census, state
 from ops.pulumi_cli import PulumiStack
+from ops.restore_points.model import Volume
+from ops.status.cloud.server import find_server
 from ops.status.outside.site import ask_site, site_line
 from ops.timed import Timed
 from settings import Declared
 
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
 CERTIFICATE_PATIENCE = 120
 """Seconds for the site to answer: where it has no certificate yet, one has to be signed."""
-
-
-def made_from(exported: str, urn: str) -> str | None:
-    """The id of what a volume was made from or adopted by, as the state has it."""
-    for resource in json.loads(exported)["deployment"]["resources"]:
-        if resource["urn"] == urn and not resource.get("delete"):
-            inputs = resource.get("inputs") or {}
-            values = (inputs.get(name) for name in ("backupId", "snapshotId", "sourceVolId"))
-            return next((value for value in (*values, resource.get("importID")) if value), None)
-    return None
 
 
 def bring_up(stack: PulumiStack, settings: Declared, timed: Timed, *, protected: bool) -> state.Recorded:
@@ -54,3 +52,62 @@ def await_site(stack: PulumiStack, settings: Declared) -> None:
         if time.monotonic() > deadline:
             raise OpsError(f"{stack.name} is up, and its site is not well: {line.text}")
         time.sleep(1)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the data volume of a running server holds, in words (census.words)."""
+
+    server_id: str
+    words: str
+
+
+def held_before(stack: PulumiStack, connection: "Connection", say: Callable[[str], None]) -> Held | None:
+    """What the stack's server holds before it is stopped; None if it is off, gone or does not answer, for that is often
+    the reason of all this."""
+    server = find_server(connection, stack.name)
+    if server is None or server.word != "ACTIVE":
+        return None
+    try:
+        return Held(server.id, census.words(census.look(stack)))
+    except OpsError as error:
+        say(f"    it cannot be asked, so nothing can be compared with it: {str(error).splitlines()[-1]}")
+        return None
+
+
+def restored(stack: PulumiStack, volumes: Sequence[Volume], volume_id: str, *, known: Collection[str]) -> list[str]:
+    """What a stack holds that was brought up on a new volume, in words. `known` are the volumes that were there before.
+
+    Raises:
+        OpsError: the volume is not a new one, or does not hold what it held when the server first had it.
+    """
+    volume = next((each for each in volumes if each.id == volume_id), None)
+    if volume is None or volume_id in known:
+        raise OpsError(f"{stack.name} is up, and no new data volume was made: it runs on {volume_id}.")
+    first, now = census.taken(stack.exported()), census.look(stack)
+    refuse(stack.name, census.problems(first, now, volume_id, volume.created_at))
+    lines = [f"holds now: {census.words(now)}"]
+    return [f"held before the application started: {census.words(first)}", *lines] if first else lines
+
+
+def adopted(stack: PulumiStack, volume_id: str, made_by: datetime, before: str) -> list[str]:
+    """What a stack holds that was brought up on a volume that was there, in words. `made_by` is the moment by which its
+    data was there; `before` is what is known of the volume from before (census.words), or "".
+
+    Raises:
+        OpsError: the database is a new one, or is not what it was.
+    """
+    now = census.look(stack)
+    found = census.problems(None, now, volume_id, made_by)
+    refuse(stack.name, [*found, *(census.since(before, now) if before else ())])
+    return [*([f"held before: {before}"] if before else []), f"holds now: {census.words(now)}"]
+
+
+def refuse(stack: str, found: Sequence[str]) -> None:
+    """Raises OpsError if anything was found."""
+    if found:
+        raise OpsError(
+            f"{stack} is up, and its data is not as it should be:\n"
+            + "\n".join(f"  - {each}" for each in found)
+            + "\n    Why:     the site may answer all the same. What users write now may be lost with it."
+        )

@@ -1,20 +1,25 @@
 """Putting prod back on a restore point, step by step.
 
-Every step finds out for itself whether it has been done, so that the command can be run again wherever it stopped.
+Each run makes a new volume out of the restore point: one that an earlier run made may have been written on since. Run
+again wherever it stopped, it keeps what is there and begins anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from conoha import names
+from ops import OpsError
 from ops.cloud import declared
-from ops.data_volume import choice, database, origin, state
-from ops.data_volume.aside import aside_name, is_aside, put_aside, stop_server
+from ops.data_volume import aside, choice, foresight, origin, state
+from ops.data_volume.attempt import Attempt, stop_server, to_put_aside, way_back
 from ops.data_volume.known import data_volume_ids
-from ops.data_volume.swap import bring_up, made_from
+from ops.data_volume.swap import bring_up, held_before, restored
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.drivers import driver_for
+from ops.restore_points.model import RestorePoint, Volume
+from ops.state import locks
 from ops.timed import Timed
 
 if TYPE_CHECKING:
@@ -35,50 +40,92 @@ class Restore:
         """The whole of it.
 
         Raises:
-            OpsError: with the reason and the way out.
+            OpsError: with the reason, the way on and the way back.
             SettingsError: the settings are wrong.
         """
         settings, name = declared(self.stack), self.stack.name
+        locks.refuse_if_locked(self.stack)
         driver = driver_for(settings, self.connection)
         volumes, points = driver.volumes(), driver.list()
         ids = data_volume_ids(self.stack, settings, volumes, points)
-        size = settings.data_volume.size
-        point = choice.choose(points, wanted, of=name, volumes=ids, size=size, now=self.now)
-        exported = self.stack.exported()
-        recorded = state.recorded(exported)
-        done = recorded is not None and made_from(exported, recorded.urn) == point.id
-        self.say(f"{name} is put back on {choice.described(point, self.now)}.")
-        if recorded and not done:
-            self.say(
-                f"What was written since then is not in it. The present data volume, {recorded.id}, is kept, renamed."
-            )
-        else:
-            self.say("An earlier attempt has come part of the way; this one goes on from there.")
+        point = choice.choose(points, wanted, of=name, volumes=ids, size=settings.data_volume.size, now=self.now)
+        attempt = Attempt(self.stack, self.connection, f"restore {point.id}", self.now, self.stack.exported())
+        recorded = state.recorded(attempt.seen)
+        refuse_a_lost_state(name, attempt.seen, volumes)
+        leaving = to_put_aside(volumes, name, recorded)
+        earlier = aside.under_way(volumes, name)
+        self.tell(point, leaving, earlier)
+        foresight.refuse_more(self.stack, self.say, volume_missing=recorded is None)
         self.confirm(name)
+        attempt.begin()
 
         timed = Timed(self.say)
-        with timed.step(f"origin in {self.stack.settings_file.name}"):
-            origin.write(self.stack.settings_file, origin.of_restore_point(point))
-        if recorded and not done:
+        former = list({each.id: each for each in [*earlier, *leaving]}.values())
+        with way_back(ways(name, point, former)):
+            with timed.step("what the present volume holds"):
+                held = held_before(self.stack, self.connection, self.say) if recorded else None
+            with timed.step("the present volume is put aside"):
+                for volume in former:
+                    attempt.put_aside(volume, held.words if held and volume.server_id == held.server_id else "")
             with timed.step("the server shuts down"):
                 stop_server(self.connection, name)
-            present = next((volume for volume in volumes if volume.id == recorded.id), None)
-            kept_as = present.name if present and is_aside(present.name, name) else aside_name(name, self.now)
-            with timed.step("the present volume is put aside"):
-                put_aside(self.stack, self.connection, recorded, kept_as)
-        restored = bring_up(self.stack, settings, timed, protected=settings.is_production)
-        volumes = driver.volumes()
-        aside = [volume for volume in volumes if is_aside(volume.name, name)]
-        newest = max(aside, key=lambda volume: volume.name, default=None)
-        with timed.step("the database is the restore point's"):
-            volume = next(volume for volume in volumes if volume.id == restored.id)
-            database.refuse_a_new_one(self.stack, volume, point, newest.id if newest else None)
+            with timed.step(f"origin in {self.stack.settings_file.name}"):
+                origin.write(self.stack.settings_file, origin.of_restore_point(point))
+            if recorded:
+                with timed.step("the present volume leaves the state"):
+                    back = attempt.forget(recorded)
+                self.say(f"    a copy of the state as it was: {back}")
+            present = bring_up(self.stack, settings, timed, protected=settings.is_production)
+            with timed.step("the data is the restore point's"):
+                report = restored(self.stack, driver.volumes(), present.id, known={each.id for each in volumes})
+            attempt.end(driver.volumes())
 
         self.say(f"{name} has its data of {choice.when(point)} again. It took {timed.seconds:.0f} s.")
-        for volume in aside:
-            self.say(f"  kept: {volume.name}, {volume.size} GB ({volume.id})")
-        if newest:
-            self.say("The way back to the data from before, when nobody needs what is written from now on:")
-            self.say(f"  toybox adopt {name} {newest.id}")
-            self.say("A kept volume costs money. Delete it by hand when nobody will want to go back.")
+        for line in report:
+            self.say(f"  {line}")
+        self.tell_of_kept(driver.volumes(), former)
         self.say(f"Commit {self.stack.settings_file.name}, in which the origin was written.")
+
+    def tell(self, point: RestorePoint, leaving: Sequence[Volume], earlier: Sequence[Volume]) -> None:
+        """What is going to happen."""
+        self.say(f"{self.stack.name} is put back on {choice.described(point, self.now)}.")
+        for volume in leaving:
+            self.say(
+                f"What was written since then is not in it. The present data volume, {volume.id}, is kept, renamed."
+            )
+        for volume in earlier:
+            if record := aside.read(volume.description):
+                self.say(
+                    f"An attempt of {record.since:%Y-%m-%d %H:%M} UTC to {record.purpose} has not come to its end. "
+                    f"The data from before it is on {volume.id}. This one begins anew."
+                )
+
+    def tell_of_kept(self, volumes: Sequence[Volume], former: Sequence[Volume]) -> None:
+        """The volumes that are kept, and the way back."""
+        name = self.stack.name
+        for volume in aside.kept(volumes, name):
+            self.say(f"  kept: {volume.name}, {volume.size} GB ({volume.id})")
+        if former:
+            self.say("The way back to the data from before, when nobody needs what is written from now on:")
+            for volume in former:
+                self.say(f"  toybox adopt {name} {volume.id}")
+            self.say(f"A kept volume costs money: `toybox kept list --stack {name}`, and `delete` when you need none.")
+
+
+def refuse_a_lost_state(stack: str, exported: str, volumes: Sequence[Volume]) -> None:
+    """Raises OpsError if the state is empty and the stack's data is there: everything would be made a second time."""
+    there = [each for each in volumes if each.name == names.resource_name(stack, "data")]
+    if there and state.is_empty(exported):
+        raise OpsError(
+            f"The state of {stack} is empty, and its data volume is there ({there[0].id}). Nothing was changed.\n"
+            "    Why:     the state is lost; an update would make a second server beside the first.\n"
+            f"    Way out: get the state back (`toybox state exports --stack {stack}`), or `toybox adopt {stack}`. "
+            "Then this command again."
+        )
+
+
+def ways(stack: str, point: RestorePoint, former: Sequence[Volume]) -> str:
+    """How to go on and how to go back, for an operator whose restore stopped."""
+    lines = [f"    Go on:   the same command again (`toybox {stack} restore --from {point.id}`). It begins anew."]
+    lines += [f"    Go back: `toybox adopt {stack} {each.id}`, the data from before." for each in former]
+    return "\n".join(lines)

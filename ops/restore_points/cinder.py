@@ -28,6 +28,7 @@ def volumes(connection: "Connection") -> list[Volume]:
                 created_at=moment(each.created_at),
                 metadata=dict(each.metadata or {}),
                 server_id=next((attachment["server_id"] for attachment in each.attachments or []), None),
+                description=each.description or "",
             )
             for each in connection.block_storage.volumes(details=True)
         ]

@@ -73,6 +73,7 @@ class Volume:
     metadata: Mapping[str, str]
     server_id: str | None = None
     """The server that it is attached to."""
+    description: str = ""
 
 
 class Driver(Protocol):

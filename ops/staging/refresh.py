@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conoha import names
 from ops import OpsError
 from ops.cloud import cloud_errors, declared
-from ops.data_volume import choice, leftovers, origin, state
+from ops.data_volume import choice, foresight, leftovers, origin, state
 from ops.data_volume.known import data_volume_ids
 from ops.data_volume.swap import await_site
 from ops.pulumi_cli import PulumiStack
@@ -17,6 +17,7 @@ from ops.restore_points import schedule
 from ops.restore_points.drivers import driver_for
 from ops.restore_points.model import Driver, RestorePoint, Volume
 from ops.staging import verdict
+from ops.state import locks
 from ops.timed import Timed
 from settings import Declared
 
@@ -55,9 +56,11 @@ class Refresh:
             raise OpsError(
                 f"The state knows no stack {self.stack.name}.\n    Way out: `toybox init {self.stack.name}` makes it."
             )
+        locks.refuse_if_locked(self.stack)
         driver = driver_for(prods, self.connection)
         point, keep = self.point(driver, settings, prods, wanted, allow_older=allow_older)
         self.say(f"From {choice.described(point, self.now)}")
+        foresight.refuse_more(self.stack, self.say, volume_missing=state.recorded(self.stack.exported()) is None)
         timed = Timed(self.say)
         former = state.recorded(self.stack.exported())
         with timed.step("leftovers of earlier refreshes"):

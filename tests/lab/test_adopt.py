@@ -55,3 +55,18 @@ def test_adoption_leaves_a_volume_as_it_is(prod: Toybox) -> None:
             assert (found.name, found.description, found.metadata) == ("made-by-hand", "Ask Yuki", {"owner": "yuki"})
     finally:
         storage.delete_volume(made.id)
+
+
+def test_prods_volume_cannot_be_adopted_by_another_stack_not_by_its_settings_either(prod: Toybox) -> None:
+    """The command looks at names and states; the program at what the import shows, in the preview."""
+    volume = prod.outputs()["dataVolumeId"]
+    origin = {"source": "adopted", "id": volume}
+    with new_stack(prod.workspace, "adopting") as other:
+        code, said = other.shell().run(f"toybox adopt adopting {volume}", "adopting\n")
+        assert code != 0
+        assert "is another stack's: the state of prod has it" in said
+        with other.changed_settings(dataVolume__origin=origin):
+            done = other.pulumi("preview")
+        assert done.returncode != 0
+        assert f"adopts {volume}, a volume of prod" in done.stdout, done.stdout
+        assert not other.state().get("deployment", {}).get("resources")

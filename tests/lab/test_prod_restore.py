@@ -1,14 +1,7 @@
 """Prod back on a restore point, and back again."""
 
-from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from ops import OpsError
-from ops.data_volume import database
-from ops.restore_points.model import RestorePoint, Volume
 from tests.lab.test_staging_refresh import restore_point, sql
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures, Shell
@@ -53,15 +46,30 @@ def test_a_lost_table_and_lost_uploads_come_back_exactly(prod: Toybox, procedure
     assert "unchanged" in prod.up()
 
 
-def test_a_database_that_is_newer_than_its_volume_is_no_success(prod: Toybox) -> None:
-    """As if the volume had been made before this database: it cannot have come with it."""
-    stack: Any = SimpleNamespace(name="prod", outputs=prod.outputs, on_server=lambda _, command: prod.ssh(command))
-    past = datetime(2026, 1, 22, tzinfo=UTC)
-    volume = Volume(prod.outputs()["dataVolumeId"], "toybox-prod-data", 200, "in-use", past, {}, "server")
-    point = RestorePoint("an-id", "backup", volume.id, volume.name, 200, past, "available", "available")
-    with pytest.raises(OpsError, match=r"empty database. PostgreSQL made it at 20\d\d-") as caught:
-        database.refuse_a_new_one(stack, volume, point, "the-kept-volume")
-    assert "`toybox adopt prod the-kept-volume`" in str(caught.value)
+def test_nothing_is_changed_while_the_state_is_locked(prod: Toybox) -> None:
+    """By an update that was killed: its lock stays, and prod would be stopped and its volume renamed before the command
+    met it. The folder with the locks is looked at as Pulumi writes it."""
+    locks = prod.workspace.folder / "state" / ".pulumi" / "locks" / "organization" / "toybox" / "prod"
+    prod.killed("pulumi", "up", "--yes", "--skip-preview", seen=lambda: list(locks.glob("*.json")), seconds=60)
+    before = prod.outputs()
+    point = newest_restore_point(prod.shell())
+    try:
+        for command in (
+            f"toybox prod restore --from {point}",
+            "toybox adopt prod",
+            "toybox kept delete x --stack prod",
+        ):
+            code, said = prod.shell().run(command, "prod\n")
+            assert code != 0
+            assert "The state of prod is locked. Nothing was changed." in said
+            assert "`pulumi cancel --yes --stack prod`" in said
+    finally:
+        assert prod.pulumi("cancel", "--yes").returncode == 0
+    volume, server = before["dataVolumeId"], cloud().compute.get_server(before["serverId"])
+    assert cloud().block_storage.get_volume(volume).name == "toybox-prod-data"
+    assert server.status == "ACTIVE"
+    code, said = prod.shell().run(f"toybox adopt prod {volume}")
+    assert (code, said.strip()) == (0, f"prod runs on volume {volume} already. Nothing was changed.")
 
 
 @pytest.mark.documented("docs/getting-prod-back.md#go-back-to-the-data-from-before")
@@ -78,4 +86,18 @@ def test_the_kept_volume_is_the_way_back(prod: Toybox, procedure: Procedures) ->
     assert prod.fingerprint() == expected
     assert cloud().block_storage.get_volume(kept.id).name == "toybox-prod-data"
     assert cloud().block_storage.get_volume(present).name.startswith("toybox-prod-data-before-")
-    cloud().block_storage.delete_volume(present)
+
+
+@pytest.mark.documented("docs/getting-prod-back.md#volumes-that-were-kept")
+def test_a_kept_volume_is_shown_and_deleted_by_its_name(prod: Toybox, procedure: Procedures) -> None:
+    (kept,) = [v for v in cloud().block_storage.volumes() if v.name.startswith("toybox-prod-data-before-")]
+    adopted = prod.outputs()["dataVolumeId"]
+    steps = procedure(prod.shell())
+    shown = steps.run("toybox kept list")
+    assert f"{kept.id}  {kept.name}" in shown
+    assert f"to adopt {adopted}, which is done" in shown
+    for wanted, typed in ((kept.id, "prod"), (adopted, kept.name)):
+        code, said = steps.shell.run(f"toybox kept delete {wanted} --stack prod", f"{typed}\n")
+        assert code != 0, said
+    steps.run(values={"<volume id>": kept.id}, stdin=f"{kept.name}\n")
+    assert [v.id for v in cloud().block_storage.volumes() if v.name.startswith("toybox-prod-data")] == [adopted]

@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
+from conoha import names
 from ops import OpsError
 from ops.adopt.adopt import Adopt
+from ops.data_volume import aside
+from ops.kept.kept import Deletion
 from ops.prod.restore import Restore
 from ops.staging.refresh import Refresh
-from tests.unit.ops.data_volume.world import NOW, Interrupted, MemoryCloud, MemoryStack, World
+from ops.state.locks import Lock
+from tests.unit.ops.data_volume.world import NOW, Interrupted, MemoryCloud, MemoryStack, World, nothing_to_do
 
-STEPS = range(1, 12)
+STEPS = range(1, 14)
 """More than any of them has; beyond the last step nothing is interrupted."""
 
 both = pytest.mark.parametrize("when", ["before", "after"])
@@ -27,7 +31,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver is the cloud in memory, and the site answers."""
     for module in ("ops.staging.refresh", "ops.prod.restore"):
         monkeypatch.setattr(f"{module}.driver_for", lambda _settings, connection: connection)
-    monkeypatch.setattr("ops.adopt.adopt.cinder.volumes", lambda connection: connection.volumes())
+    monkeypatch.setattr("ops.restore_points.cinder.volumes", lambda connection: connection.volumes())
     monkeypatch.setattr("ops.data_volume.swap.await_site", lambda *_: None)
     monkeypatch.setattr("ops.staging.refresh.await_site", lambda *_: None)
 
@@ -36,17 +40,26 @@ def refresh(world: World) -> None:
     Refresh(MemoryStack("staging", world), MemoryCloud(world), NOW, lambda _: None).run(None, allow_older=False)  # type: ignore[arg-type]
 
 
-def restore(world: World) -> None:
+def restore(world: World, confirm: Callable[[str], None] = lambda _: None) -> list[str]:
     cloud: Any = MemoryCloud(world)
-    Restore(MemoryStack("prod", world), cloud, NOW, lambda _: None, lambda _: None).run(world.point.id)
+    said: list[str] = []
+    Restore(MemoryStack("prod", world), cloud, NOW, said.append, confirm).run(world.point.id)
+    return said
 
 
-def adopt(world: World, volume: str | None = None) -> None:
+def adopt(world: World, volume: str | None = None, stack: str = "prod") -> list[str]:
     cloud: Any = MemoryCloud(world)
-    Adopt(MemoryStack("prod", world), cloud, NOW, lambda _: None, lambda _: None).run(volume)
+    said: list[str] = []
+    Adopt(MemoryStack(stack, world), cloud, NOW, said.append, lambda _: None).run(volume)
+    return said
 
 
-def interrupted_and_run_again(world: World, when: str, step: int, command: Callable[[World], None]) -> None:
+def delete(world: World, volume: str) -> None:
+    cloud: Any = MemoryCloud(world)
+    Deletion(MemoryStack("prod", world), cloud, lambda _: None, lambda *_: None).run(volume)
+
+
+def interrupted_and_run_again(world: World, when: str, step: int, command: Callable[[World], object]) -> None:
     if when == "before":
         world.stop_before = step
     else:
@@ -123,18 +136,212 @@ def test_the_adoption_of_a_stack_without_a_state_converges(when: str, step: int,
     assert len(world.named("toybox-prod-boot")) == 1
 
 
-def test_a_state_that_is_not_lost_is_not_adopted_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [None, "present"])
+def test_the_volume_that_prod_runs_on_is_not_adopted_and_nothing_is_stopped(wanted: str | None, tmp_path: Path) -> None:
     world = World(tmp_path)
-    with pytest.raises(OpsError, match="is not lost"):
-        adopt(world)
+    said = adopt(world, world.data("prod") if wanted else None)
+    assert said == [f"prod runs on volume {world.data('prod')} already. Nothing was changed."]
     assert world.steps == 0
+    assert origin(world, "prod") == {"source": "blank"}
+
+
+@pytest.mark.parametrize(("status", "command"), [("SHUTOFF", "pulumi up --stack prod"), (None, "server-boot-volume")])
+def test_a_stack_whose_server_is_off_or_gone_has_nothing_to_adopt(
+    status: str | None, command: str, tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    (server,) = [each for each in world.servers.values() if each.name == "toybox-prod"]
+    if status:
+        server.status = status
+    else:
+        world.delete_server(server.id)
+    with pytest.raises(OpsError, match="is the data volume of prod already") as caught:
+        adopt(world, world.data("prod"))
+    assert command in str(caught.value)
+    assert world.steps == 0
+
+
+def test_a_finished_restore_does_not_make_the_next_one_a_no_op(tmp_path: Path) -> None:
+    """Somebody deletes the posts and wants the same restore point back: it was taken for done, and nothing happened."""
+    world = World(tmp_path)
+    first = world.data("prod")
+    restore(world)
+    second = world.data("prod")
+    restore(world)
+    third = world.data("prod")
+    assert len({first, second, third}) == 3
+    assert world.named(aside.aside_name("prod", NOW)) == [first, second]
+    assert aside.under_way(list(world.volumes.values()), "prod") == [], "a finished attempt ends as such"
+
+
+@both
+@pytest.mark.parametrize("step", STEPS)
+def test_an_attempt_that_is_killed_is_recorded_and_the_next_one_names_every_way_back(
+    when: str, step: int, tmp_path: Path
+) -> None:
+    """Recorded before anything but the record changes; and where `pulumi up` had made a volume, that one may have been
+    written on: it is kept, and never gone on with."""
+    world = World(tmp_path)
+    former, there = world.data("prod"), set(world.volumes)
+    world.stop_before, world.stop_after = (step, None) if when == "before" else (None, step)
+    try:
+        restore(world)
+    except Interrupted:
+        world.stop_before = world.stop_after = None
+    else:
+        return
+    (tmp_path / "whole").mkdir()
+    whole = World(tmp_path / "whole")
+    restore(whole)
+    changed, done = step > 1 or when == "after", step == whole.steps and when == "after"
+    recorded = [each.id for each in aside.under_way(list(world.volumes.values()), "prod")]
+    assert recorded == ([former] if changed and not done else [])
+    half_made = set(world.named("toybox-prod-data")) - there
+    said = restore(world)
+    assert world.data("prod") not in half_made
+    assert f"  toybox adopt prod {former}" in said or done
+    assert {world.volumes[each].name for each in half_made} <= {aside.aside_name("prod", NOW)}
+    assert aside.under_way(list(world.volumes.values()), "prod") == []
+
+
+@pytest.mark.parametrize("command", ["restore", "adopt", "delete"])
+def test_nothing_is_changed_while_the_state_is_locked(command: str, tmp_path: Path) -> None:
+    """A running update, or one that was killed: prod was stopped and its volume renamed before the lock was met."""
+    world = World(tmp_path)
+    kept = world.volume(aside.aside_name("prod", NOW))
+    world.locks = (Lock("ada", "desk", 4711, "2026-11-24T09:00:00"),)
+    commands: dict[str, Callable[[], object]] = {
+        "restore": lambda: restore(world),
+        "adopt": lambda: adopt(world, kept),
+        "delete": lambda: delete(world, kept),
+    }
+    with pytest.raises(OpsError, match=r"is locked\. Nothing was changed") as caught:
+        commands[command]()
+    assert "pulumi cancel --yes --stack prod" in str(caught.value)
+    assert world.steps == 0
+    assert origin(world, "prod") == {"source": "blank"}
+
+
+def test_an_update_that_begins_while_the_name_is_typed_stops_the_restore(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    def typing(_: str) -> None:
+        world.locks = (Lock("ada", "desk", 4711, "2026-11-24T09:00:00"),)
+
+    with pytest.raises(OpsError, match="Nothing was changed"):
+        restore(world, typing)
+    world.locks = ()
+
+    def updated(_: str) -> None:
+        world.states["prod"]["deployment"]["manifest"] = {"time": "later"}
+
+    with pytest.raises(OpsError, match=r"changed its state since.*Nothing was changed"):
+        restore(world, updated)
+    assert world.steps == 0
+
+
+def test_an_update_that_came_in_between_is_not_overwritten(tmp_path: Path) -> None:
+    """While the server shuts down, for minutes. What that update wrote stays, and there is a way back."""
+    world = World(tmp_path)
+    former = world.data("prod")
+    world.on_stop = lambda: world.states["prod"]["deployment"].update(manifest={"time": "later"})
+    with pytest.raises(OpsError, match="It was not overwritten") as caught:
+        restore(world)
+    assert world.states["prod"]["deployment"]["manifest"] == {"time": "later"}
+    assert world.data("prod") == former
+    assert f"Go back: `toybox adopt prod {former}`" in str(caught.value)
+    world.on_stop = lambda: None
+    adopt(world, former)
+    assert world.volumes[former].name == "toybox-prod-data"
+    assert world.volumes[former].description == names.data_description("prod")
+    (server,) = [each for each in world.servers.values() if each.name == "toybox-prod"]
+    assert (server.status, server.data) == ("ACTIVE", former)
+
+
+def test_a_lock_that_comes_in_between_leaves_the_state_alone_and_names_the_way_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    former = world.data("prod")
+    world.on_stop = lambda: setattr(world, "locks", (Lock("ada", "desk", 4711, "2026-11-24T09:00:00"),))
+    with pytest.raises(OpsError, match="The state was not changed") as caught:
+        restore(world)
+    assert world.data("prod") == former
+    assert f"Go back: `toybox adopt prod {former}`" in str(caught.value)
+
+
+def test_a_copy_of_the_state_is_kept_before_it_is_edited(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    before = MemoryStack("prod", world).exported()
+    said = restore(world)
+    assert world.copies == [before]
+    assert "    a copy of the state as it was: pulumi stack import" in said
+
+
+@pytest.mark.parametrize("command", ["restore", "adopt", "refresh"])
+def test_a_command_that_would_do_more_than_it_is_for_does_nothing(command: str, tmp_path: Path) -> None:
+    """The whole program is run, with whatever lies in the checkout: here it no longer protects the volume."""
+    world = World(tmp_path)
+    kept = world.volume(aside.aside_name("prod", NOW))
+    previewed = nothing_to_do("staging" if command == "refresh" else "prod")
+    (step,) = previewed["steps"]
+    step["oldState"] = {**step["oldState"], "protect": True}
+    step["newState"] = {**step["newState"], "protect": False}
+    world.previewed = previewed
+    commands: dict[str, Callable[[], object]] = {
+        "restore": lambda: restore(world),
+        "adopt": lambda: adopt(world, kept),
+        "refresh": lambda: refresh(world),
+    }
+    with pytest.raises(OpsError, match=r"the guard stops it\. Nothing was changed") as caught:
+        commands[command]()
+    assert "data-volume: unprotect" in str(caught.value)
+    assert world.steps == 0
+
+
+def test_a_state_that_is_lost_is_not_restored_beside_what_is_there(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.states["prod"] = {"version": 3, "deployment": {}}
+    with pytest.raises(OpsError, match="The state of prod is empty") as caught:
+        restore(world)
+    assert "`toybox adopt prod`" in str(caught.value)
+    assert world.steps == 0
+
+
+@pytest.mark.parametrize("wanted", ["kept", "data"])
+def test_prods_volumes_are_not_adopted_by_staging(wanted: str, tmp_path: Path) -> None:
+    """`prod restore` kept the only copy; and prod's own while it has no server."""
+    world = World(tmp_path)
+    kept = world.volume(aside.aside_name("prod", NOW))
+    data = world.volume("toybox-prod-data")
+    with pytest.raises(OpsError, match="another stack's"):
+        adopt(world, {"kept": kept, "data": data}[wanted], "staging")
+    assert world.steps == 0
+
+
+def test_an_adopted_volume_without_a_database_is_no_success(tmp_path: Path) -> None:
+    """A blank one, or one that held only a file system: PostgreSQL begins a new database, and the site is empty."""
+    world = World(tmp_path)
+    blank, former = world.volume("made-by-hand"), world.data("prod")
+    world.database_made = NOW + timedelta(seconds=30)
+    with pytest.raises(OpsError, match="the database is a new one") as caught:
+        adopt(world, blank)
+    assert f"Go back: `toybox adopt prod {former}`" in str(caught.value)
+    assert aside.under_way(list(world.volumes.values()), "prod"), "it has not come to its end"
+
+
+def test_an_adopted_volume_that_lost_what_it_held_is_no_success(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    former = world.data("prod")
+    restore(world)
+    world.database_made -= timedelta(days=1)
+    with pytest.raises(OpsError, match="another database"):
+        adopt(world, former)
 
 
 def test_a_restore_point_without_a_database_is_no_success_and_the_way_back_is_named(tmp_path: Path) -> None:
     """PostgreSQL begins a new one, the site migrates and answers: all is green, and all is lost."""
     world = World(tmp_path)
     former, world.database_made = world.data("prod"), NOW + timedelta(seconds=30)
-    with pytest.raises(OpsError, match="on an empty database") as caught:
+    with pytest.raises(OpsError, match="the database is a new one") as caught:
         restore(world)
     assert f"`toybox adopt prod {former}`" in str(caught.value)
     assert world.volumes[former].name.startswith("toybox-prod-data-before-")

@@ -7,7 +7,6 @@ import pytest
 
 from ops.data_volume import leftovers, state
 from ops.data_volume.aside import aside_name, is_aside
-from ops.data_volume.swap import made_from
 from ops.restore_points.model import Volume
 from tests.unit.ops.data_volume.test_choice import NOW
 
@@ -64,19 +63,6 @@ def test_nothing_points_to_it_once_it_is_out() -> None:
 def test_a_lost_state_is_empty_and_one_with_a_server_is_not() -> None:
     assert state.is_empty('{"version": 3, "deployment": {}}')
     assert not state.is_empty(exported())
-
-
-@pytest.mark.parametrize(
-    ("volume", "expected"),
-    [
-        (VOLUME, "backup"),
-        ({**VOLUME, "inputs": {"snapshotId": "snapshot"}}, "snapshot"),
-        ({**VOLUME, "inputs": {}, "importID": "itself"}, "itself"),
-        ({**VOLUME, "inputs": {}}, None),
-    ],
-)
-def test_what_it_was_made_from_is_known(volume: dict[str, Any], expected: str | None) -> None:
-    assert made_from(exported(volume), URN) == expected
 
 
 def volume(name: str, id_: str = "a", server: str | None = None, word: str = "available") -> Volume:

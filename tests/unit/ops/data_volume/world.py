@@ -6,7 +6,7 @@ interrupted command did not get to know, it did all the same.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -16,9 +16,11 @@ from typing import Any, Literal
 
 import yaml
 
-from ops.data_volume.database import IDENTIFIER
+from ops.data_volume.census import NAME as CENSUS
+from ops.guard import declared
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.model import RestorePoint, Volume
+from ops.state.locks import Lock
 from tests.unit.ops.data_volume.test_origin import CHECKOUT
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -33,6 +35,19 @@ def complete(settings: str) -> str:
     known = settings.replace("gnct00000000", "gnct12345678").replace("gncu00000000", "gncu12345678")
     image = f"    django: ghcr.io/toybox/toybox@sha256:{'0' * 64}"
     return re.sub(r"    # django: .*", image, known)
+
+
+def nothing_to_do(stack: str) -> dict[str, Any]:
+    """The preview of a stack in which an update has nothing to do."""
+    state: dict[str, Any] = {
+        "type": declared.DATA_VOLUME,
+        "id": "id",
+        "protect": stack == "prod",
+        "retainOnDelete": True,
+    }
+    urn = f"urn:pulumi:{stack}::toybox::{declared.DATA_VOLUME}::data-volume"
+    step = {"op": "same", "urn": urn, "oldState": state, "newState": state}
+    return {"config": {}, "steps": [step], "changeSummary": {"same": 1}}
 
 
 @dataclass
@@ -50,6 +65,10 @@ class World:
         self.servers: dict[str, SimpleNamespace] = {}
         self.states: dict[str, dict[str, Any]] = {}
         self.database_made = NOW - timedelta(days=300)
+        self.locks: tuple[Lock, ...] = ()
+        self.copies: list[str] = []
+        self.previewed: dict[str, Any] | None = None
+        self.on_stop: Callable[[], object] = lambda: None
         for name in ("prod", "staging"):
             text = complete((CHECKOUT / f"Pulumi.{name}.yaml").read_text())
             (self.folder / f"Pulumi.{name}.yaml").write_text(text)
@@ -89,6 +108,18 @@ class World:
         ]
         return str(found)
 
+    def census(self, stack: str) -> str:
+        """What the server's disk holds."""
+        server = next(s for s in self.servers.values() if s.name == f"toybox-{stack}")
+        found = {
+            "disk": [f"virtio-{server.data[:20]}"],
+            "identifier": int(self.database_made.timestamp()) << 32 | 4711,
+            "rows": {"posts_post": 5},
+            "newest": (NOW - timedelta(hours=5)).timestamp(),
+            "media": {"files": 1, "bytes": 1},
+        }
+        return json.dumps(found)
+
     def named(self, name: str) -> list[str]:
         """The ids of the volumes that are called so."""
         return [key for key, volume in self.volumes.items() if volume.name == name]
@@ -118,6 +149,7 @@ class World:
             data=data,
             addresses={},
             access_ipv4="198.51.100.7",
+            created_at=NOW.isoformat(),
         )
         self.volume(f"toybox-{stack}-boot", key)
         self.volumes[data] = replace(self.volumes[data], server_id=key, word="in-use")
@@ -137,6 +169,19 @@ class MemoryStack(PulumiStack):
     def exists(self) -> bool:
         return self.name in self.world.states
 
+    def others(self) -> list[PulumiStack]:
+        return [MemoryStack(name, self.world) for name in self.world.states if name != self.name]
+
+    def locks(self) -> tuple[Lock, ...]:
+        return self.world.locks
+
+    def keep_copy(self, text: str) -> str:
+        self.world.copies.append(text)
+        return "pulumi stack import"
+
+    def preview(self, *, refresh: bool) -> tuple[str, str, bool]:
+        return json.dumps(self.world.previewed or nothing_to_do(self.name)), "", True
+
     def exported(self) -> str:
         return json.dumps(self.world.states[self.name])
 
@@ -147,9 +192,9 @@ class MemoryStack(PulumiStack):
     def outputs(self) -> dict[str, Any]:
         return {"address": "198.51.100.7"}
 
-    def on_server(self, address: str, command: str) -> str:
-        if command == IDENTIFIER:
-            return f"{int(self.world.database_made.timestamp()) << 32 | 4711}\n"
+    def on_server(self, address: str, command: str, stdin: str = "") -> str:
+        if stdin:
+            return self.world.census(self.name)
         rows = {"before": {"posts_post": 5}, "after": {"posts_post": 5}, "emptied": []}
         media = {"files": 1, "bytes": 1}
         record = {"volume": self.world.data(self.name), "rows": rows, "media": {"before": media, "after": media}}
@@ -188,8 +233,16 @@ class MemoryStack(PulumiStack):
                 world.make_server(self.name, data)
         for _ in world.step():
             state["resources"] = [r for r in state["resources"] if not r.get("delete")]
-            if not any(r["urn"].endswith("::server") for r in state["resources"]):
-                state["resources"].append({"urn": f"urn:pulumi:{self.name}::toybox::server", "id": "server"})
+            rest: list[dict[str, Any]] = [
+                {"urn": f"urn:pulumi:{self.name}::toybox::server", "id": "server"},
+                {"urn": f"urn:pulumi:{self.name}::toybox::{CENSUS}", "outputs": {"stdout": world.census(self.name)}},
+                {
+                    "urn": f"urn:pulumi:{self.name}::toybox::pulumi:pulumi:Stack::toybox-{self.name}",
+                    "outputs": {"dataVolumeId": data},
+                },
+            ]
+            urns = {r["urn"] for r in rest}
+            state["resources"] = [*(r for r in state["resources"] if r["urn"] not in urns), *rest]
 
 
 class MemoryCloud:
@@ -215,9 +268,9 @@ class MemoryCloud:
     def find_volume(self, key: str, ignore_missing: bool = True) -> Volume | None:
         return self.world.volumes.get(key)
 
-    def update_volume(self, key: str, *, name: str) -> None:
+    def update_volume(self, key: str, **changes: Any) -> None:
         for _ in self.world.step():
-            self.world.volumes[key] = replace(self.world.volumes[key], name=name)
+            self.world.volumes[key] = replace(self.world.volumes[key], **changes)
 
     def delete_volume(self, key: str) -> None:
         assert self.world.volumes[key].server_id is None
@@ -239,6 +292,11 @@ class MemoryCloud:
     def stop_server(self, key: str) -> None:
         for _ in self.world.step():
             self.world.servers[key].status = "SHUTOFF"
+        self.world.on_stop()
+
+    def start_server(self, key: str) -> None:
+        for _ in self.world.step():
+            self.world.servers[key].status = "ACTIVE"
 
     def wait_for_server(self, *_: Any, **__: Any) -> None: ...
 

@@ -1,0 +1,77 @@
+"""What an update would do besides what a command is for: said and judged before the command changes anything.
+
+A command that brings a stack up on another data volume runs the whole program, with whatever lies in the checkout. The
+preview is made with the settings and the state as they are, in which the command's own change is not to be seen: all
+that it shows is something else.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from ops import OpsError
+from ops.cloud import ROOT
+from ops.guard import declared, exceptions, preview, rules, text
+from ops.guard.finding import Finding
+from ops.guard.preview import Preview
+from ops.pulumi_cli import PulumiStack
+
+HARMS = {"delete", "replace", "unprotect", "unretain"}
+"""What no command here is for, even where it makes the data volume."""
+
+MOST_LINES = 30
+
+
+def refuse_more(stack: PulumiStack, say: Callable[[str], None], *, volume_missing: bool = False) -> None:
+    """Say what else the update would do. `volume_missing`: the state has no data volume, and the command brings one.
+
+    Raises:
+        OpsError: there is no whole preview, or the guard stops it.
+    """
+    printed, said, ended_well = stack.preview(refresh=False)
+    found = preview.read(printed, said, ended_well=ended_well)
+    judged = exceptions.judge(
+        beyond(rules.findings(found), volume_missing=volume_missing),
+        exceptions.read(ROOT / exceptions.FILE),
+        found.stack,
+        datetime.now(UTC).date(),
+    )
+    if not text.passes(found, judged):
+        raise OpsError(refusal(stack.name, found, judged.stopped))
+    for line in told(found):
+        say(line)
+
+
+def beyond(findings: Sequence[Finding], *, volume_missing: bool) -> tuple[Finding, ...]:
+    """The findings that are not the command's own purpose: where the state has no data volume, to bring one."""
+    if not volume_missing:
+        return tuple(findings)
+    return tuple(each for each in findings if f"::{declared.DATA_VOLUME}::" not in each.urn or each.action in HARMS)
+
+
+def refusal(stack: str, found: Preview, stopped: Sequence[Finding]) -> str:
+    """Why the command does not begin."""
+    reasons = [f"  - {each.name}: {each.action}. {each.happens}" for each in stopped]
+    reasons += [f"  - {' '.join(error.split())}" for error in found.errors]
+    return "\n".join(
+        [
+            "The update that belongs to this would do more, and the guard stops it. Nothing was changed.",
+            *reasons,
+            "    Why:     the whole program is run, with the settings and the code of this checkout.",
+            f"    Way out: `toybox guard --stack {stack}` says more. Use a checkout of what {stack} runs on, or "
+            "mend what is named.",
+        ]
+    )
+
+
+def told(found: Preview) -> list[str]:
+    """What else would be done, a line each."""
+    changes = [each for each in found.changes if each.touched and not each.is_component]
+    if not changes:
+        return ["The update does nothing else."]
+    lines = [f"  {'replace' if each.replaced else min(each.ops - {'same'})}  {each.name}" for each in changes]
+    more = [f"  and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    return [
+        f"The update also does what this checkout declares ({len(lines)} changes; `pulumi preview` shows them):",
+        *lines[:MOST_LINES],
+        *more,
+    ]

@@ -1,0 +1,91 @@
+"""What an update would do besides what a command is for."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import OpsError
+from ops.data_volume import foresight
+from ops.guard import declared
+from tests.unit.ops.data_volume.world import MemoryStack, World, nothing_to_do
+
+URN = f"urn:pulumi:prod::toybox::{declared.DATA_VOLUME}::data-volume"
+CADDY = "urn:pulumi:prod::toybox::docker:index/container:Container::caddy-container"
+
+
+def looked(world: World, previewed: dict[str, Any], *, volume_missing: bool = False) -> list[str]:
+    world.previewed = previewed
+    said: list[str] = []
+    foresight.refuse_more(MemoryStack("prod", world), said.append, volume_missing=volume_missing)
+    return said
+
+
+def with_step(op: str, urn: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
+    """The preview of a prod in which nothing is to be done but this."""
+    previewed = nothing_to_do("prod")
+    step = {"op": op, "urn": urn, "oldState": old, "newState": new}
+    steps = [each for each in previewed["steps"] if each["urn"] != urn]
+    return {**previewed, "steps": [*steps, step], "changeSummary": {"same": len(steps), op: 1}}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_what_else_would_change_is_said(world: World) -> None:
+    assert looked(world, nothing_to_do("prod")) == ["The update does nothing else."]
+    network = {"type": "docker:index/network:Network", "inputs": {"name": "edge"}}
+    said = looked(world, with_step("update", CADDY.replace("container", "network"), network, network))
+    assert said[1:] == ["  update  caddy-network"]
+    assert "(1 changes" in said[0]
+
+
+@pytest.mark.parametrize(
+    "previewed",
+    [
+        pytest.param(
+            with_step("delete", URN, {"type": declared.DATA_VOLUME, "id": "x", "protect": True}, None), id="deletes"
+        ),
+        pytest.param(
+            with_step("create", f"{CADDY}2", None, {
+                "type": "docker:index/container:Container",
+                "inputs": {"name": "db", "ports": [{"external": 5432}]},
+            }),
+            id="opens a port",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("volume_missing", [False, True])
+def test_what_the_guard_finds_stops_the_command(world: World, previewed: dict[str, Any], volume_missing: bool) -> None:
+    with pytest.raises(OpsError, match=r"the guard stops it\. Nothing was changed"):
+        looked(world, previewed, volume_missing=volume_missing)
+
+
+def test_a_volume_that_the_command_brings_is_its_own_purpose_only_where_the_state_has_none(world: World) -> None:
+    made = with_step("create", URN, None, {"type": declared.DATA_VOLUME, "protect": True, "retainOnDelete": True})
+    other = {"type": "openstack:compute/keypair:Keypair", "id": "k"}
+    step = {"op": "same", "urn": "urn:pulumi:prod::toybox::k::k", "oldState": other, "newState": other}
+    made = {**made, "steps": [*made["steps"], step], "changeSummary": {"same": 1, "create": 1}}
+    assert looked(world, made, volume_missing=True)[1:] == ["  create  data-volume"]
+    with pytest.raises(OpsError, match="data-volume: recreate"):
+        looked(world, made)
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (lambda: ("", "error: passphrase", False), "passphrase"),
+        (lambda: (json.dumps(nothing_to_do("prod")), "error: it broke off", False), "it broke off"),
+        (lambda: (json.dumps({**nothing_to_do("prod"), "changeSummary": None}), "", True), "did not finish"),
+    ],
+)
+def test_without_a_whole_preview_nothing_begins(
+    world: World, broken: Callable[[], tuple[str, str, bool]], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryStack, "preview", lambda *_, **__: broken())
+    with pytest.raises(OpsError, match=says):
+        foresight.refuse_more(MemoryStack("prod", world), lambda _: None)
