@@ -70,7 +70,7 @@ host = DockerHost(
     identity=keys,
     instance=server.instance,
     address=server.address,
-    data_volume_id=data.id,
+    disk=data.disk,
     operators=list(settings.operators),
     ssh_config=write_ssh_files(settings),
     provider=commands,
@@ -91,7 +91,7 @@ django = Django(
     domain=settings.domain,
     sends_mail=settings.is_production,
     flavor=flavor,
-    depends_on=scrubbed("scrub", settings, data.id, platform, after=database),
+    depends_on=scrubbed("scrub", settings, data.disk, platform, after=database),
     platform=platform,
 )
 caddy = Caddy("caddy", settings=settings, depends_on=[django.web], platform=platform)

@@ -6,12 +6,14 @@ no restore points and it formats nothing; the host formats the disk, and only on
 UNCONFIRMED (blank-volume): that a new volume reads as zeros, as on stock OpenStack.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_openstack as openstack
 
 from components.cloud import Cloud
+from components.data_disk import DataDisk
 from conoha import names
 from settings import Adopted, Blank, RestorePoint, Settings
 
@@ -47,6 +49,49 @@ def origin_arguments(origin: Blank | RestorePoint | Adopted) -> OriginArguments:
             return OriginArguments(backup_id=origin.id)
         case "blank" | "adopted":
             return OriginArguments()
+
+
+def data_device(volume_id: str) -> str:
+    """The disk's name on the server. Device letters are handed out in random order (terraform-provider-openstack #8);
+    virtio shows the first 20 characters of the volume's id as the serial number.
+
+    UNCONFIRMED (device-name): that ConoHa's servers show volumes so. Its default disk bus is virtio (`hwDiskBus`).
+    """
+    return f"/dev/disk/by-id/virtio-{volume_id[:20]}"
+
+
+def in_words(origin: Blank | RestorePoint | Adopted) -> str:
+    """The origin as the host and the scrub say it: "blank", "backup 3f2c…"."""
+    return "blank" if origin.source == "blank" else f"{origin.source} {origin.id}"
+
+
+def data_disk(
+    settings: Settings,
+    volume_id: str,
+    origin: str,
+    *,
+    source_vol_id: str | None,
+    snapshot_id: str | None,
+    metadata: Mapping[str, str] | None,
+) -> DataDisk:
+    """What the host and the scrub are told. `origin` is what the settings said when the volume came; the rest is what
+    the cloud says that it was made from.
+
+    ConoHa and Cinder write the backup's id into the metadata (github.com/Aid-On/terraform-provider-conohavps
+    `resource/volume.go`; cinder/backup/manager.py), and say nothing of it elsewhere.
+
+    UNCONFIRMED (source-in-metadata): that ConoHa shows the backup of a volume in the volume's metadata.
+    """
+    made_from = {"volume": source_vol_id, "snapshot": snapshot_id, "backup": (metadata or {}).get("src_backup_id")}
+    return DataDisk(
+        stack=settings.stack,
+        production=settings.is_production,
+        volume=volume_id,
+        device=data_device(volume_id),
+        origin=origin,
+        copy=any(origin == f"{source} {id_}" for source, id_ in made_from.items() if id_),
+        blank=origin == "blank" and not any(made_from.values()),
+    )
 
 
 def restore_point_metadata(settings: Settings) -> dict[str, str] | None:
@@ -96,11 +141,14 @@ class DataVolume(pulumi.ComponentResource):
     deletion or replacement (`protect`). Both stand on the volume itself, because children inherit `protect` from
     a component and not `retain_on_delete`.
 
+    `disk` is what the host and the scrub are told of it.
+
     Size and type were checked with the settings; that the size is the one that the volume has, `keep_the_size` checks.
     """
 
     volume: openstack.blockstorage.Volume
     id: pulumi.Output[str]
+    disk: pulumi.Output[DataDisk]
 
     def __init__(
         self,
@@ -141,6 +189,25 @@ class DataVolume(pulumi.ComponentResource):
             ),
         )
         self.id = self._own(settings.stack) if adopted else self.volume.id
+        # The state keeps the first value for each volume: settings that are changed later, or put back, are not what
+        # the volume was made from. The engine itself keeps it; there is no call to anywhere.
+        came_as = pulumi.Stash(
+            f"{name}-origin",
+            input={"origin": in_words(wanted.origin)},
+            opts=pulumi.ResourceOptions(parent=self, replacement_trigger=self.volume.id),
+        )
+        self.disk = pulumi.Output.all(
+            self.id, came_as.output, self.volume.source_vol_id, self.volume.snapshot_id, self.volume.metadata
+        ).apply(
+            lambda known: data_disk(
+                settings,
+                known[0],
+                known[1]["origin"],
+                source_vol_id=known[2],
+                snapshot_id=known[3],
+                metadata=known[4],
+            )
+        )
         self.register_outputs({"volumeId": self.volume.id})
 
     def _own(self, stack: str) -> pulumi.Output[str]:

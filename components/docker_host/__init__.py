@@ -11,6 +11,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 import pulumi_openstack as openstack
 
+from components.data_disk import DataDisk
 from components.docker_host.bundle import (
     DATA_ROOT,
     LIBRARY,
@@ -59,7 +60,7 @@ class DockerHost(pulumi.ComponentResource):
         identity: Identity,
         instance: openstack.compute.Instance,
         address: pulumi.Output[str],
-        data_volume_id: pulumi.Output[str],
+        disk: pulumi.Output[DataDisk],
         operators: Sequence[str],
         ssh_config: str,
         provider: command.Provider,
@@ -93,7 +94,7 @@ class DockerHost(pulumi.ComponentResource):
         bundle = self.command(
             f"{name}-bundle",
             create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
-            stdin=data_volume_id.apply(lambda volume_id: pack(host_bundle(volume_id))),
+            stdin=disk.apply(lambda known: pack(host_bundle(known))),
             parent=self,
             depends_on=[reachable],
         )

@@ -5,9 +5,11 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from components import data_disk
+from components.data_disk import DataDisk
 from components.volumes import MOUNT_POINT, VOLUMES
 
 FILES = Path(__file__).parent / "files"
@@ -15,9 +17,6 @@ LIBRARY = "/usr/local/lib/toybox"
 """Where the scripts live on the server."""
 
 DATA_ROOT = "/var/lib/docker"
-DATA_LABEL = "toybox-data"
-"""The label of the data disk's file system: how the host knows its own disk from a foreign one."""
-
 HOST_SCRIPTS = (
     "await-healthy",
     "data-disk",
@@ -38,15 +37,6 @@ class BundleFile:
     mode: int = 0o644
 
 
-def data_device(volume_id: str) -> str:
-    """The disk's name on the server. Device letters are handed out in random order (terraform-provider-openstack #8);
-    virtio shows the first 20 characters of the volume's id as the serial number.
-
-    UNCONFIRMED (device-name): that ConoHa's servers show volumes so. Its default disk bus is virtio (`hwDiskBus`).
-    """
-    return f"/dev/disk/by-id/virtio-{volume_id[:20]}"
-
-
 def render_daemon_json() -> str:
     """Docker's daemon.json. live-restore: restarting the daemon leaves the containers running. Log rotation: a full
     root disk is how the next incident would begin."""
@@ -59,7 +49,7 @@ def render_daemon_json() -> str:
     return json.dumps(settings, indent=2) + "\n"
 
 
-def render_mount_unit(volume_id: str) -> str:
+def render_mount_unit(device: str) -> str:
     """The systemd unit that mounts the data disk. It is wanted by multi-user.target and not required by
     local-fs.target: without the disk the server still boots and lets operators in, and only Docker stays down."""
     return f"""\
@@ -68,7 +58,7 @@ Description=TOYBOX data disk
 Before=docker.service
 
 [Mount]
-What={data_device(volume_id)}
+What={device}
 Where={MOUNT_POINT}
 Type=ext4
 Options=noatime,errors=remount-ro
@@ -96,12 +86,13 @@ def render_directories() -> str:
     return "".join(f"{volume.owner} {volume.device}\n" for volume in VOLUMES)
 
 
-def render_parameters(volume_id: str) -> str:
-    """What the apply script has to know, as shell assignments."""
+def render_parameters(disk: DataDisk) -> str:
+    """What the apply script and the data disk's have to know, as shell assignments."""
     parameters = {
-        "DATA_DEVICE": data_device(volume_id),
-        "DATA_LABEL": DATA_LABEL,
+        "DATA_DEVICE": disk.device,
+        "DATA_LABEL": disk.label,
         "MOUNT_POINT": MOUNT_POINT,
+        "VOLUME": disk.volume,
     }
     return "".join(f"{name}={value}\n" for name, value in parameters.items())
 
@@ -111,7 +102,7 @@ def mount_unit_name() -> str:
     return MOUNT_POINT.strip("/").replace("/", "-") + ".mount"
 
 
-def host_bundle(volume_id: str) -> dict[str, BundleFile]:
+def host_bundle(disk: DataDisk) -> dict[str, BundleFile]:
     """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`.
 
     Nothing in it depends on the server: a preview that replaces the server still shows the guard every file.
@@ -120,10 +111,12 @@ def host_bundle(volume_id: str) -> dict[str, BundleFile]:
     return {
         "apply": BundleFile((FILES / "apply").read_text(), 0o755),
         "directories": BundleFile(render_directories()),
-        "parameters": BundleFile(render_parameters(volume_id)),
+        "disk.json": BundleFile(json.dumps(asdict(disk), indent=2) + "\n"),
+        "parameters": BundleFile(render_parameters(disk)),
         "root/etc/docker/daemon.json": BundleFile(render_daemon_json()),
-        f"root/etc/systemd/system/{mount_unit_name()}": BundleFile(render_mount_unit(volume_id)),
+        f"root/etc/systemd/system/{mount_unit_name()}": BundleFile(render_mount_unit(disk.device)),
         "root/etc/systemd/system/docker.service.d/10-toybox.conf": BundleFile(render_docker_drop_in()),
+        f"root{LIBRARY}/data_disk.py": BundleFile(Path(data_disk.__file__).read_text(), 0o755),
         **scripts,
     }
 

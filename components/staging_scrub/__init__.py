@@ -8,12 +8,14 @@ What it does not do: it does not look into uploaded files, which are public on t
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pulumi
 import pulumi_command as command
 
-from components import postgres, redis
+from components import data_disk, postgres, redis
+from components.data_disk import DataDisk
 from components.docker_host.bundle import LIBRARY, BundleFile, pack, unpack_and_run
 from components.platform import Platform
 from components.volumes import MOUNT_POINT
@@ -41,11 +43,10 @@ def rules_version() -> str:
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
 
 
-def scrub_bundle(volume_id: str, origin: str) -> dict[str, BundleFile]:
+def scrub_bundle(disk: DataDisk) -> dict[str, BundleFile]:
     """Everything that the server needs for the scrub: a package of its own, without Pulumi's part."""
     parameters = {
-        "volume": volume_id,
-        "origin": origin,
+        "disk": asdict(disk),
         "rules": rules_version(),
         "mount_point": MOUNT_POINT,
         "postgres": postgres.NAME,
@@ -57,6 +58,7 @@ def scrub_bundle(volume_id: str, origin: str) -> dict[str, BundleFile]:
     return {
         "run": BundleFile(INSTALL_AND_RUN, 0o755),
         f"{package}/__init__.py": BundleFile(""),
+        f"{package}/data_disk.py": BundleFile(Path(data_disk.__file__).read_text()),
         f"{package}/staging_scrub/__init__.py": BundleFile(""),
         **{
             f"{package}/staging_scrub/{name}": BundleFile((HERE / name).read_text())
@@ -69,7 +71,7 @@ def scrub_bundle(volume_id: str, origin: str) -> dict[str, BundleFile]:
 def scrubbed(
     name: str,
     settings: Settings,
-    volume_id: pulumi.Output[str],
+    disk: pulumi.Output[DataDisk],
     platform: Platform,
     *,
     after: Sequence[pulumi.Resource],
@@ -82,9 +84,7 @@ def scrubbed(
     """
     if settings.is_production:
         return list(after)
-    origin = settings.data_volume.origin
-    described = origin.source if origin.source == "blank" else f"{origin.source} {origin.id}"
-    scrub = StagingScrub(name, volume_id=volume_id, origin=described, platform=platform, after=after)
+    scrub = StagingScrub(name, disk=disk, platform=platform, after=after)
     return [scrub.done]
 
 
@@ -101,8 +101,7 @@ class StagingScrub(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        volume_id: pulumi.Output[str],
-        origin: str,
+        disk: pulumi.Output[DataDisk],
         platform: Platform,
         after: Sequence[pulumi.Resource],
     ) -> None:
@@ -110,7 +109,7 @@ class StagingScrub(pulumi.ComponentResource):
         self.done = platform.host.command(
             f"{name}-done",
             create=unpack_and_run('"$bundle/run" "$bundle"', seconds=SECONDS),
-            stdin=volume_id.apply(lambda volume: pack(scrub_bundle(volume, origin))),
+            stdin=disk.apply(lambda known: pack(scrub_bundle(known))),
             parent=self,
             depends_on=list(after),
             timeout="35m",

@@ -16,14 +16,24 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.data_disk import DataDisk, scrub_refusal
 from components.staging_scrub import personal_data as listed
 
 Schema = Mapping[str, Mapping[str, str]]
 """{table: {column: type}}; tables outside of the schema `public` as schema.table."""
+
+LIST = "components/staging_scrub/personal_data.py"
+"""Where the list is, in the checkout."""
+
+MATERIALIZED_VIEW, FOREIGN_TABLE, LARGE_OBJECTS, DATABASE = (
+    *("materialized view", "foreign table", "large objects", "database"),
+)
+Others = Sequence[tuple[str, str]]
+"""What holds data outside of the tables' columns: (kind, name)."""
 
 RECORD = ".staging-scrub.json"
 NOTE = ".staging-scrub-began.json"
@@ -48,30 +58,66 @@ def due(record: Mapping[str, Any] | None, volume: str, rules: str) -> bool:
     return not record["blank"] and record["rules"] != rules
 
 
-def unlisted(schema: Schema) -> list[str]:
-    """The columns that look personal and of which no list says what becomes of them."""
-    return [
-        f"{table}.{column} ({data_type})"
+def unlisted(schema: Schema) -> Schema:
+    """The columns of which no list says what becomes of them."""
+    found = {
+        table: {
+            column: data_type
+            for column, data_type in columns.items()
+            if column not in listed.CHANGED.get(table, {})
+            and column not in listed.FREE_TEXT.get(table, ())
+            and column not in listed.KEPT.get(table, ())
+        }
         for table, columns in schema.items()
         if table not in listed.EMPTIED
-        for column, data_type in columns.items()
-        if listed.looks_personal(column, data_type)
-        and column not in listed.CHANGED.get(table, {})
-        and column not in listed.FREE_TEXT.get(table, ())
-        and column not in listed.HARMLESS.get(table, {})
+    }
+    return {table: columns for table, columns in found.items() if columns}
+
+
+def in_words(schema: Schema) -> list[str]:
+    """Each column with its type: `newsletter.phone (text)`."""
+    return [f"{table}.{column} ({kind})" for table, columns in schema.items() for column, kind in columns.items()]
+
+
+def unlisted_others(others: Others) -> list[tuple[str, str]]:
+    """What holds data outside of the tables' columns and is not listed, each with what to do about it."""
+    ways_out = {
+        MATERIALIZED_VIEW: (listed.MATERIALIZED_VIEWS, "list it under MATERIALIZED_VIEWS: it is then filled again"),
+        DATABASE: (listed.DATABASES, "list it under DATABASES, if it may stay as it is"),
+        LARGE_OBJECTS: ((LARGE_OBJECTS,) if listed.LARGE_OBJECTS else (), 'set LARGE_OBJECTS to "removed" or "kept"'),
+        FOREIGN_TABLE: ((), "drop it in production: it leads into another database, which a scrub would change"),
+    }
+    return [
+        (f"{kind} {name}".strip(), way_out)
+        for kind, name in others
+        for known, way_out in (ways_out[kind],)
+        if (name or kind) not in known
     ]
 
 
-def refusal(columns: list[str]) -> str:
-    """What to tell the operator about unlisted columns."""
-    return (
-        "these columns look personal, and nothing in components/staging_scrub/personal_data.py says what becomes\n"
-        "of them:\n"
-        + "".join(f"    {column}\n" for column in columns)
-        + "  Why: staging would show people's data to whoever tests on it. Nothing was changed, and no application\n"
-        "  container runs.\n"
-        "  Way out: list each under CHANGED, EMPTIED, FREE_TEXT or HARMLESS, then update staging again."
+def refusal(columns: Schema, others: Sequence[tuple[str, str]]) -> str:
+    """What to tell the operator about all that is not listed, with the lines to add."""
+    text = f"{LIST} does not say what becomes of:\n"
+    text += "".join(f"    {column}\n" for column in in_words(columns))
+    text += "".join(f"    {what}: {way_out}\n" for what, way_out in others)
+    text += (
+        "  Why: staging would show people's data to its testers. Nothing was changed, and no application container\n"
+        "  runs.\n"
+        f"  Way out: add it to {LIST}, then `pulumi up`."
     )
+    if columns:
+        text += (
+            "\n  Columns that may stay, under KEPT; what people wrote, under FREE_TEXT:\n"
+            + "".join(f"    {line}\n" for line in lines_to_add(columns))
+            + "  A column that gets another value belongs under CHANGED; a table that loses all rows under EMPTIED:\n"
+            + "\n".join(f'    "{table}": "what it holds",' for table in columns)
+        )
+    return text
+
+
+def lines_to_add(columns: Schema) -> list[str]:
+    """The columns as the list has them: `"newsletter": ("id", "phone"),`."""
+    return [f'"{table}": ({", ".join(json.dumps(name) for name in names)},),' for table, names in columns.items()]
 
 
 def name_of(column: str) -> str:
@@ -117,6 +163,14 @@ def statements(schema: Schema, role: str) -> list[str]:
             if name in columns:
                 masked = f"regexp_replace({name_of(name)}, '{listed.ADDRESS}', 'somebody@{listed.DOMAIN}', 'g')"
                 found.append(update(table, {name: masked}, where=has_address(name)))
+    return found
+
+
+def statements_for_others(others: Others) -> list[str]:
+    """What becomes of what is outside of the tables' columns, after them."""
+    found = [f"REFRESH MATERIALIZED VIEW {name_of_table(name)};" for kind, name in others if kind == MATERIALIZED_VIEW]
+    if listed.LARGE_OBJECTS == "removed":
+        found.append("SELECT lo_unlink(oid) FROM pg_largeobject_metadata;")
     return found
 
 
@@ -182,12 +236,18 @@ def missing_rows(before: Mapping[str, int], after: Mapping[str, int], gone: list
 
 # The edge.
 
+RELATION = "CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname"
+"""A relation's name in SQL's catalog, as the list has it."""
+
+OF_USERS = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpersistence <> 't'"
+
 
 class Server:
     """The database, Redis, containers and data disk of this server."""
 
-    def __init__(self, parameters: Mapping[str, str]) -> None:
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = parameters
+        self.data_disk = DataDisk(**parameters["disk"])
         self.disk = Path(parameters["mount_point"])
 
     def psql(self, sql: str, *options: str) -> list[list[str]]:
@@ -212,18 +272,33 @@ class Server:
         """The result of a query for (name, count)."""
         return {name: int(rows) for name, rows in self.psql(f"{query};")} if query else {}
 
-    def schema(self) -> Schema:
-        """All tables with their columns."""
+    def schema(self, kinds: str = "rp") -> Schema:
+        """All tables with their columns, from the catalog itself: information_schema hides what a role may not read.
+        `kinds` are PostgreSQL's letters: r and p are tables, m materialized views."""
         schema: dict[str, dict[str, str]] = {}
+        letters = ", ".join(map(literal, kinds))
         rows = self.psql(
-            "SELECT CASE c.table_schema WHEN 'public' THEN '' ELSE c.table_schema || '.' END || c.table_name,"
-            " c.column_name, c.data_type FROM information_schema.columns c JOIN information_schema.tables t"
-            " USING (table_schema, table_name) WHERE t.table_type = 'BASE TABLE'"
-            " AND c.table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, c.ordinal_position;"
+            f"SELECT {RELATION}, a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a"  # noqa: S608 - quoted
+            " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+            f" WHERE c.relkind IN ({letters}) AND {OF_USERS} AND a.attnum > 0 AND NOT a.attisdropped"
+            " ORDER BY 1, a.attnum;"
         )
         for table, column, data_type in rows:
             schema.setdefault(table, {})[column] = data_type
         return schema
+
+    def others(self) -> Others:
+        """What holds data outside of the tables' columns."""
+        kinds = f"CASE c.relkind WHEN 'm' THEN {literal(MATERIALIZED_VIEW)} ELSE {literal(FOREIGN_TABLE)} END"
+        rows = self.psql(
+            f"SELECT {kinds}, {RELATION} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"  # noqa: S608
+            f" WHERE c.relkind IN ('m', 'f') AND {OF_USERS} UNION ALL"
+            f" SELECT {literal(DATABASE)}, datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+            f" AND datname NOT IN ('postgres', {literal(self.parameters['database'])}) UNION ALL"
+            f" SELECT {literal(LARGE_OBJECTS)}, '' WHERE EXISTS (SELECT FROM pg_largeobject_metadata)"
+            " ORDER BY 1, 2;"
+        )
+        return [(kind, name) for kind, name in rows]
 
     def media(self) -> dict[str, int]:
         """How many files were uploaded, and their bytes."""
@@ -257,6 +332,18 @@ class Server:
             for path in (self.disk / volume).iterdir():
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
+    def label(self) -> str:
+        """Whose disk it is: the label of its file system."""
+        command = ["e2label", self.data_disk.device]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    def relabel(self) -> None:
+        """Give the disk this staging's label, for good."""
+        subprocess.run(["e2label", self.data_disk.device, self.data_disk.label], check=True)
+        subprocess.run(["sync", "--file-system", self.disk], check=True)
+        if self.label() != self.data_disk.label:
+            raise ScrubError(f"{self.data_disk.device} did not take the label {self.data_disk.label}")
+
     def containers(self, *options: str) -> list[str]:
         """The application's containers that are there."""
         command = ["docker", "ps", "--format", "{{.Names}}", *options]
@@ -282,41 +369,54 @@ class Server:
 
 
 def scrub(server: Server) -> None:
-    """Do it, unless it was done. Raises ScrubError; the application's containers stay stopped then."""
-    parameters = server.parameters
-    if not due(server.read(RECORD), parameters["volume"], parameters["rules"]):
+    """Do it, unless it was done. Raises ScrubError; the application's containers stay stopped then.
+
+    The disk gets this staging's label before the first row changes. Whenever an attempt is killed, the label says
+    "staging" of whatever is no longer prod's data: production refuses it, and the next attempt goes on.
+    """
+    parameters, volume = server.parameters, server.data_disk.volume
+    if not due(server.read(RECORD), volume, parameters["rules"]):
         print("staging scrub: this volume was scrubbed before, by the same list")
         return
     began = time.monotonic()
     running = server.containers()
     if running:
         subprocess.run(["docker", "stop", "--time", "60", *running], stdout=subprocess.DEVNULL, check=True)
+    if reason := scrub_refusal(server.data_disk, server.label()):
+        raise ScrubError(reason)
     schema = server.schema()
     note = server.read(NOTE)
-    if not note or note["volume"] != parameters["volume"]:
+    if not note or note["volume"] != volume:
         rows = server.counts(rows_query(schema))
-        note = {"volume": parameters["volume"], "rows": rows, "media": server.media(), "stopped": []}
+        note = {"volume": volume, "rows": rows, "media": server.media(), "stopped": []}
     note["stopped"] = [name for name in APPLICATION if name in {*note["stopped"], *running}]
     server.write(NOTE, note)
-    if columns := unlisted(schema):
-        raise ScrubError(refusal(columns))
+    others = server.others()
+    columns, other_data = unlisted(schema), unlisted_others(others)
+    if columns or other_data:
+        raise ScrubError(refusal(columns, other_data))
 
-    server.psql("\n".join(statements(schema, parameters["role"])), "--single-transaction")
-    if left := {name: rows for name, rows in server.counts(addresses_query(schema)).items() if rows}:
+    server.relabel()
+    changes = [*statements(schema, parameters["role"]), *statements_for_others(others)]
+    server.psql("\n".join(changes), "--single-transaction")
+    searched = {**schema, **server.schema("m")}
+    if left := {name: rows for name, rows in server.counts(addresses_query(searched)).items() if rows}:
         raise ScrubError(addresses_left(left))
     after = server.counts(rows_query(schema))
     if wrong := missing_rows(note["rows"], after, emptied(schema)):
         raise ScrubError("the database does not hold what it held before: " + "; ".join(wrong))
     for table in schema:
         if table in listed.CHANGED or table in listed.FREE_TEXT:
-            # the old values are still in its files, in rows that no query sees
-            server.psql(f"VACUUM (FULL) {name_of_table(table)};")
+            # the old values are still in its files, in rows that no query sees, and in the planner's statistics
+            server.psql(f"VACUUM (FULL, ANALYZE) {name_of_table(table)};")
     server.empty_redis()
     server.forget_certificates()
 
     media = server.media()
     record: dict[str, Any] = {
-        **{name: parameters[name] for name in ("volume", "origin", "rules")},
+        "volume": volume,
+        "origin": server.data_disk.origin,
+        "rules": parameters["rules"],
         "blank": not schema,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "rows": {"before": note["rows"], "after": after, "emptied": emptied(schema)},
@@ -334,14 +434,14 @@ def scrub(server: Server) -> None:
 def verify(server: Server) -> None:
     """Print the record, and what the volume holds now, as JSON. Changes nothing."""
     schema = server.schema()
-    addresses = server.counts(addresses_query(schema))
+    addresses = server.counts(addresses_query({**schema, **server.schema("m")}))
     result = {
         "record": server.read(RECORD),
-        "volume": server.parameters["volume"],
+        "volume": server.data_disk.volume,
         "rows": server.counts(rows_query(schema)),
         "media": server.media(),
         "addresses": {name: rows for name, rows in addresses.items() if rows},
-        "unlisted": unlisted(schema),
+        "unlisted": [*in_words(unlisted(schema)), *(what for what, _ in unlisted_others(server.others()))],
     }
     print(json.dumps(result))
 

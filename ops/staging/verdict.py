@@ -15,7 +15,7 @@ def problems(report: Mapping[str, Any], volume_id: str) -> list[str]:
         return ["the data volume has no record of a scrub, so its data may be prod's as it is"]
     rows, media = record["rows"], record["media"]
     found = [f"{column} holds a real e-mail address in {count} rows" for column, count in report["addresses"].items()]
-    found += [f"{column} looks personal and is not listed" for column in report["unlisted"]]
+    found += [f"{column} is not listed in components/staging_scrub/personal_data.py" for column in report["unlisted"]]
     for table, before in rows["before"].items():
         expected = 0 if table in rows["emptied"] else before
         if rows["after"].get(table) != expected:

@@ -1,9 +1,15 @@
 """The incident, step by step: each of these lost the data on 2026-01-22 or could have, and none may again."""
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
+from components.data_disk import DataDisk
+from components.data_volume import data_device
+from components.docker_host.bundle import host_bundle, render_mount_unit
+from components.volumes import MOUNT_POINT
 from tests.lab.toybox import Toybox, cloud, stock_cloud
 from tests.procedure import Procedures
 
@@ -143,33 +149,114 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
     unharmed()
 
 
+ELSEWHERE = "/srv/elsewhere"
+
+
 @pytest.fixture
-def spare_disk(prod: Toybox) -> Iterator[str]:
-    """One more volume on prod's server, which ConoHa would not attach (it runs, and it has one): its device."""
+def spare_disk(prod: Toybox) -> Iterator[DataDisk]:
+    """One more volume on prod's server, which ConoHa would not attach (it runs, and it has one): blank, prod's,
+    with a mount unit for ELSEWHERE."""
     connection, server = stock_cloud(), prod.outputs()["serverId"]
     volume = connection.block_storage.create_volume(name="spare", size=200, volume_type="c3j1-ds02-add")
     connection.block_storage.wait_for_status(volume, "available", interval=0.3, wait=60)
     connection.compute.create_volume_attachment(server, volume_id=volume.id)
     volume = connection.block_storage.get_volume(volume.id)
     connection.block_storage.wait_for_status(volume, "in-use", interval=0.3, wait=60)
-    yield f"/dev/disk/by-id/virtio-{volume.id[:20]}"
+    disk = DataDisk("prod", True, volume.id, data_device(volume.id), origin="blank", copy=False, blank=True)
+    unit = render_mount_unit(disk.device).replace(MOUNT_POINT, ELSEWHERE)
+    prod.ssh("cat >/etc/systemd/system/srv-elsewhere.mount && systemctl daemon-reload", unit)
+    yield disk
+    prod.ssh(f"umount {ELSEWHERE}; chattr -i {ELSEWHERE}; rmdir {ELSEWHERE}", check=False)
+    prod.ssh("systemctl disable --now srv-elsewhere.mount; rm -f /etc/systemd/system/srv-elsewhere.mount", check=False)
     connection.compute.delete_volume_attachment(server, volume.id)
     volume = connection.block_storage.get_volume(volume.id)
     connection.block_storage.wait_for_status(volume, "available", interval=0.3, wait=60)
     connection.block_storage.delete_volume(volume.id)
 
 
-def test_a_data_disk_with_a_foreign_file_system_is_never_formatted(prod: Toybox, spare_disk: str) -> None:
-    prod.ssh(f"mkfs.ext4 -q -L precious {spare_disk}")
-    before = prod.ssh(f"head -c 16M {spare_disk} | sha256sum")
-    said = prod.ssh(
-        f"/usr/local/lib/toybox/data-disk prepare {spare_disk} toybox-data /srv/elsewhere 2>&1 || echo status $?"
-    )
-    assert "status 1" in said
-    assert "is not TOYBOX's" in said
-    assert "ext4 precious" in said
-    assert prod.ssh(f"head -c 16M {spare_disk} | sha256sum") == before
-    assert "/srv/elsewhere" not in prod.ssh("cat /proc/mounts")
+def prepare(prod: Toybox, disk: DataDisk) -> str:
+    """What the host's script says to the disk, as in an update that has it for the stack's."""
+    files = host_bundle(disk)
+    parameters = files["parameters"].text.replace(MOUNT_POINT, ELSEWHERE)
+    prod.ssh("mkdir -p /run/spare && cat >/run/spare/parameters", parameters)
+    prod.ssh("cat >/run/spare/disk.json", files["disk.json"].text)
+    return prod.ssh("/usr/local/lib/toybox/data-disk prepare /run/spare 2>&1 || echo status $?")
+
+
+def mounted(prod: Toybox) -> bool:
+    """Whether ELSEWHERE is."""
+    return ELSEWHERE in prod.ssh("cat /proc/mounts")
+
+
+def refused(prod: Toybox, disk: DataDisk) -> str:
+    """Why the disk is refused, which must not change a byte of it."""
+    read = f"head -c 260M {disk.device} | sha256sum"
+    before = prod.ssh(read)
+    said = prepare(prod, disk)
+    assert "status 1" in said, said
+    assert not mounted(prod)
+    assert prod.ssh(read) == before, said
+    return said
+
+
+@pytest.mark.documented("docs/runbook.md#the-data-disk-is-empty")
+def test_only_a_disk_that_was_made_from_nothing_is_ever_formatted(
+    prod: Toybox, spare_disk: DataDisk, procedure: Procedures
+) -> None:
+    """Had ConoHa ignored `backup_id`, an empty database would have answered under a green site. And mkfs itself may be
+    killed: what it left has no signature, and is not blank."""
+    device = spare_disk.device
+    from_a_backup = replace(spare_disk, origin="backup 7b59c87d", blank=False)
+    assert f"{device} is empty" in refused(prod, from_a_backup)
+    procedure(prod.shell()).rest()
+    prod.ssh(f"dd if=/dev/urandom of={device} bs=1M count=1 seek=64 conv=notrunc status=none")
+    assert "no file-system signature but is not blank" in refused(prod, spare_disk)
+    prod.ssh("echo another-volume >/etc/toybox/formatting")
+    assert "no file-system signature but is not blank" in refused(prod, spare_disk)
+    prod.ssh(f"echo {spare_disk.volume} >/etc/toybox/formatting")
+    assert "formatting it as ext4" in prepare(prod, spare_disk)
+    assert mounted(prod)
+    assert prod.ssh(f"e2label {device}").strip() == spare_disk.label
+    assert "gone" in prod.ssh("test -e /etc/toybox/formatting || echo gone")
+    assert prepare(prod, spare_disk) == ""
+
+
+def test_a_disk_is_opened_by_the_stack_whose_it_is_and_by_no_other(prod: Toybox, spare_disk: DataDisk) -> None:
+    """What is refused is left untouched and not mounted; what staging may scrub keeps prod's label until it does."""
+    device, volume = spare_disk.device, spare_disk.volume
+    adopted = replace(spare_disk, stack="staging", production=False, origin=f"adopted {volume}", blank=False)
+    copied = replace(adopted, origin="backup 7b59c87d", copy=True)
+
+    def labelled(label: str, record: str = "") -> None:
+        """Give the disk this label, and the record of a scrub for the volume `record`."""
+        prod.ssh(f"umount {ELSEWHERE}", check=False)
+        prod.ssh(f"mkdir -p /run/look && e2label {device} {label} && mount {device} /run/look")
+        prod.ssh("rm -f /run/look/.staging-scrub.json")
+        if record:
+            prod.ssh("cat >/run/look/.staging-scrub.json", json.dumps({"volume": record}))
+        prod.ssh("umount /run/look")
+
+    prod.ssh(f"mkfs.ext4 -q -L precious {device}")
+    assert "labelled 'precious'" in refused(prod, spare_disk)
+    labelled(spare_disk.label)
+    for staging in (adopted, copied):
+        assert "is the disk of stack prod itself" in refused(prod, staging)
+    labelled("prod:00000")
+    assert "does not confirm" in refused(prod, adopted)
+    assert prepare(prod, copied) == ""
+    assert mounted(prod)
+    assert prod.ssh(f"e2label {device}").strip() == "prod:00000"
+    assert "becomes" in prepare(prod, spare_disk), "prod's data, put back on a restore point"
+    assert prod.ssh(f"e2label {device}").strip() == spare_disk.label
+    labelled("toybox-data")
+    assert "only copy" in refused(prod, copied)
+    labelled("toybox-data", record="another-volume")
+    assert "was scrubbed" in refused(prod, spare_disk)
+    assert "only copy" in refused(prod, copied)
+    labelled("toybox-data", record=volume)
+    assert "becomes staging:" in prepare(prod, copied)
+    prod.ssh(f"umount {ELSEWHERE}")
+    assert "is the disk of stack 'staging'" in refused(prod, spare_disk)
 
 
 def test_destroying_production_stops_before_the_data_volume(prod: Toybox, unharmed: Callable[[], None]) -> None:

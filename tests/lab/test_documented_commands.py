@@ -223,7 +223,7 @@ def test_a_disk_that_lost_its_signature_is_not_formatted_and_is_mended(prod: Toy
     prod.ssh(f"wipefs --all {disk}")
     beginning = prod.ssh(f"head -c 256M {disk} | sha256sum")
     said = prod.failing_up("--replace", prod.urn("host-bundle"))
-    assert "carries no signature, and yet is not blank" in said
+    assert "has no file-system signature but is not blank" in said
     assert "docs/runbook.md" in said
     assert prod.ssh(f"head -c 256M {disk} | sha256sum") == beginning
     steps = procedure(prod.shell())
@@ -292,11 +292,12 @@ def test_a_disk_of_a_former_toybox_is_adopted_by_its_label(prod: Toybox, procedu
     prod.ssh(f"e2label {disk} former")
     said = prod.failing_up("--replace", prod.urn("host-bundle"))
     assert "host-bundle" in said
-    assert "not the disk labelled 'toybox-data'" in said
+    label = f"prod:{prod.outputs()['dataVolumeId'][:5]}"
+    assert f"labelled 'former', and should be '{label}'" in said
     steps = procedure(prod.shell())
     assert "former" in steps.run()
+    steps.run("on_server", values={"<label>": label})
     steps.rest()
-    prod.ssh(f"/usr/local/lib/toybox/data-disk prepare {disk} toybox-data /srv/toybox")
     assert prod.fingerprint() == before
 
 

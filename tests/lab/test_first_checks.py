@@ -88,6 +88,8 @@ def test_checks_of_the_day_after(staging: Toybox, shell: Shell, procedure: Proce
     assert "HTTP 400" in said
     made = answer(steps.run("toybox api POST volume /volumes", values=data))["volume"]["id"]
     storage.wait_for_status(storage.get_volume(made), "available", ["error"], 0.3, 60)
+    shown = answer(steps.run("toybox api GET volume", values={"<new volume id>": made}))["volume"]
+    assert shown["metadata"]["src_backup_id"] == of_data["id"]
     assert "HTTP 202" in steps.run("toybox api DELETE", values={"<new volume id>": made})
     spare = answer(steps.run("toybox api POST volume /volumes"))["volume"]["id"]
     storage.wait_for_status(storage.get_volume(spare), "available", ["error"], 0.3, 60)

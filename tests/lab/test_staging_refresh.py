@@ -53,6 +53,7 @@ def before(prod: Toybox, staging: Toybox) -> Iterator[dict[str, object]]:
         "prod": prod.outputs(),
         "fingerprint": prod.fingerprint(),
         "volume": staging.outputs()["dataVolumeId"],
+        "volume of prod": prod.outputs()["dataVolumeId"],
         "password hashes": sql(prod, "SELECT count(*) FROM accounts_user WHERE password LIKE 'pbkdf2%'"),
     }
     sql(prod, "DROP TABLE newsletter; DROP ROLE reader;")
@@ -66,6 +67,8 @@ def test_a_scrub_that_fails_leaves_no_application_on_the_data(staging: Toybox, b
     assert "Way out" in printed
     assert sql(staging, "SELECT phone FROM newsletter") == "03-1234-5678", "it is prod's data that is on the disk"
     assert not containers(staging) & APPLICATION
+    label = f"prod:{str(before['volume of prod'])[:5]}"
+    assert staging.ssh(f"e2label {staging.data_disk()}").strip() == label, "prod's data, and it says so"
     compute, (server, _) = cloud().compute, staging.server()
     compute.reboot_server(server, "SOFT")
     compute.wait_for_server(compute.get_server(server), interval=0.3, wait=120)
@@ -133,6 +136,7 @@ def test_staging_has_all_of_prods_data_and_nobody_in_it(
         assert "no real e-mail address in any column" in printed
         volume = staging.outputs()["dataVolumeId"]
         assert volume != before["volume"]
+        assert staging.ssh(f"e2label {staging.data_disk()}").strip() == f"staging:{volume[:5]}"
         assert [each.id for each in cloud().block_storage.volumes(name="toybox-staging-data")] == [volume]
         settings = staging.workspace.settings_file("staging").read_text()
         assert re.search(r"origin:\n +source: (backup|snapshot)\n +id: [0-9a-f-]{36}\n +size: 200\n", settings)

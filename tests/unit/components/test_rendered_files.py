@@ -19,8 +19,8 @@ from components.ssh import render_ssh_config
 from conoha import user_data
 from conoha.flavors import FLAVORS, Flavor
 from settings import Tls
+from tests.unit.components.test_data_disk import disk
 
-VOLUME_ID = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
 PROD = FLAVORS["g2l-t-c4m4"]
 ENVIRONMENT = environment("toybox.example", sends_mail=True)
@@ -38,7 +38,7 @@ def test_ssh_config(snapshot: SnapshotAssertion) -> None:
 
 def test_host_bundle_files(snapshot: SnapshotAssertion) -> None:
     """With each file's mode; of the scripts only that they are there and are programs."""
-    files = host.host_bundle(VOLUME_ID)
+    files = host.host_bundle(disk())
     assert {
         name: f"{oct(file.mode)}\n{'<script>' if file.text.startswith('#!') else file.text}"
         for name, file in files.items()
@@ -47,7 +47,7 @@ def test_host_bundle_files(snapshot: SnapshotAssertion) -> None:
 
 def test_mount_unit_names_the_disk_by_the_volumes_id() -> None:
     """Letters (/dev/vdb) are handed out at random, and virtio shows 20 characters of the id."""
-    unit = host.render_mount_unit(VOLUME_ID)
+    unit = host.render_mount_unit(disk().device)
     assert "What=/dev/disk/by-id/virtio-3f2c8a0e-9d41-4f6e-8\n" in unit
 
 

@@ -11,6 +11,7 @@ from components.django.specs import beat_spec, environment, web_spec, worker_spe
 from components.docker_host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
 from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor
+from tests.unit.components.test_data_disk import disk
 
 ENVIRONMENT = environment("toybox.example", sends_mail=True)
 SCRIPTS = sorted(path for path in FILES.iterdir() if path.is_file())
@@ -27,8 +28,8 @@ def test_scripts_parse_and_stop_at_the_first_error(script: Path) -> None:
 def test_every_script_is_sent_and_nothing_else() -> None:
     """A file that is not in the list would be missing on the server, in silence until it is needed."""
     assert {script.name for script in SCRIPTS} == {"apply", *HOST_SCRIPTS}
-    sent = {name.rsplit("/", 1)[1] for name in host_bundle("volume") if name.startswith(f"root{LIBRARY}/")}
-    assert sent == set(HOST_SCRIPTS)
+    sent = {name.rsplit("/", 1)[1] for name in host_bundle(disk()) if name.startswith(f"root{LIBRARY}/")}
+    assert sent == {*HOST_SCRIPTS, "data_disk.py"}
 
 
 @pytest.mark.parametrize("plan", FLAVORS.values(), ids=lambda plan: plan.name)

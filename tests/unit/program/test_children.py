@@ -8,6 +8,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from components.caddy.build_context import CONTEXT
+from components.data_disk import DataDisk
 from components.docker_host.bundle import host_bundle, pack
 from tests.unit.program.conftest import STACKS, configuration
 from tests.unit.program.recording import CHECKOUT, Run, Secret, run_program
@@ -57,7 +58,17 @@ def test_inputs(run: Run, snapshot: SnapshotAssertion) -> None:
 
 def test_the_host_bundle_is_the_one_that_is_rendered(run: Run) -> None:
     """The snapshot leaves it out; its files have snapshots of their own."""
-    assert run.one("host-bundle").inputs["stdin"] == pack(host_bundle(run.exports["dataVolumeId"]))
+    volume = run.exports["dataVolumeId"]
+    disk = DataDisk(
+        stack=run.stack,
+        production=run.stack == "prod",
+        volume=volume,
+        device=f"/dev/disk/by-id/virtio-{volume[:20]}",
+        origin="blank",
+        copy=False,
+        blank=True,
+    )
+    assert run.one("host-bundle").inputs["stdin"] == pack(host_bundle(disk))
 
 
 def test_caddy_is_built_from_the_folder_whose_hash_is_its_tag(run: Run) -> None:

@@ -41,6 +41,8 @@ def test_every_resource_and_look_up_has_an_explicit_provider(run: Run) -> None:
     assert providers.keys() == {"openstack", "command", "host-docker"}
     expected = {"openstack": "openstack", "command": "command", "docker": "host-docker"}
     for resource in run.custom():
+        if resource.type == "pulumi:index:Stash":
+            continue  # the engine's own: it keeps a value in the state, and asks nobody
         provider = providers[expected[resource.type.split(":")[0]]]
         assert resource.request.provider.startswith(f"{provider}::"), resource.name
     for invoke in run.invokes:

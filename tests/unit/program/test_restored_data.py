@@ -56,7 +56,7 @@ def test_the_scrub_is_told_which_volume_it_is_about(runs: dict[str, Run]) -> Non
         file = bundle.extractfile("program/components/staging_scrub/parameters.json")
         assert file is not None
         parameters = json.load(file)
-    assert parameters["volume"] == run.exports["dataVolumeId"]
+    assert parameters["disk"]["volume"] == run.exports["dataVolumeId"]
 
 
 def test_another_data_volume_means_another_boot_volume(run: Run) -> None:

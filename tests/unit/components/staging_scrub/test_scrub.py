@@ -2,13 +2,16 @@
 
 import json
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components.data_disk import DataDisk
 from components.staging_scrub import INSTALL_AND_RUN, ON_SERVER, rules_version, scrub, scrub_bundle
 from tests.unit.components.staging_scrub.test_personal_data import TOYBOX
+from tests.unit.components.test_data_disk import PRODS, disk
 
 RECORD: dict[str, Any] = {"volume": "new", "rules": "now", "blank": False}
 
@@ -98,7 +101,7 @@ def test_lost_rows_are_found_and_emptied_tables_must_be_empty() -> None:
 
 def test_the_bundle_is_a_package_that_runs_by_itself(tmp_path: Path) -> None:
     """On the server there is no Pulumi, and the package's own __init__ would ask for it."""
-    for name, file in scrub_bundle("volume", "backup x").items():
+    for name, file in scrub_bundle(disk()).items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.text)
@@ -116,7 +119,8 @@ def test_the_bundle_is_a_package_that_runs_by_itself(tmp_path: Path) -> None:
     )
     assert done.stdout.strip() == scrub.RECORD, done.stderr
     parameters = json.loads((tmp_path / "program/components/staging_scrub/parameters.json").read_text())
-    assert (parameters["volume"], parameters["origin"], parameters["rules"]) == ("volume", "backup x", rules_version())
+    assert parameters["disk"] == asdict(disk())
+    assert parameters["rules"] == rules_version()
 
 
 def test_the_runner_parses() -> None:
@@ -124,20 +128,57 @@ def test_the_runner_parses() -> None:
     assert ON_SERVER in INSTALL_AND_RUN
 
 
-class Fake(scrub.Server):
-    """A server whose database and containers are made up; the data disk is a folder."""
+class KilledError(Exception):
+    """The update was killed."""
 
-    def __init__(self, disk: Path, schema: scrub.Schema, *, left: dict[str, int] | None = None) -> None:
+
+class Fake(scrub.Server):
+    """A server whose database, containers and label are made up; the data disk is a folder. `killed_before` is the
+    number of the step before which the update is killed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        schema: scrub.Schema,
+        *,
+        left: dict[str, int] | None = None,
+        known: DataDisk | None = None,
+        killed_before: int = -1,
+    ) -> None:
         super().__init__(
-            {"volume": "new", "origin": "backup x", "rules": "now", "mount_point": str(disk), "role": "toybox"}
+            {"disk": asdict(known or disk()), "rules": "now", "mount_point": str(folder), "role": "toybox"}
         )
         for name in ("media", "caddy-data", "caddy-config"):
-            (disk / name).mkdir(exist_ok=True)
+            (folder / name).mkdir(exist_ok=True)
         self.tables, self.left, self.ran = schema, left or {}, []  # type: ignore[var-annotated]
+        self.killed_before = killed_before
+        if not (folder / "label").exists():
+            (folder / "label").write_text(PRODS)
+
+    def step(self) -> None:
+        if self.killed_before == 0:
+            raise KilledError
+        self.killed_before -= 1
 
     def psql(self, sql: str, *options: str) -> list[list[str]]:
+        self.step()
         self.ran.append((sql, options))
         return []
+
+    def label(self) -> str:
+        return (self.disk / "label").read_text()
+
+    def relabel(self) -> None:
+        self.step()
+        (self.disk / "label").write_text(self.data_disk.label)
+
+    def write(self, name: str, content: Any) -> None:
+        self.step()
+        super().write(name, content)
+
+    def forget_certificates(self) -> None:
+        self.step()
+        super().forget_certificates()
 
     def counts(self, query: str) -> dict[str, int]:
         if "regexp_replace" in query:
@@ -145,10 +186,14 @@ class Fake(scrub.Server):
         done = any("TRUNCATE" in sql for sql, _ in self.ran)
         return {table: 0 if done and table in scrub.emptied(self.tables) else 5 for table in self.tables}
 
-    def schema(self) -> scrub.Schema:
-        return self.tables
+    def schema(self, kinds: str = "rp") -> scrub.Schema:
+        return self.tables if "r" in kinds else {}
+
+    def others(self) -> scrub.Others:
+        return []
 
     def empty_redis(self) -> None:
+        self.step()
         self.ran.append(("redis", ()))
 
     def containers(self, *options: str) -> list[str]:
@@ -161,7 +206,7 @@ def test_the_whole_is_recorded_and_not_done_twice(tmp_path: Path) -> None:
     (tmp_path / "caddy-config" / "autosave.json").write_text("{}")
     scrub.scrub(server)
     record = server.read(scrub.RECORD)
-    assert (record["volume"], record["blank"]) == ("new", False)
+    assert (record["volume"], record["blank"]) == (disk().volume, False)
     assert record["rows"]["before"]["django_session"] == 5
     assert record["rows"]["after"]["django_session"] == 0
     assert not list((tmp_path / "caddy-data").iterdir())
@@ -190,3 +235,46 @@ def test_an_unlisted_column_changes_nothing(tmp_path: Path) -> None:
         scrub.scrub(server)
     assert server.ran == []
     assert server.read(scrub.RECORD) is None
+
+
+def test_an_adopted_disk_is_never_scrubbed(tmp_path: Path) -> None:
+    """`toybox adopt staging` of the volume that `prod restore` kept took prod's only copy, and scrubbed it."""
+    server = Fake(tmp_path, TOYBOX, known=disk(origin=f"adopted {disk().volume}"))
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    with pytest.raises(scrub.ScrubError, match="was adopted"):
+        scrub.scrub(server)
+    assert server.ran == []
+    assert server.label() == PRODS
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_disk_that_the_cloud_did_not_make_from_a_restore_point_is_never_scrubbed(tmp_path: Path) -> None:
+    server = Fake(tmp_path, TOYBOX, known=disk(copy=False))
+    with pytest.raises(scrub.ScrubError, match="does not confirm"):
+        scrub.scrub(server)
+    assert server.ran == []
+    assert server.read(scrub.NOTE) is None
+
+
+def test_a_scrub_that_is_killed_at_any_step_goes_on_and_prod_refuses_the_disk(tmp_path: Path) -> None:
+    """Before the first row changes the disk is still a copy of prod's, and says so; from then on it is staging's."""
+    ended = False
+    for step in range(30):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        server = Fake(folder, TOYBOX, killed_before=step)
+        try:
+            scrub.scrub(server)
+            ended = True
+        except KilledError:
+            assert server.read(scrub.RECORD) is None, "not called done"
+        changed = [sql for sql, _ in server.ran if "UPDATE" in sql or "TRUNCATE" in sql]
+        assert not changed or server.label() == disk().label
+        again = Fake(folder, TOYBOX)
+        scrub.scrub(again)
+        assert again.read(scrub.RECORD)["volume"] == disk().volume
+        assert again.label() == disk().label
+        assert ended or any("TRUNCATE" in sql for sql, _ in again.ran)
+        if ended:
+            return
+    raise AssertionError("it has more steps than this test kills at")
