@@ -15,6 +15,9 @@ from typing import Any
 from lab.credentials import write_private
 from lab.locks import locked
 
+FREE_CAPACITY = 50
+"""GB of image-save capacity that cost nothing."""
+
 TIMES = ("created_at", "updated_at", "data_timestamp")
 """The times that a backup shows."""
 
@@ -38,12 +41,19 @@ class State:
     clock each night makes the earlier backups 24 h older."""
     borrowed: list[str] = field(default_factory=list)
     """Volumes of stopped servers that are shown to Cinder as available for a moment."""
+    image_capacity: dict[str, int] = field(default_factory=dict)
+    """The image-save capacity in GB of each project that ever set it."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "State":
         """The state that a file holds."""
         subscriptions = {server: Subscription(**one) for server, one in document.get("subscriptions", {}).items()}
-        return cls(subscriptions, dict(document.get("nights", {})), list(document.get("borrowed", [])))
+        return cls(
+            subscriptions,
+            dict(document.get("nights", {})),
+            list(document.get("borrowed", [])),
+            dict(document.get("image_capacity", {})),
+        )
 
 
 class Book:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import urllib3
 
 from conoha import volumes as conoha_volumes
-from lab.conoha_rules.book import Book
+from lab.conoha_rules.book import FREE_CAPACITY, Book
 from lab.conoha_rules.rule import Backup, Group, Port, Server, Volume
 
 POOL = urllib3.PoolManager(maxsize=32, timeout=urllib3.Timeout(connect=10, read=600), retries=False)
@@ -102,6 +102,29 @@ class Cloud:
     def subscribed(self, server: str) -> bool:
         """Whether the automatic backup of a server is subscribed."""
         return server in self.book.read().subscriptions and self.server(server) is not None
+
+    def project(self) -> str:
+        """The id of the project that the token is for."""
+        headers = {"X-Auth-Token": self.token, "X-Subject-Token": self.token, "Connection": "close"}
+        answer = POOL.request("GET", self.services.urls["identity"] + "/v3/auth/tokens?nocatalog", headers=headers)
+        if answer.status != 200:
+            raise ServiceError(f"keystone answers {answer.status} to a token's own question")
+        return str(json.loads(answer.data)["token"]["project"]["id"])
+
+    def ec2_credentials(self, user: str) -> Sequence[str]:
+        """The access keys of a user's EC2 credentials."""
+        found = self.get("identity", f"/v3/users/{quote(user)}/credentials/OS-EC2", "credentials") or []
+        return [one["access"] for one in found]
+
+    def image_capacity(self) -> int:
+        """The image-save capacity in GB: 50 are free."""
+        return self.book.read().image_capacity.get(self.project(), FREE_CAPACITY)
+
+    def saved_bytes(self) -> int:
+        """The bytes of it that are used: images of the project's own, and snapshots."""
+        images = self.get("image", f"/v2/images?limit=200&owner={self.project()}", "images") or []
+        snapshots = self.get("volume", "/v3/snapshots", "snapshots", "volume 3.67") or []
+        return sum(int(one["size"] or 0) for one in images) + sum(int(one["size"]) << 30 for one in snapshots)
 
     def groups(self) -> Sequence[Group]:
         """All security groups."""

@@ -8,6 +8,7 @@ import binascii
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from conoha import flavors, names, user_data, volumes
@@ -112,6 +113,24 @@ def name_tag(call: Call, facts: Facts) -> Refusal | None:
     return Refusal(f"ConoHa refuses instance_name_tag {tag!r}: 1 to 255 of A-Z a-z 0-9 _ -")
 
 
+def metadata_given(call: Call, facts: Facts) -> Refusal | None:
+    """`metadata` must be there (GMO's skill; OpenAPI does not say so). Without `instance_name_tag` in it the server has
+    no name that people see."""
+    if isinstance(call.part("server").get("metadata"), Mapping):
+        return None
+    return Refusal("ConoHa wants `metadata` of a new server: give it an instance_name_tag")
+
+
+def user_data_by_config_drive(call: Call, facts: Facts) -> Call | None:
+    """Without `config_drive` a server gets no user_data, in silence (field: 135yshr/orenovpn
+    `docs/TROUBLESHOOTING.md`). Others use it without (skworks33/terraform-conoha-v3-api `main.tf`)."""
+    server = call.part("server")
+    if server.get("config_drive") or "user_data" not in server:
+        return None
+    del server["user_data"]
+    return replace(call, body={**call.body, "server": server})
+
+
 def plain_user_data(call: Call, facts: Facts) -> Refusal | None:
     """Plain text of 16 KiB with one of five beginnings; gzip is refused (field: 135yshr/orenovpn).
 
@@ -145,10 +164,11 @@ def admin_password(call: Call, facts: Facts) -> Refusal | None:
 
 
 def complete_block_devices(call: Call, facts: Facts) -> Call:
-    """ConoHa needs the `uuid` only; Nova wants to be told the rest."""
+    """ConoHa needs the `uuid` only; Nova wants to be told the rest. A deleted server leaves its boot volume behind,
+    whatever was asked for (field: crowdy/conoha-cli 54db033)."""
+    always = {"source_type": "volume", "destination_type": "volume", "delete_on_termination": False}
     devices = [
-        {"boot_index": 0 if index == 0 else -1, **device, "source_type": "volume", "destination_type": "volume"}
-        for index, device in enumerate(block_devices(call))
+        {"boot_index": 0 if index == 0 else -1, **device, **always} for index, device in enumerate(block_devices(call))
     ]
     return call.with_part("server", {"block_device_mapping_v2": devices})
 
@@ -250,8 +270,10 @@ RULES = (
     Rule("POST", "/servers", hourly_flavors_only),
     Rule("POST", "/servers", boot_volume_fits_the_flavor),
     Rule("POST", "/servers", no_networks),
+    Rule("POST", "/servers", metadata_given),
     Rule("POST", "/servers", name_tag),
     Rule("POST", "/servers", plain_user_data),
+    Rule("POST", "/servers", user_data_by_config_drive),
     Rule("POST", "/servers", admin_password),
     Rule("POST", "/servers", name_of_its_own),
     Rule("POST", "/servers", complete_block_devices),

@@ -49,11 +49,16 @@ def in_domain_gnc(call: Call, facts: Facts) -> Refusal | None:
 
 def nothing_else(call: Call, facts: Facts) -> Refusal | None:
     """Keystone's other calls are not there: projects, users, domains, application credentials, checking or revoking a
-    token. EC2 credentials (object storage's keys) are."""
+    token. EC2 credentials (object storage's keys) are, and sub-users, roles and permissions."""
     return Refusal(f"ConoHa's identity API has no {call.method} /v3{call.path}", 404)
 
 
-ALLOWED = ("", "/auth/tokens", "/users/{user}/credentials/OS-EC2", "/users/{user}/credentials/OS-EC2/{key}")
+ALLOWED = (
+    *("", "/auth/tokens", "/users/{user}/credentials/OS-EC2", "/users/{user}/credentials/OS-EC2/{key}"),
+    *("/sub-users/**", "/permissions"),
+)
+
+MOST_EC2_CREDENTIALS = 3
 
 
 def in_the_api(call: Call, facts: Facts) -> Refusal | None:
@@ -64,8 +69,16 @@ def in_the_api(call: Call, facts: Facts) -> Refusal | None:
     return None if known else nothing_else(call, facts)
 
 
+def three_ec2_credentials(call: Call, facts: Facts) -> Refusal | None:
+    """At most three for a user (github.com/leonunix/conohav3-python-sdk `conoha/identity.py`)."""
+    if len(facts.ec2_credentials(call.ids["user"])) < MOST_EC2_CREDENTIALS:
+        return None
+    return Refusal(f"ConoHa allows {MOST_EC2_CREDENTIALS} EC2 credentials for a user: delete one first", 409)
+
+
 RULES = (
     Rule("*", "/**", in_the_api),
+    Rule("POST", "/users/{user}/credentials/OS-EC2", three_ec2_credentials),
     Rule("POST", "/auth/tokens", password_only),
     Rule("POST", "/auth/tokens", project_scope_only),
     Rule("POST", "/auth/tokens", in_domain_gnc),

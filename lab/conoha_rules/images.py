@@ -3,6 +3,7 @@
 Source: OpenAPI, `/v2/images`: "`iso` only" as disk_format; GET, POST, DELETE and PUT /file are all there is.
 """
 
+from lab.conoha_rules.image_capacity import sold_capacity
 from lab.conoha_rules.rule import Call, Facts, Refusal, Rule
 
 
@@ -21,6 +22,7 @@ def no_such_call(call: Call, facts: Facts) -> Refusal:
 
 RULES = (
     Rule("POST", "/images", iso_only),
+    Rule("PUT", "/quota", sold_capacity),
     Rule("PATCH", "/images/{image}", no_such_call),
     Rule("POST PUT", "/images/{image}/(?!file).+", no_such_call),
     Rule("POST PUT DELETE", "/tasks/**", no_such_call),

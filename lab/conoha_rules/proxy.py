@@ -15,7 +15,18 @@ from typing import Any
 import urllib3
 from werkzeug.wrappers import Request, Response
 
-from lab.conoha_rules import answers, automatic_backup, backups, compute, identity, images, network, volumes
+from lab.conoha_rules import (
+    answers,
+    automatic_backup,
+    backups,
+    compute,
+    identity,
+    image_capacity,
+    images,
+    network,
+    sub_users,
+    volumes,
+)
 from lab.conoha_rules.book import Book
 from lab.conoha_rules.cloud import POOL, Administrator, Cloud, ServiceError, Services
 from lab.conoha_rules.rule import Call, Refusal, Rule, judge
@@ -99,11 +110,27 @@ class Proxy:
             if isinstance(outcome, Refusal):
                 LOG.info("%s %s refused: %s", call.method, request.path, outcome.message)
                 return answer(answers.refusal(service, outcome.status, outcome.message), outcome.status)
-            own = automatic_backup.answer(outcome, cloud, self.administrator) if service == "volume" else None
+            own = self.own_answer(service, outcome, cloud)
+            if isinstance(own, Refusal):
+                return answer(answers.refusal(service, own.status, own.message), own.status)
             return answer(own[1], own[0]) if own else self.passed_on(service, path, request, outcome, cloud)
         except (ServiceError, urllib3.exceptions.HTTPError) as error:
             LOG.exception("%s %s", call.method, request.path)
             return answer(answers.refusal(service, 503, f"the lab's {service} service: {error}"), 503)
+
+    def own_answer(self, service: str, call: Call, cloud: Cloud) -> tuple[int, Any] | Refusal | None:
+        """The answer to what ConoHa has and OpenStack has not."""
+        match service:
+            case "identity":
+                return sub_users.answer(call)
+            case "image":
+                return image_capacity.answer(call, cloud)
+            case "volume":
+                return image_capacity.never_completed(call, cloud) or automatic_backup.answer(
+                    call, cloud, self.administrator
+                )
+            case _:
+                return None
 
     def passed_on(self, service: str, path: str, request: Request, call: Call, cloud: Cloud) -> Response:
         """The service's own answer, with addresses that lead back here."""

@@ -6,6 +6,7 @@ Source: OpenAPI (`/v3/{project}/volumes`, `/snapshots`), where not said otherwis
 import re
 
 from conoha import volumes
+from lab.conoha_rules.image_capacity import snapshot_fits
 from lab.conoha_rules.rule import Call, Facts, Refusal, Rule, Volume
 
 TYPES = {kind.name: kind for kind in (volumes.BOOT, volumes.DATA)}
@@ -200,6 +201,7 @@ RULES = (
     Rule("POST PUT DELETE", "/volumes/{volume}/(metadata|encryption).*", no_such_call),
     Rule("POST", "/snapshots", one_snapshot),
     Rule("POST", "/snapshots", snapshot_while_stopped),
+    Rule("POST", "/snapshots", snapshot_fits),
     Rule("PUT", "/snapshots/**", no_such_call),
     Rule("*", "/volume-transfers/**", no_such_call),
     Rule("*", "/os-volume-transfer/**", no_such_call),

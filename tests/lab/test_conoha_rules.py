@@ -283,6 +283,10 @@ def test_a_snapshot_takes_its_volume_back_for_a_day(server: Server) -> None:
     connection = server.cloud
     server.act("os-stop", "SHUTOFF")
     write(server.disk, "before")
+    full = server.ask("block_storage", "POST", "/snapshots", {"snapshot": {"volume_id": "{data}", "name": "one"}})
+    assert "image-save capacity of 50 GB" in full.text
+    assert server.ask("image", "PUT", "/quota", {"quota": {"image_size": "550GB"}}).status_code == 200
+    assert server.ask("image", "GET", "/quota").json() == {"quota": {"image_size": "550GB"}}
     made = server.ask("block_storage", "POST", "/snapshots", {"snapshot": {"volume_id": "{data}", "name": "one"}})
     assert made.status_code == 202, made.text
     snapshot = connection.block_storage.get_snapshot(made.json()["snapshot"]["id"])
@@ -308,6 +312,13 @@ def test_a_snapshot_takes_its_volume_back_for_a_day(server: Server) -> None:
     connection.block_storage.wait_for_status(found, "in-use", ["error"], 0.2, 60)
     refused = server.ask("compute", "POST", attachment, attach)
     assert "one additional volume" in refused.text
+    assert server.ask("image", "PUT", "/quota", {"quota": {"image_size": "50GB"}}).status_code == 200
+    save = {"os-volume_upload_image": {"image_name": "saved"}}
+    saved = server.ask("block_storage", "POST", "/volumes/{data}/action", save)
+    assert saved.status_code == 202, saved.text
+    image = connection.image.get_image(saved.json()["os-volume_upload_image"]["image_id"])
+    assert image.status == "queued", "it does not fit, and is never completed"
+    connection.image.delete_image(image.id)
     server.act("os-start", "ACTIVE")
 
 

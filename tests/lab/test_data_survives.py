@@ -190,7 +190,7 @@ def mounted(prod: Toybox) -> bool:
 
 def refused(prod: Toybox, disk: DataDisk) -> str:
     """Why the disk is refused, which must not change a byte of it."""
-    read = f"head -c 260M {disk.device} | sha256sum"
+    read = f"head -c 16M {disk.device} | sha256sum"
     before = prod.ssh(read)
     said = prepare(prod, disk)
     assert "status 1" in said, said

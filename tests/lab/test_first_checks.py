@@ -96,9 +96,13 @@ def test_checks_of_the_day_after(staging: Toybox, shell: Shell, procedure: Proce
     values = {"<backup of the boot volume>": of_boot["id"], "<new boot volume id>": spare}
     assert "HTTP 409" in steps.run("toybox api POST volume /backups", values=values)
     steps.run("toybox api DELETE", values={"<new boot volume id>": spare})
+    refused = {"snapshot": {"volume_id": outputs["dataVolumeId"]}}
+    assert "does not fit" in storage.post("/snapshots", json=refused).text
+    assert "550GB" in steps.run("toybox api PUT image")
     snapshot = answer(steps.run("toybox api POST volume /snapshots"))["snapshot"]["id"]
     storage.wait_for_status(storage.get_snapshot(snapshot), "available", ["error"], 0.3, 60)
     assert "HTTP 409" in steps.run("toybox api POST volume /snapshots", values={"<boot volume id>": boot})
+    assert answer(steps.run("toybox api GET image"))["images"]["size"] == 200 << 30
     steps.run("toybox api DELETE volume /snapshots", values={"<snapshot id>": snapshot})
     steps.rest()
     staging.wait_for_ssh()

@@ -24,6 +24,9 @@ class Tenant:
     has_ports: Sequence[Port] = ()
     has_networks: Sequence[str] = ()
     has_subscribed: Sequence[str] = ()
+    has_ec2_credentials: Sequence[str] = ()
+    has_image_capacity: int = 50
+    has_saved_bytes: int = 0
     rules: Mapping[str, str] = field(default_factory=dict)
 
     def server(self, server: str) -> Server | None:
@@ -51,6 +54,15 @@ class Tenant:
 
     def subscribed(self, server: str) -> bool:
         return server in self.has_subscribed
+
+    def ec2_credentials(self, user: str) -> Sequence[str]:
+        return self.has_ec2_credentials
+
+    def image_capacity(self) -> int:
+        return self.has_image_capacity
+
+    def saved_bytes(self) -> int:
+        return self.has_saved_bytes
 
     def groups(self) -> Sequence[Group]:
         return self.has_groups

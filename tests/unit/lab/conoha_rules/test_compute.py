@@ -83,7 +83,7 @@ def test_what_conoha_makes_no_server_of(changes: dict[str, Any], why: str) -> No
 def test_what_conoha_makes_a_server_of() -> None:
     assert create() == ""
     assert create(block_device_mapping_v2=[{"uuid": "boot"}]) == ""
-    assert create(metadata=None) == ""
+    assert create(metadata={}) == ""
     assert create(adminPass="Passw0rd-of-mine", user_data=user_data(b"#cloud-config\n"), key_name="k") == ""
     assert create(flavorRef="id-g2l-t-c1m512", block_device_mapping_v2=[{"uuid": "small"}]) == ""
 
@@ -94,8 +94,9 @@ def test_a_server_gets_conohas_name_its_public_network_and_whole_block_devices()
     assert re.fullmatch(r"vm-[0-9a-f]{8}-[0-9a-f]{2}", made["name"])
     assert made["networks"] == [{"uuid": "external"}]
     boot, data = made["block_device_mapping_v2"]
-    assert boot == {"uuid": "boot", "boot_index": 0, "source_type": "volume", "destination_type": "volume"}
-    assert data == {"uuid": "data", "boot_index": -1, "source_type": "volume", "destination_type": "volume"}
+    rest = {"source_type": "volume", "destination_type": "volume", "delete_on_termination": False}
+    assert boot == {"uuid": "boot", "boot_index": 0, **rest}
+    assert data == {"uuid": "data", "boot_index": -1, **rest}
 
 
 @given(st.text(max_size=20))
@@ -164,3 +165,23 @@ def test_there_is_no_way_around() -> None:
 def test_reading_and_deleting_is_free() -> None:
     for method, path in (("GET", "/servers/detail"), ("DELETE", "/servers/running"), ("GET", "/flavors/detail")):
         assert refusal("compute", method, path, {}, TENANT) == ""
+
+
+def test_a_new_server_comes_with_metadata() -> None:
+    assert "metadata" in refusal("compute", "POST", "/servers", server(metadata=None), TENANT)
+    assert refusal("compute", "POST", "/servers", server(metadata={}), TENANT) == ""
+
+
+def test_user_data_reaches_a_server_by_its_config_drive_only() -> None:
+    """Without one it is ignored, and not refused: the server comes up with host keys of its own."""
+    data = base64.b64encode(b"#cloud-config\n").decode()
+    without = passed("compute", "POST", "/servers", server(user_data=data), TENANT)
+    assert "user_data" not in without.part("server")
+    drive = passed("compute", "POST", "/servers", server(user_data=data, config_drive=True), TENANT)
+    assert drive.part("server")["user_data"] == data
+
+
+def test_a_deleted_server_leaves_its_boot_volume_behind() -> None:
+    devices = [{"uuid": "boot", "delete_on_termination": True}, {"uuid": "data", "delete_on_termination": True}]
+    made = passed("compute", "POST", "/servers", server(block_device_mapping_v2=devices), TENANT)
+    assert [each["delete_on_termination"] for each in made.part("server")["block_device_mapping_v2"]] == [False, False]

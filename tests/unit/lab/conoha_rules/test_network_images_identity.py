@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from lab.conoha_rules.rule import Group, Port
-from tests.unit.lab.conoha_rules.tenant import Tenant, passed, refusal
+from lab.conoha_rules import sub_users
+from lab.conoha_rules.rule import Call, Group, Port, Refusal, Volume
+from tests.unit.lab.conoha_rules.tenant import DATA, Tenant, passed, refusal
 
 TENANT = Tenant(
     has_groups=[Group("1", "default"), Group("2", "toybox-prod"), Group("3", "IPv4v6-Web")],
@@ -140,3 +141,39 @@ def test_object_storage_keys_are_there() -> None:
     for method in ("GET", "POST"):
         assert refusal("identity", method, "/users/one/credentials/OS-EC2") == ""
     assert refusal("identity", "DELETE", "/users/one/credentials/OS-EC2/key") == ""
+
+
+def test_a_user_has_three_ec2_credentials_at_most() -> None:
+    path = "/users/one/credentials/OS-EC2"
+    assert refusal("identity", "POST", path, tenant=Tenant(has_ec2_credentials=["a", "b"])) == ""
+    assert "allows 3" in refusal("identity", "POST", path, tenant=Tenant(has_ec2_credentials=["a", "b", "c"]))
+
+
+@pytest.mark.parametrize("path", ["/sub-users", "/sub-users/roles", "/sub-users/one/assign", "/permissions"])
+def test_conohas_own_users_and_permissions_are_in_its_api(path: str) -> None:
+    assert refusal("identity", "GET", path) == ""
+
+
+def test_the_lab_has_no_sub_users_and_says_so() -> None:
+    assert sub_users.answer(Call("GET", "/sub-users")) == (200, {"users": []})
+    listed = sub_users.answer(Call("GET", "/permissions"))
+    assert isinstance(listed, tuple)
+    assert "get-server-list" in [one["name"] for one in listed[1]["permissions"]]
+    refused = sub_users.answer(Call("POST", "/sub-users"))
+    assert isinstance(refused, Refusal)
+    assert refused.status == 501
+    assert sub_users.answer(Call("POST", "/auth/tokens")) is None
+
+
+@pytest.mark.parametrize(("size", "sold"), [("50GB", 1), ("550GB", 1), ("1050GB", 1), ("0GB", 0), ("500GB", 0)])
+def test_image_save_capacity_is_sold_by_500_gb(size: str, sold: int) -> None:
+    assert bool(refusal("image", "PUT", "/quota", {"quota": {"image_size": size}})) is not bool(sold)
+
+
+def test_a_snapshot_uses_image_save_capacity() -> None:
+    data = Volume("data", DATA, 200)
+    wanted = {"snapshot": {"volume_id": "data"}}
+    assert "50 GB" in refusal("volume", "POST", "/snapshots", wanted, Tenant(has_volumes=[data]))
+    assert refusal("volume", "POST", "/snapshots", wanted, Tenant(has_volumes=[data], has_image_capacity=550)) == ""
+    full = Tenant(has_volumes=[data], has_image_capacity=550, has_saved_bytes=400 << 30)
+    assert "does not fit" in refusal("volume", "POST", "/snapshots", wanted, full)
