@@ -25,8 +25,8 @@ IMAGES = (
 )
 """All of them give the same server: Debian 12 with Docker.
 
-UNCONFIRMED (image-firewall): that ConoHa's image with Docker lets 80 and 443 in. Its Ubuntu and Debian images were seen
-to let in 22 only, with ufw or nftables of their own. Here: nothing inside a server stands in the way.
+UNCONFIRMED (image-firewall): that ConoHa's image with Docker brings a packet filter, as its Ubuntu and Debian images
+do, which were seen to let in 22 only, with ufw or nftables of their own. Here: it does (lab/server_image).
 """
 EXTERNAL_NETWORK = "ext-198-51-100-0"
 GROUPS = {"IPv4v6-SSH": (22,), "IPv4v6-Web": (80, 443)}

@@ -20,6 +20,7 @@ DATA_ROOT = "/var/lib/docker"
 HOST_SCRIPTS = (
     "await-healthy",
     "data-disk",
+    "image-firewall",
     "install-secrets",
     "make-room",
     "ready",

@@ -10,7 +10,7 @@ from lab.images import base_image
 from lab.steps import run
 
 CONTEXT = Path(__file__).resolve().parent
-FILES = ("Dockerfile", "cloud.cfg", "first-process")
+FILES = ("Dockerfile", "cloud.cfg", "first-process", "first-upgrade.service", "nftables.conf")
 
 
 def tag(base: str) -> str:

@@ -1,5 +1,6 @@
 """The scripts that run on the server, as far as they can be checked without one."""
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
+from components.docker_host import REACHABLE
 from components.docker_host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
+from components.staging_scrub import INSTALL_AND_RUN
 from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor
 from tests.unit.components.test_data_disk import disk
@@ -64,3 +67,18 @@ def test_beat_and_worker_can_tell_that_they_hang() -> None:
     assert "inspect ping" in " ".join(worker.health.command)
     schedule = beat.command[beat.command.index("--schedule") + 1]
     assert schedule in " ".join(beat.health.command)
+
+
+def test_nothing_on_the_server_needs_apt() -> None:
+    """ConoHa's images hold dpkg's lock for more than ten minutes after the first boot (lab/server_image does, too)."""
+    texts = [script.read_text() for script in SCRIPTS] + [REACHABLE, INSTALL_AND_RUN]
+    assert not [text for text in texts if re.search(r"\b(apt|apt-get|dpkg) +(-|install|update)", text)]
+
+
+def test_the_images_packet_filter_goes_before_docker_starts() -> None:
+    """It lets in 22 alone and forwards nothing. To stop or flush it would take Docker's rules along."""
+    apply = (FILES / "apply").read_text()
+    assert apply.index("toybox/image-firewall") < apply.index("start docker.service")
+    script = (FILES / "image-firewall").read_text()
+    assert "flush" not in "".join(line for line in script.splitlines() if not line.startswith("#"))
+    assert "stop" not in "".join(line for line in script.splitlines() if not line.startswith("#"))
