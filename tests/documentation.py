@@ -49,8 +49,6 @@ NOT_RUN = {
     "toybox init STACK": "the form of `toybox init prod`, which is run",
     "pulumi config rm toybox:<name>": "the form of `pulumi config rm toybox:postgresPassword` and others",
     "openstack image list": "OpenStack's own client, which nothing here installs",
-    "ufw status": "looks at what ConoHa's own images bring, which the lab's do not",
-    "nft list ruleset": "as `ufw status`",
     "rm -rf": "what nobody should run; test_data_survives.py does, and loses nothing",
     "rm -rf /var/lib/docker/containers/*": "as `rm -rf`",
     "docker run": "what nobody should run; test_security.py does, and the database's lock refuses it",
