@@ -41,15 +41,20 @@ def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, A
     raise NoAnswerError(lines[-1] if lines else f"no answer within {SECONDS} s")
 
 
-def ask(config: str, address: str) -> dict[str, Any]:
-    """The facts about the server at `address`.
+def ask(config: str, address: str, folder: Path | None = None) -> dict[str, Any]:
+    """The facts about the server at `address`. `config` leads on from `folder`, or from the present one.
 
     Raises:
         NoAnswerError: it gives none.
     """
     try:
         done = subprocess.run(
-            look_command(config, address), input=LOOK.read_bytes(), capture_output=True, timeout=SECONDS, check=False
+            look_command(config, address),
+            cwd=folder,
+            input=LOOK.read_bytes(),
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise NoAnswerError(f"no answer within {SECONDS} s") from None

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
+from host.fitness import faults
+from host.ssh import NoAnswerError, ask
 from ops import OpsError
 from ops.cloud import connect, declared, opened
 from ops.pulumi_cli import PulumiStack
@@ -16,6 +18,11 @@ from ops.status.cloud.security_group import find_rules, security_group_line
 from ops.status.cloud.server import ServerSeen, find_server, server_line
 from ops.status.cloud.volume import Data, data_of, volume_line
 from ops.status.inside import ssh
+from ops.status.inside.clock import clock_line
+from ops.status.inside.containers import container_lines
+from ops.status.inside.host import host_lines
+from ops.status.inside.release import release_line
+from ops.status.inside.space import space_lines
 from ops.status.known import Known, known
 from ops.status.line import Line
 from ops.status.outside import dns, ports
@@ -50,7 +57,7 @@ def look(stack: str, now: Callable[[], datetime]) -> Status:
     found.lines.insert(0, state_line(state, unreadable, server, data, stack))
     address = server.address if server else state.address if state else None
     if address:
-        look_inside(found, chosen, settings, server, address)
+        look_inside(found, chosen, settings, state, server, address)
     look_from_outside(found, settings, stack, address, now())
     return found
 
@@ -102,17 +109,35 @@ def answered(lines: list[Line], name: str, stack: str, ask: Callable[[], T]) -> 
         return None, False
 
 
-def look_inside(found: Status, stack: PulumiStack, settings: Declared, server: ServerSeen | None, address: str) -> None:
+def look_inside(
+    found: Status, stack: PulumiStack, settings: Declared, state: Known | None, server: ServerSeen | None, address: str
+) -> None:
     """The lines of what the server says of itself."""
-    said = ssh.ask(stack, address, "print()")
-    source = ssh.source_towards(address)
-    found.lines.append(ssh.ssh_line(said.error, server, source, settings.operators, stack.name))
+    lines, name = found.lines, stack.name
+    config = f".toybox/{name}/ssh/config"
+    before = datetime.now(UTC)
+    try:
+        facts = ask(config, address, stack.root)
+    except NoAnswerError as error:
+        source = ssh.source_towards(address)
+        lines.append(ssh.ssh_line(str(error), server, source, settings.operators, name))
+        lines.append(Line("inside", "unknown", "nothing is known of containers, disks and packet filter"))
+        return
+    after = datetime.now(UTC)
+    on_server = ssh.on_server(name, address)
+    lines.append(ssh.ssh_line("", server, None, settings.operators, name))
+    lines.extend(host_lines(facts, faults(facts), name, on_server))
+    lines.extend(space_lines(facts["space"], (facts["data_disk"] or {}).get("source"), on_server))
+    theirs = datetime.fromtimestamp(facts["clock"], UTC) if facts["clock"] else after
+    lines.extend(container_lines(facts["containers"], state.containers if state else (), theirs, name, on_server))
+    lines.append(release_line(facts["released"], theirs, name))
+    lines.append(clock_line(facts["clock"], before, after, on_server))
 
 
 def look_from_outside(found: Status, settings: Declared, stack: str, address: str | None, now: datetime) -> None:
     """The lines of what visitors see. If the site is down, the first red line before has the command: its cause."""
     lines = found.lines
-    logs = f"ssh -F .toybox/{stack}/ssh/config {address} docker logs --tail 50 web"
+    logs = f"{ssh.on_server(stack, address or '')} docker logs --tail 50 web"
     command = next((line.command for line in lines if line.verdict == "bad"), logs)
     ours = ask_site(settings, address)
     lines.append(site_line(settings, ours, command))

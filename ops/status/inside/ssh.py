@@ -2,32 +2,18 @@
 
 import ipaddress
 import socket
-import subprocess
 from collections.abc import Collection
-from dataclasses import dataclass
 
-from ops.pulumi_cli import PulumiStack
 from ops.status.cloud.server import ServerSeen, new_server, reboot
 from ops.status.line import Line
 
 NAME = "ssh"
-
-PATIENCE = 10
-"""Seconds for a connection."""
 
 TRANSLATED = [ipaddress.ip_network(each) for each in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")]
 """Addresses behind a router that puts its own in their place (RFC 1918, RFC 6598)."""
 
 SECONDS = 60
 """For the whole look: a disk that hangs, hangs whoever asks for it."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a program on the server printed. `error` is empty if it ended well."""
-
-    printed: str
-    error: str
 
 
 def ssh_line(error: str, server: ServerSeen | None, source: str | None, operators: Collection[str], stack: str) -> Line:
@@ -49,8 +35,16 @@ def ssh_line(error: str, server: ServerSeen | None, source: str | None, operator
         return Line(NAME, "bad", said, f"pulumi stack output address --stack {stack}")
     if "ermission denied" in error:
         return Line(NAME, "bad", f"{said}: it does not take our key", new_server(stack))
+    if "no answer within" in error:
+        text = f"{said}: a disk that hangs, or too high a load"
+        return Line(NAME, "bad", text, f'{on_server(stack, server.address or "")} "uptime; dmesg | tail -n 40"')
     text = f"{said}, and the server is said to run: its packet filter, its sshd or its kernel"
     return Line(NAME, "bad", text, reboot(server, stack))
+
+
+def on_server(stack: str, address: str) -> str:
+    """The command that runs another one on the server, typed in the checkout."""
+    return f"ssh -F .toybox/{stack}/ssh/config {address}"
 
 
 def open_to_operators(stack: str) -> str:
@@ -75,24 +69,3 @@ def source_towards(address: str) -> str | None:
             return str(way.getsockname()[0])
     except OSError:
         return None
-
-
-def ask(stack: PulumiStack, address: str, program: str) -> Said:
-    """Run a Python program on the server, over the connection that the stack pins."""
-    config = f".toybox/{stack.name}/ssh/config"
-    if not (stack.root / config).exists():
-        return Said("", f"{config}: No such file or directory")
-    command = ["ssh", "-F", config, "-o", f"ConnectTimeout={PATIENCE}", "-o", "ControlMaster=no", address]
-    try:
-        done = subprocess.run(
-            [*command, f"timeout {SECONDS} python3 -"],
-            cwd=stack.root,
-            input=program,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS + PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Said("", f"no answer within {SECONDS + PATIENCE} s")
-    return Said(done.stdout, (done.stderr.strip() or f"ended with {done.returncode}") if done.returncode else "")

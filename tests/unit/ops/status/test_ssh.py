@@ -21,6 +21,7 @@ REBOOT = "toybox api POST compute /servers/s/action --stack prod reboot.type=HAR
         (TIMED_OUT, SERVER, "192.168.1.7", "bad", "its packet filter, its sshd or its kernel", REBOOT),
         (TIMED_OUT, SERVER, None, "bad", "its packet filter, its sshd or its kernel", REBOOT),
         (TIMED_OUT, ServerSeen("s", "SHUTOFF", "198.51.100.7"), "203.0.113.7", "bad", "timed out", "pulumi stack"),
+        ("no answer within 40 s", SERVER, "203.0.113.7", "bad", "a disk that hangs", "ssh -F .toybox/prod/ssh/config"),
         (CHANGED, SERVER, "203.0.113.7", "bad", "another machine has the address", NEW_SERVER),
         ("root@x: Permission denied (publickey).", SERVER, "203.0.113.7", "bad", "does not take our key", NEW_SERVER),
         (".toybox/prod/ssh/config: No such file or directory", SERVER, None, "bad", "no .toybox", "pulumi preview"),
