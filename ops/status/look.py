@@ -56,9 +56,10 @@ def look(stack: str, now: Callable[[], datetime]) -> Status:
     server, data = look_at_the_cloud(found, chosen, settings, state, now)
     found.lines.insert(0, state_line(state, unreadable, server, data, stack))
     address = server.address if server else state.address if state else None
+    refusals = ports.knock(address) if address else {}
     if address:
-        look_inside(found, chosen, settings, state, server, address)
-    look_from_outside(found, settings, stack, address, now())
+        look_inside(found, chosen, settings, state, server, address, refusals[ports.SSH])
+    look_from_outside(found, settings, stack, address, refusals, now())
     return found
 
 
@@ -110,13 +111,21 @@ def answered(lines: list[Line], name: str, stack: str, ask: Callable[[], T]) -> 
 
 
 def look_inside(
-    found: Status, stack: PulumiStack, settings: Declared, state: Known | None, server: ServerSeen | None, address: str
+    found: Status,
+    stack: PulumiStack,
+    settings: Declared,
+    state: Known | None,
+    server: ServerSeen | None,
+    address: str,
+    closed: str,
 ) -> None:
-    """The lines of what the server says of itself."""
+    """The lines of what the server says of itself. `closed` is why port 22 does not let this machine in."""
     lines, name = found.lines, stack.name
     config = f".toybox/{name}/ssh/config"
     before = datetime.now(UTC)
     try:
+        if closed:  # a shared connection that is left over would not know
+            raise NoAnswerError(f"port {ports.SSH} of {address}: {closed}")
         facts = ask(config, address, stack.root)
     except NoAnswerError as error:
         source = ssh.source_towards(address)
@@ -134,7 +143,9 @@ def look_inside(
     lines.append(clock_line(facts["clock"], before, after, on_server))
 
 
-def look_from_outside(found: Status, settings: Declared, stack: str, address: str | None, now: datetime) -> None:
+def look_from_outside(
+    found: Status, settings: Declared, stack: str, address: str | None, refusals: ports.Refusals, now: datetime
+) -> None:
     """The lines of what visitors see. If the site is down, the first red line before has the command: its cause."""
     lines = found.lines
     logs = f"{ssh.on_server(stack, address or '')} docker logs --tail 50 web"
@@ -143,7 +154,7 @@ def look_from_outside(found: Status, settings: Declared, stack: str, address: st
     lines.append(site_line(settings, ours, command))
     lines.append(certificate_line(settings.domain, ours.certificate, now, command))
     if address:
-        lines.append(ports.ports_line(ports.answering(address), address, stack, command))
+        lines.append(ports.ports_line(refusals, address, stack, command))
     resolved = dns.resolve(settings.domain)
     elsewhere = bool(resolved) and address not in resolved
     visitors = ask_site(settings, None) if elsewhere else ours

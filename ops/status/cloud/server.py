@@ -22,6 +22,8 @@ class ServerSeen:
     id: str
     word: str
     address: str | None
+    task: str | None = None
+    """What the cloud is doing with it."""
 
 
 def new_server(stack: str) -> str:
@@ -50,6 +52,9 @@ def server_line(server: ServerSeen | None, known: Known | None, stack: str) -> L
     if known and known.server_id and known.server_id != server.id:
         text = f"{text}: the state knows another one, {known.server_id}, which is not in the cloud"
         return Line(NAME, "bad", text, f"toybox adopt {stack}")
+    if server.task or server.word in ("BUILD", "REBOOT", "HARD_REBOOT"):
+        doing = f"{text}: {server.task or 'under way'}. Look again in a minute"
+        return Line(NAME, "bad", doing, f"toybox status --stack {stack}")
     match server.word:
         case "ACTIVE" if server.address:
             return Line(NAME, "good", text)
@@ -59,8 +64,6 @@ def server_line(server: ServerSeen | None, known: Known | None, stack: str) -> L
             return Line(NAME, "bad", f"{text}: it is off", start(server, stack))
         case "ERROR":
             return Line(NAME, "bad", f"{text}: the cloud has given it up", new_server(stack))
-        case "BUILD" | "REBOOT" | "HARD_REBOOT" | "DELETED":
-            return Line(NAME, "bad", f"{text}: look again in a minute", f"toybox status --stack {stack}")
         case _:
             return Line(NAME, "bad", text, reboot(server, stack))
 
@@ -91,4 +94,4 @@ def seen(server: Any) -> ServerSeen:
         for address in network
         if address["version"] == 4
     ]
-    return ServerSeen(server.id, server.status, server.access_ipv4 or next(iter(addresses), None))
+    return ServerSeen(server.id, server.status, server.access_ipv4 or next(iter(addresses), None), server.task_state)

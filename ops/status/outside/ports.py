@@ -1,7 +1,7 @@
 """Which ports of the server let this machine in."""
 
 import socket
-from collections.abc import Collection
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from ops.status.line import Line
@@ -12,14 +12,17 @@ SSH, SITE = 22, (80, 443)
 CLOSED = (2375, 2376, 5432, 6379, 8000)
 """What must never answer: Docker's API, PostgreSQL, Redis, Gunicorn."""
 
+Refusals = Mapping[int, str]
+"""{port: why it does not let this machine in; empty if it does}."""
+
 PATIENCE = 3
 """Seconds for a port to answer; one that a packet filter drops takes all of them."""
 
 
-def ports_line(answering: Collection[int], address: str, stack: str, command: str) -> Line:
+def ports_line(refusals: Refusals, address: str, stack: str, command: str) -> Line:
     """Whether the site's ports answer, and none that must not. `command` is what to type if the site's do not."""
-    closed = sorted(set(SITE) - set(answering))
-    opened = sorted(set(CLOSED) & set(answering))
+    closed = [port for port in SITE if refusals[port]]
+    opened = [port for port in CLOSED if not refusals[port]]
     if opened:
         text = f"{', '.join(map(str, opened))} answer on {address}, and must not"
         return Line(NAME, "bad", text, f"toybox api GET network /security-groups --stack {stack}")
@@ -28,16 +31,16 @@ def ports_line(answering: Collection[int], address: str, stack: str, command: st
     return Line(NAME, "good", "80 and 443 answer; Docker, PostgreSQL, Redis and Gunicorn do not")
 
 
-def answering(address: str) -> set[int]:
-    """The ports that let this machine in."""
+def knock(address: str) -> Refusals:
+    """Try every port at once."""
 
-    def answers(port: int) -> bool:
+    def refusal(port: int) -> str:
         try:
             socket.create_connection((address, port), PATIENCE).close()
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     ports = (SSH, *SITE, *CLOSED)
     with ThreadPoolExecutor(len(ports)) as pool:
-        return {port for port, answered in zip(ports, pool.map(answers, ports), strict=True) if answered}
+        return dict(zip(ports, pool.map(refusal, ports), strict=True))

@@ -146,6 +146,7 @@ class World:
             name=f"toybox-{stack}",
             metadata=tag,
             status="ACTIVE",
+            task_state=None,
             data=data,
             addresses={},
             access_ipv4="198.51.100.7",

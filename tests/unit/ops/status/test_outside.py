@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lab.certificates import new_authority
 from ops.status.outside.certificate import certificate_line
 from ops.status.outside.dns import dns_line
-from ops.status.outside.ports import ports_line
+from ops.status.outside.ports import CLOSED, SITE, SSH, ports_line
 from ops.status.outside.site import Answer, ask_site, site_line
 from tests.unit.ops.restore_points.cloud import NOW
 from tests.unit.ops.status.world import DAY
@@ -110,7 +110,8 @@ def test_no_certificate_is_not_green() -> None:
     ],
 )
 def test_the_sites_ports_answer_and_no_other(answering: set[int], verdict: str, words: str) -> None:
-    line = ports_line(answering, "198.51.100.7", "prod", LOGS)
+    refusals = {port: "" if port in answering else "timed out" for port in (SSH, *SITE, *CLOSED)}
+    line = ports_line(refusals, "198.51.100.7", "prod", LOGS)
     assert line.verdict == verdict
     assert words in line.text
 

@@ -6,7 +6,7 @@ from ops.status.cloud.server import ServerSeen
 from ops.status.inside.ssh import ssh_line
 from tests.unit.ops.status.world import NEW_SERVER, SERVER
 
-TIMED_OUT = "ssh: connect to host 198.51.100.7 port 22: Connection timed out"
+TIMED_OUT = "port 22 of 198.51.100.7: timed out"
 CHANGED = "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed."
 OPEN = "pulumi up --stack prod --target '**::server-ingress-ssh-*'"
 REBOOT = "toybox api POST compute /servers/s/action --stack prod reboot.type=HARD"
