@@ -11,6 +11,9 @@ LATELY = timedelta(minutes=10)
 """A container that was restarted and has run for less is in a crash loop, or has just come out of one: Docker waits at
 most a minute between two starts."""
 
+OFTEN = 3
+"""So many restarts are a crash loop, even if it is healthy between two of them."""
+
 
 @dataclass(frozen=True)
 class Ailment:
@@ -19,7 +22,7 @@ class Ailment:
     Attributes:
         kind: what helps depends on it.
         text: for people.
-        lasting: whether it is so now. A container that was restarted lately may have come out of it.
+        lasting: whether it is so now. A container that was restarted lately and is healthy may have come out of it.
     """
 
     kind: Literal["stopped", "paused", "crash loop", "hanging"]
@@ -53,7 +56,8 @@ def ailment(container: Container, now: datetime) -> Ailment | None:
     if health == "unhealthy":
         return Ailment("hanging", "it runs and is unhealthy")
     if restarts and age(container, now) < LATELY:
-        seconds = age(container, now).total_seconds()
-        text = f"it does not stay up: {restarts} restarts, the last one {seconds:.0f} s ago"
-        return Ailment("crash loop", text, lasting=health != "healthy")
+        text = (
+            f"it does not stay up: restarts: {restarts}, the last one {age(container, now).total_seconds():.0f} s ago"
+        )
+        return Ailment("crash loop", text, lasting=health != "healthy" or restarts >= OFTEN)
     return None

@@ -6,7 +6,6 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from lab.credentials import write_private
 from lab.paths import LOG
 from lab.stack import PEOPLE, Workspace, environment, initialise, pulumi, write_settings
 from lab.steps import LabError
+from ops.diagnostics import diagnostics
 
 ADMIN = "admin"
 
@@ -107,13 +107,6 @@ def update(workspace: Workspace, stack: str) -> None:
         raise LabError(
             f"`pulumi up` of {stack} failed:\n{said}", log=log, then=unlock if "currently locked" in said else mend
         )
-
-
-def diagnostics(lines: Iterable[str]) -> str:
-    """The part of Pulumi's output that says what went wrong; all of it if it has no such part."""
-    lines = list(lines)
-    starts = [number for number, line in enumerate(lines) if line.startswith("Diagnostics:")]
-    return "\n".join(lines[starts[-1] + 1 :] if starts else lines).strip()
 
 
 def site(workspace: Workspace, stack: str) -> Site:

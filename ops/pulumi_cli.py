@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops import OpsError
+from ops.diagnostics import diagnostics
 from ops.init import Stored
 
 if TYPE_CHECKING:
@@ -82,8 +83,14 @@ class PulumiStack:
         return done.stdout, done.stderr, done.returncode == 0
 
     def secret(self, key: str) -> str:
-        """The text of one stored value, such as toybox:openstackPassword."""
-        return self._run("config", "get", key, "--stack", self.name).removesuffix("\n")
+        """The text of one stored value, such as toybox:openstackPassword, whatever has become of the state."""
+        try:
+            return self._run("config", "get", key, "--stack", self.name).removesuffix("\n")
+        except OpsError as error:
+            try:
+                return self._secret_without_state(key)
+            except OpsError:
+                raise error from None
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, the secret ones left out."""
@@ -107,9 +114,7 @@ class PulumiStack:
             lines.append(line.rstrip("\n"))
             show(lines[-1])
         if process.wait():
-            starts = [number for number, line in enumerate(lines) if line.startswith("Diagnostics:")]
-            said = "\n".join(line for line in lines[starts[-1] + 1 if starts else 0 :] if line.strip())
-            raise OpsError(f"`{' '.join(command)}` failed:\n{said}")
+            raise OpsError(f"`{' '.join(command)}` failed:\n{diagnostics(lines)}")
 
     def on_server(self, address: str, command: str, stdin: str = "") -> str:
         """What a command prints on the stack's server, as root, over the connection that the program pinned. Raises
@@ -134,6 +139,16 @@ class PulumiStack:
     def _listed_stacks(self) -> list[str]:
         return [each["name"].split("/")[-1] for each in json.loads(self._run("stack", "ls", "--json"))]
 
+    def _secret_without_state(self, key: str) -> str:
+        """Pulumi gives a value only of a stack that it knows: so one in a folder that goes away again."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(self.root / "Pulumi.yaml", folder)
+            shutil.copy(self.settings_file, Path(folder, f"Pulumi.{self.name}.yaml"))
+            here = {"PULUMI_BACKEND_URL": f"file://{folder}"}
+            self._run("stack", "init", self.name, "--no-select", folder=Path(folder), environment=here)
+            found = self._run("config", "get", key, "--stack", self.name, folder=Path(folder), environment=here)
+            return found.removesuffix("\n")
+
     def _make(self) -> None:
         # `pulumi stack init` knows no --config-file: it would write the salt into the settings file beside Pulumi.yaml,
         # which need not be this stack's. It gets copies instead; the first secret brings the salt into the right file.
@@ -142,8 +157,10 @@ class PulumiStack:
             shutil.copy(self.settings_file, Path(folder, f"Pulumi.{self.name}.yaml"))
             self._run("stack", "init", self.name, "--no-select", folder=Path(folder))
 
-    def _run(self, *arguments: str, stdin: str = "", folder: Path | None = None) -> str:
-        done = self._start(arguments, stdin, folder)
+    def _run(
+        self, *arguments: str, stdin: str = "", folder: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> str:
+        done = self._start(arguments, stdin, folder, environment)
         if done.returncode:
             said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
             # Pulumi asks for a token of its own service where it does not know of another place for the state.
@@ -151,8 +168,18 @@ class PulumiStack:
             raise OpsError(f"`{' '.join(done.args)}` failed:\n{said}{hint}")
         return done.stdout
 
-    def _start(self, arguments: Sequence[str], stdin: str, folder: Path | None) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, "PULUMI_OPTION_CONFIG_FILE": str(self.settings_file)}
+    def _start(
+        self,
+        arguments: Sequence[str],
+        stdin: str,
+        folder: Path | None,
+        environment: Mapping[str, str] | None = None,
+    ) -> "subprocess.CompletedProcess[str]":
+        environment = {
+            **os.environ,
+            "PULUMI_OPTION_CONFIG_FILE": str(self.settings_file),
+            **(environment or {}),
+        }
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         try:
             return subprocess.run(

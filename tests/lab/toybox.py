@@ -21,6 +21,7 @@ from lab.cloud import connect
 from lab.credentials import KEYSTONE_URL, TESTS, credentials
 from lab.paths import CHECKOUT, LAB_DIR
 from lab.stack import Workspace, environment, initialise, write_settings
+from ops.diagnostics import diagnostics
 from tests.documentation import section
 from tests.procedure import Shell
 
@@ -165,7 +166,7 @@ class Toybox:
         """`pulumi up`, which must fail; returns its diagnostics."""
         done = self.pulumi("up", "--yes", "--skip-preview", *arguments)
         assert done.returncode != 0, done.stdout
-        return deploy.diagnostics(done.stdout.splitlines())
+        return diagnostics(done.stdout.splitlines())
 
     def killed(self, *command: str, seen: Callable[[], object], seconds: float) -> None:
         """Begin a command and kill it the moment that `seen` is true of something; it must be within `seconds`."""

@@ -40,4 +40,4 @@ def container_line(name: str, seen: Container | None, now: datetime, stack: str,
             command = f"{on_server} docker restart {name}"
         case "crash loop":
             command = f"{on_server} docker logs --tail 50 {name}"
-    return Line(name, "bad", ails.text, command)
+    return Line(name, "bad" if ails.lasting else "unknown", ails.text, command)

@@ -82,11 +82,15 @@ CONTAINERS: dict[str, tuple[list[Facts], str, str, str]] = {
     ),
     "between two crashes": (
         changed("web", restarts=7, health="starting", started=minutes_ago(1)),
-        *("bad", "it does not stay up: 7 restarts, the last one 60 s ago", f"{ON_SERVER} docker logs --tail 50 web"),
+        *("bad", "it does not stay up: restarts: 7, the last one 60 s ago", f"{ON_SERVER} docker logs --tail 50 web"),
     ),
     "healthy between two crashes": (
         changed("web", restarts=7, started=minutes_ago(5)),
-        *("bad", "7 restarts, the last one 300 s ago", f"{ON_SERVER} docker logs --tail 50 web"),
+        *("bad", "restarts: 7, the last one 300 s ago", f"{ON_SERVER} docker logs --tail 50 web"),
+    ),
+    "healthy after one crash": (
+        changed("web", restarts=1, started=minutes_ago(5)),
+        *("unknown", "restarts: 1, the last one 300 s ago", f"{ON_SERVER} docker logs --tail 50 web"),
     ),
     "restarted once, long ago": (changed("web", restarts=1, started=minutes_ago(90)), "good", "", ""),
     "hanging": (changed("web", health="unhealthy"), "bad", "unhealthy", f"{ON_SERVER} docker restart web"),
