@@ -56,8 +56,7 @@ def ailment(container: Container, now: datetime) -> Ailment | None:
     if health == "unhealthy":
         return Ailment("hanging", "it runs and is unhealthy")
     if restarts and age(container, now) < LATELY:
-        text = (
-            f"it does not stay up: restarts: {restarts}, the last one {age(container, now).total_seconds():.0f} s ago"
-        )
+        seconds = age(container, now).total_seconds()
+        text = f"it did not stay up: restarts: {restarts}, the last one {seconds:.0f} s ago"
         return Ailment("crash loop", text, lasting=health != "healthy" or restarts >= OFTEN)
     return None

@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 
 HEAD = re.compile(r"  (\S+ \(.+\)):")
 """The line over a resource's messages: `  docker:index:Container (redis-container):`."""
+
+AFTER = re.compile(r"(Outputs|Resources|Duration|Policies)\b")
+"""Where the diagnostics end."""
 
 SHOWN = 3
 """So many resources are named in full over a message that they share; of the others the name is enough."""
@@ -19,7 +23,8 @@ def diagnostics(lines: Iterable[str]) -> str:
         return "\n".join(every).strip()
     messages: dict[str, list[str]] = {}
     head, body = "", list[str]()
-    for line in [*every[starts[-1] + 1 :], "  end (end):"]:
+    told = takewhile(lambda line: not AFTER.match(line), every[starts[-1] + 1 :])
+    for line in [*told, "  end (end):"]:
         if found := HEAD.fullmatch(line):
             if text := "\n".join(body).strip("\n"):
                 messages.setdefault(text, []).append(head)

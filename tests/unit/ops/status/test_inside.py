@@ -82,7 +82,7 @@ CONTAINERS: dict[str, tuple[list[Facts], str, str, str]] = {
     ),
     "between two crashes": (
         changed("web", restarts=7, health="starting", started=minutes_ago(1)),
-        *("bad", "it does not stay up: restarts: 7, the last one 60 s ago", f"{ON_SERVER} docker logs --tail 50 web"),
+        *("bad", "it did not stay up: restarts: 7, the last one 60 s ago", f"{ON_SERVER} docker logs --tail 50 web"),
     ),
     "healthy between two crashes": (
         changed("web", restarts=7, started=minutes_ago(5)),
