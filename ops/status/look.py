@@ -13,7 +13,9 @@ from ops.pulumi_cli import PulumiStack
 from ops.restore_points import schedule
 from ops.restore_points.drivers import driver_for
 from ops.restore_points.model import RestorePoint
-from ops.status.cloud.restore_point import kept_lines, points_of, restore_point_line
+from ops.state.locks import Lock
+from ops.status.cloud.kept import kept_lines
+from ops.status.cloud.restore_point import points_of, restore_point_line
 from ops.status.cloud.security_group import find_rules, security_group_line
 from ops.status.cloud.server import ServerSeen, find_server, server_line
 from ops.status.cloud.volume import Data, data_of, volume_line
@@ -28,7 +30,7 @@ from ops.status.line import Line
 from ops.status.outside import dns, ports
 from ops.status.outside.certificate import certificate_line
 from ops.status.outside.site import ask_site, site_line
-from ops.status.state import state_line
+from ops.status.state import lock_lines, state_line
 from settings import Declared
 
 T = TypeVar("T")
@@ -54,7 +56,7 @@ def look(stack: str, now: Callable[[], datetime]) -> Status:
     found = Status()
     state, unreadable = state_of(chosen)
     server, data = look_at_the_cloud(found, chosen, settings, state, now)
-    found.lines.insert(0, state_line(state, unreadable, server, data, stack))
+    found.lines[:0] = [state_line(state, unreadable, server, data, stack), *lock_lines(locks_of(chosen), stack)]
     address = server.address if server else state.address if state else None
     refusals = ports.knock(address) if address else {}
     if address:
@@ -69,6 +71,14 @@ def state_of(stack: PulumiStack) -> tuple[Known | None, str]:
         return (known(stack.exported()) if stack.exists() else Known()), ""
     except OpsError as error:
         return None, str(error).splitlines()[-1]
+
+
+def locks_of(stack: PulumiStack) -> Sequence[Lock]:
+    """Who holds a lock on the state. None if that cannot be read: then the state cannot, either."""
+    try:
+        return stack.locks()
+    except OpsError:
+        return ()
 
 
 def look_at_the_cloud(
@@ -95,7 +105,7 @@ def look_at_the_cloud(
         lines.append(volume_line(data, server, state, settings, name, found.newest))
         if points_asked:
             lines.append(restore_point_line(settings, name, data, ours, now()))
-        lines.extend(kept_lines(data))
+        lines.extend(kept_lines(data, name))
     if rules_asked:
         lines.append(security_group_line(rules, settings.operators, name))
     return server, data

@@ -1,5 +1,8 @@
 """Whether Pulumi knows the stack."""
 
+from collections.abc import Sequence
+
+from ops.state.locks import Lock
 from ops.status.cloud.server import ServerSeen
 from ops.status.cloud.volume import Data
 from ops.status.known import Known
@@ -23,3 +26,16 @@ def state_line(known: Known | None, error: str, server: ServerSeen | None, data:
         text = f"it is lost: it knows nothing of {' and '.join(there)}. A copy of it: docs/ci.md, The state is lost"
         return Line(NAME, "bad", text, f"toybox adopt {stack}")
     return Line(NAME, "bad", "it has no server and no data volume yet", f"pulumi up --stack {stack}")
+
+
+def lock_lines(locks: Sequence[Lock], stack: str) -> list[Line]:
+    """Who holds a lock on the state. A look cannot tell an update that runs from one that was killed."""
+    return [
+        Line(
+            "lock",
+            "unknown",
+            f"{each.user}@{each.host}, process {each.pid}, since {each.since}. If it runs no more:",
+            f"pulumi cancel --yes --stack {stack}",
+        )
+        for each in locks
+    ]

@@ -78,7 +78,8 @@ def test_prods_nights_are_its_restore_points(prod: Toybox, procedure: Procedures
 
     steps = procedure(prod.shell())
     status = steps.run("toybox status")
-    assert [line.split()[0] for line in status.splitlines()] == ["ok"] * 4, status
+    assert not [line for line in status.splitlines() if line.startswith("!!")], status
+    assert newest["id"] in status
     assert newest["id"] in steps.run("toybox restore-points list")
     shown = steps.run("toybox restore-points show", values={"<restore point id>": newest["id"]})
     assert f"{{source: backup, id: {newest['id']}, size: 200}}" in shown
@@ -118,12 +119,7 @@ def test_a_subscription_that_somebody_cancelled_turns_red_and_is_made_again(
     AutomaticBackup(cloud()).cancel(server)
     nights(prod, 2)
     status = json.loads(toybox(prod, "status", "--json", code=1))
-    assert {check["name"]: check["verdict"] for check in status["checks"]} == {
-        "server": "good",
-        "data volume": "good",
-        "restore point": "bad",
-        "site": "good",
-    }
+    assert [check["name"] for check in status["checks"] if check["verdict"] == "bad"] == ["restore point"]
     assert status["newestRestorePoint"]["ageSeconds"] > 2 * 86400 - 60
     assert "should have a restore point of the last 26 h" in toybox(prod, "restore-points", "run", code=1)
 

@@ -28,6 +28,7 @@ Run = Callable[..., Job]
 CONDITIONS: Conditions = {
     "${{ !inputs.without-restore-point }}": lambda values: True,
     "always() && steps.guard.outcome != 'cancelled'": lambda values: values["steps.guard.outcome"] != "cancelled",
+    "always() && steps.preview.outcome != 'skipped'": lambda values: values["steps.preview.outcome"] != "skipped",
     "always() && steps.update.outcome != 'skipped'": lambda values: values["steps.update.outcome"] != "skipped",
 }
 
@@ -176,7 +177,12 @@ def test_a_night_without_changes_is_no_drift_and_its_restore_points_are_in_order
 
 def test_a_missing_secret_ends_a_job_before_anything_is_asked(job: Run) -> None:
     ended = job("drift", **{"secrets.TOYBOX_STATE_SECRET_KEY": ""})
-    assert ended.outcomes == {"Toolchain": "success", "Secrets": "failure", "Nothing differs": "skipped"}, ended.log
+    assert ended.outcomes == {
+        "Toolchain": "success",
+        "Secrets": "failure",
+        "Nothing differs": "skipped",
+        "Nothing is wrong": "skipped",
+    }, ended.log
     assert "Secrets are missing: TOYBOX_STATE_SECRET_KEY." in ended.log
 
 

@@ -40,11 +40,3 @@ def restore_point_line(
         return Line(NAME, "unknown", "none yet: the volume is new, and its first night is still to come")
     text = f"{text}, and {schedule.in_words(schedule.RED)} are the limit"
     return Line(NAME, "bad", text, COMMANDS[settings.snapshot_policy.driver].format(stack=stack))
-
-
-def kept_lines(data: Data) -> list[Line]:
-    """The former data volumes that are kept: they cost money, and lead back."""
-    if not data.kept:
-        return []
-    listed = ", ".join(f"{each.name} ({each.id})" for each in data.kept)
-    return [Line("kept volumes", "off", f"{len(data.kept)}, which cost money: {listed}")]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conoha import names
-from ops.data_volume.aside import is_aside
+from ops.data_volume import aside
 from ops.restore_points.drivers import find_data_volume
 from ops.restore_points.model import RestorePoint, Volume
 from ops.status.cloud.server import ServerSeen, new_server
@@ -45,8 +45,7 @@ def data_of(settings: Declared, stack: str, known: Known | None, volumes: Sequen
     else:
         present = find_data_volume(settings, stack, volumes)
         wanted = present.id if present else None
-    kept = sorted((each for each in volumes if is_aside(each.name, stack)), key=lambda each: each.name)
-    return Data(wanted, present, tuple(each for each in kept if each.id != wanted))
+    return Data(wanted, present, tuple(each for each in aside.kept(volumes, stack) if each.id != wanted))
 
 
 def volume_line(
@@ -66,13 +65,13 @@ def volume_line(
     if known and not known.volume_id:
         return Line(NAME, "bad", f"{text}: the state does not know it", f"toybox adopt {stack} {volume.id}")
     if volume.server_id is None:
-        return Line(NAME, "bad", f"{text}: attached to no server", going_on(volume, settings, stack))
+        return Line(NAME, "bad", f"{text}: attached to no server", going_on(volume, stack) or new_server(stack))
     if server is None or volume.server_id != server.id:
         look = f"toybox api GET compute /servers/{volume.server_id} --stack {stack}"
         return Line(NAME, "bad", f"{text}: attached to another server, {volume.server_id}", look)
-    if is_aside(volume.name, stack):
-        text = f"{text}: it is in use under the name of a kept one, by which its restore points are not found"
-        return Line(NAME, "bad", text, rename(volume, stack))
+    if aside.is_aside(volume.name, stack):
+        text = f"{text}: it is in use under the name of a kept one{unended(volume)}"
+        return Line(NAME, "bad", text, going_on(volume, stack) or rename(volume, stack))
     if volume.word != "in-use":
         return Line(NAME, "bad", text, f"toybox api GET volume /volumes/{volume.id} --stack {stack}")
     return Line(NAME, "good", text)
@@ -83,14 +82,10 @@ def missing_line(data: Data, settings: Declared, stack: str, newest: RestorePoin
     if data.id is None and not data.kept:
         return Line(NAME, "bad", "there is none yet", f"pulumi up --stack {stack}")
     lost = f"it was deleted: the state has {data.id}, the cloud does not" if data.id else "the state has none"
-    origin = settings.data_volume.origin
-    if data.id is None and origin.source in ("backup", "snapshot") and settings.is_production:
-        kept = data.kept[-1]
-        text = f"{lost}: a restore stopped half-way. The data from before is in {kept.name} ({kept.id})"
-        return Line(NAME, "bad", text, f"toybox prod restore --from {origin.id}")
     if data.id is None:
         kept = data.kept[-1]
-        return Line(NAME, "bad", f"{lost}; {kept.name} ({kept.id}) is kept", f"toybox adopt {stack} {kept.id}")
+        text = f"{lost}. The data from before is on {kept.name} ({kept.id}){unended(kept)}"
+        return Line(NAME, "bad", text, going_on(kept, stack) or back(kept, stack))
     if not settings.is_production:
         return Line(NAME, "bad", lost, f"toybox {stack} refresh")
     if newest is None:
@@ -99,12 +94,32 @@ def missing_line(data: Data, settings: Declared, stack: str, newest: RestorePoin
     return Line(NAME, "bad", f"{lost}. The newest restore point has it", f"toybox prod restore --from {newest.id}")
 
 
-def going_on(volume: Volume, settings: Declared, stack: str) -> str:
-    """The command for a volume that lies there unattached: what was begun with it is finished, or it gets a server."""
-    origin = settings.data_volume.origin
-    if is_aside(volume.name, stack) and origin.source in ("backup", "snapshot"):
-        return f"toybox prod restore --from {origin.id}"
-    return new_server(stack)
+def unended(volume: Volume) -> str:
+    """What has not come to its end that a volume was put aside for, in words; empty if nothing."""
+    record = aside.read(volume.description)
+    if record is None or not record.under_way:
+        return ""
+    return f", put aside {record.since:%Y-%m-%d %H:%M} UTC to {record.purpose}, which has not come to its end"
+
+
+def going_on(volume: Volume, stack: str) -> str:
+    """The command that brings that to its end; empty if there is none."""
+    record = aside.read(volume.description)
+    if record is None or not record.under_way:
+        return ""
+    verb, wanted = record.purpose.split(" ", 1)
+    match verb:
+        case "restore":
+            return f"toybox {stack} restore --from {wanted}"
+        case "adopt":
+            return back(volume, stack) if wanted == volume.id else f"toybox adopt {stack} {wanted}"
+        case _:
+            return back(volume, stack)
+
+
+def back(volume: Volume, stack: str) -> str:
+    """The command that makes a kept volume the stack's data again."""
+    return f"toybox adopt {stack} {volume.id}"
 
 
 def rename(volume: Volume, stack: str) -> str:

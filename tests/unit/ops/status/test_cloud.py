@@ -1,31 +1,29 @@
 """What the cloud has and what the state knows are held against each other: either alone can lie."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ops import OpsError
+from ops.data_volume import aside
 from ops.restore_points.model import RestorePoint, Volume
-from ops.status.cloud.restore_point import kept_lines, points_of, restore_point_line
+from ops.state.locks import Lock
+from ops.status.cloud.kept import kept_lines
+from ops.status.cloud.restore_point import points_of, restore_point_line
 from ops.status.cloud.security_group import Rule, security_group_line, wanted
 from ops.status.cloud.server import ServerSeen, server_line
 from ops.status.cloud.volume import data_of, volume_line
 from ops.status.known import Known, known
 from ops.status.line import Line
-from ops.status.state import state_line
+from ops.status.state import lock_lines, state_line
 from tests.unit.ops.restore_points.cloud import NOW, point, volume
 from tests.unit.ops.status.world import DAY, HOUR, KNOWN, NEW_SERVER, SERVER
 from tests.unit.test_settings import parse
 
 ASIDE = "toybox-prod-data-before-20261124T0100Z"
-BACKUP = {"source": "backup", "id": "11111111-1111-4111-8111-111111111111", "size": 200}
-
-
-def from_backup() -> dict[str, Any]:
-    return {"dataVolume": {"type": "c3j1-ds02-add", "size": 200, "origin": BACKUP}}
-
 
 # the server
 
@@ -117,19 +115,51 @@ def test_a_deleted_data_volume_is_told_with_the_restore_point_that_has_it(
     assert told.verdict == ("good" if points else "bad")
 
 
-def test_a_restore_that_stopped_half_way_is_told_with_the_command_that_goes_on() -> None:
-    """The volume was renamed and taken out of the state. Its data and its restore points are still there."""
-    settings = parse(from_backup())
-    kept = volume(name=ASIDE, server=None, word="available")
-    state = Known("s", "198.51.100.7", None)
-    data = data_of(settings, "prod", state, [kept])
-    line = volume_line(data, SERVER, state, settings, "prod", None)
-    assert "a restore stopped half-way" in line.text
-    assert f"{ASIDE} (v)" in line.text
-    assert line.command == f"toybox prod restore --from {BACKUP['id']}"
+def put_aside(purpose: str, *, under_way: bool = True, server: str | None = None) -> Volume:
+    """A volume that a command has put aside, with its record."""
+    record = aside.Record(NOW - HOUR, purpose, under_way)
+    found = volume(name=ASIDE, server=server, word="in-use" if server else "available")
+    return replace(found, description=aside.written("prod", record))
+
+
+GO_ON = [
+    ("restore 7b59c87d", "toybox prod restore --from 7b59c87d"),
+    ("adopt 8c99ddaf", "toybox adopt prod 8c99ddaf"),
+    ("adopt v", "toybox adopt prod v"),
+]
+
+
+@pytest.mark.parametrize(("purpose", "command"), GO_ON)
+@pytest.mark.parametrize("in_state", [True, False], ids=["renamed", "renamed and out of the state"])
+def test_what_stopped_half_way_is_told_with_the_command_that_goes_on(
+    purpose: str, command: str, in_state: bool
+) -> None:
+    """The volume was renamed, or also taken out of the state. It was "not in the cloud", and "there is no restore
+    point"."""
+    kept = put_aside(purpose, server="s" if in_state else None)
+    state = KNOWN if in_state else Known("s", "198.51.100.7", None)
+    data = data_of(parse(), "prod", state, [kept])
+    line = volume_line(data, SERVER, state, parse(), "prod", None)
+    assert (line.verdict, line.command) == ("bad", command)
+    assert f"put aside 2026-11-24 02:00 UTC to {purpose}, which has not come to its end" in line.text
+    assert "not in the cloud" not in line.text
     ours = points_of("prod", data, [kept], [point(HOUR, source="backup")])
-    assert restore_point_line(settings, "prod", data, ours, NOW).verdict == "good"
-    assert [line.text for line in kept_lines(data)] == [f"1, which cost money: {ASIDE} (v)"]
+    assert restore_point_line(parse(), "prod", data, ours, NOW).verdict == "good"
+
+
+def test_a_command_that_did_not_come_to_its_end_is_red_even_if_all_is_in_place() -> None:
+    """The volume that took the kept one's place may hold anything: the command looks at its end."""
+    kept = replace(put_aside("restore 7b59c87d"), id="former")
+    data = data_of(parse(), "prod", KNOWN, [volume(), kept])
+    assert volume_line(data, SERVER, KNOWN, parse(), "prod", None).verdict == "good"
+    (line,) = kept_lines(data, "prod")
+    assert (line.verdict, line.command) == ("bad", "toybox prod restore --from 7b59c87d")
+
+
+def test_kept_volumes_are_counted() -> None:
+    kept = replace(put_aside("restore 7b59c87d", under_way=False), id="former")
+    assert [line.verdict for line in kept_lines(data_of(parse(), "prod", KNOWN, [volume(), kept]), "prod")] == ["off"]
+    assert kept_lines(data_of(parse(), "prod", KNOWN, [volume()]), "prod") == []
 
 
 def test_a_kept_volume_without_a_successor_leads_back() -> None:
@@ -139,12 +169,10 @@ def test_a_kept_volume_without_a_successor_leads_back() -> None:
     assert line.command == "toybox adopt prod v"
 
 
-def test_a_volume_that_a_restore_renamed_and_left_unattached_leads_on() -> None:
-    settings = parse(from_backup())
-    data = data_of(settings, "prod", KNOWN, [volume(name=ASIDE, server=None, word="available")])
-    assert volume_line(data, None, KNOWN, settings, "prod", None).command == (
-        f"toybox prod restore --from {BACKUP['id']}"
-    )
+def test_a_lock_is_told_and_hinders_nothing() -> None:
+    (line,) = lock_lines([Lock("root", "runner", 4711, "2026-11-24T03:10:00")], "prod")
+    assert (line.verdict, line.command) == ("unknown", "pulumi cancel --yes --stack prod")
+    assert "root@runner, process 4711, since 2026-11-24T03:10:00" in line.text
 
 
 def test_staging_without_its_volume_is_made_anew_from_prod() -> None:
