@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from conoha import names
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ RUNBOOK = 'docs/runbook.md, "Something is there that the state does not know"'
 OTHER_STATE = (
     "The state is an old one, or another TOYBOX made it. Do not delete it. Get the state back with\n"
     "    `toybox state import`, or take everything over with `toybox adopt`."
+)
+FORMER = (
+    "It holds former data of the stack; an empty volume beside it would be an empty site. If the command that put it\n"
+    "    aside was stopped half-way, run that again. To go back to this one:\n"
+    "    toybox adopt {stack} {id}"
 )
 RESTORE_POINTS = ("snapshotId", "sourceVolId", "backupId")
 
@@ -129,10 +135,20 @@ def volumes(inputs: Mapping[str, Any], there: Iterable[Any], urn: str) -> list[F
     One that was made from an image is a boot volume, and holds nothing of users; ours is one that no server uses. A
     volume from another origin, or from the same restore point and in use, is there on purpose: `toybox staging refresh`
     makes the new one before the old one goes.
+
+    No empty data volume is made beside any that the stack has, or had and that was put aside: a `toybox prod restore`
+    that was killed leaves a state without a data volume, and an update from a clone with the former settings would
+    bring up an empty site.
     """
     found = []
+    stack = urn.split("::")[0].rsplit(":", 1)[1]
+    empty = not any(inputs.get(origin) for origin in (*RESTORE_POINTS, "imageId"))
     for volume in there:
-        if volume.name != inputs["name"] or not same_origin(inputs, volume):
+        if empty and names.is_aside(volume.name, stack):
+            shown = f"id {volume.id}, {volume.name}: {volume.description}"
+            found.append(Found(volume.id, shown, ours=False, way_out=FORMER.format(stack=stack, id=volume.id)))
+            continue
+        if volume.name != inputs["name"] or not (empty or same_origin(inputs, volume)):
             continue
         users = ", ".join(str(attachment["server_id"]) for attachment in volume.attachments or [])
         if users and any(inputs.get(origin) for origin in RESTORE_POINTS):
@@ -142,7 +158,6 @@ def volumes(inputs: Mapping[str, Any], there: Iterable[Any], urn: str) -> list[F
         if users:
             shown, way_out = f"{shown}, attached to server {users}", OTHER_STATE
         else:
-            stack = urn.split("::")[0].rsplit(":", 1)[1]
             way_out = (
                 "An update that was killed made it, a destroyed stack left it, or the state is lost. Take it over:\n"
                 f"    toybox adopt {stack} {volume.id}"

@@ -30,7 +30,10 @@ def resource_name(stack: str, what: str) -> str:
     return name
 
 
-VOLUME = re.compile(rf"toybox-({STACK.pattern}?)-(?:data|boot)(?:-before-[0-9]{{8}}T[0-9]{{4}}Z)?")
+ASIDE = "-before-[0-9]{8}T[0-9]{4}Z"
+"""How the name of a volume ends that was put aside."""
+
+VOLUME = re.compile(rf"toybox-({STACK.pattern}?)-(?:data|boot)(?:{ASIDE})?")
 """The volumes that TOYBOX names: data, boot, and former data that was put aside."""
 
 DESCRIPTION = re.compile(rf"TOYBOX ({STACK.pattern}): .*")
@@ -45,3 +48,8 @@ def data_description(stack: str) -> str:
 def volume_owners(name: str, description: str) -> set[str]:
     """The stacks whose volume this is, by its name and by its description; none if neither says."""
     return {found[1] for found in (VOLUME.fullmatch(name), DESCRIPTION.fullmatch(description)) if found is not None}
+
+
+def is_aside(name: str, stack: str) -> bool:
+    """Whether this is what a data volume of the stack is called that was put aside."""
+    return re.fullmatch(re.escape(resource_name(stack, "data")) + ASIDE, name) is not None

@@ -52,7 +52,7 @@ class Adopt:
         volume = data_volume(cloud, name, settings, wanted or (recorded.id if recorded else None))
         refuse_anothers(volume, name, {each.name: each.exported() for each in self.stack.others()})
         present = recorded is not None and recorded.id == volume.id
-        renamed = aside.is_aside(volume.name, name)
+        renamed = names.is_aside(volume.name, name)
         if present and not renamed and state.completed(seen) == volume.id:
             self.say(already(name, volume, find_server(self.connection, name)))
             return
@@ -118,7 +118,7 @@ class Adopt:
 
     def give_the_name_back(self, volume: Volume) -> None:
         """A volume that was put aside is the stack's own again, without the record. One with another name keeps it."""
-        if aside.is_aside(volume.name, self.stack.name):
+        if names.is_aside(volume.name, self.stack.name):
             name = names.resource_name(self.stack.name, "data")
             description = aside.former_description(self.stack.name, volume.description)
             with cloud_errors(f"to rename volume {volume.id}"):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conoha import names
+from conoha.names import is_aside
 from ops import OpsError
-from ops.data_volume.aside import is_aside
 from ops.restore_points.model import Volume
 from settings import Declared
 

@@ -76,15 +76,9 @@ def aside_name(stack: str, now: datetime) -> str:
     return f"{names.resource_name(stack, 'data')}-before-{now.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
-def is_aside(name: str, stack: str) -> bool:
-    """Whether this is what a data volume of the stack is called that was put aside."""
-    pattern = re.escape(names.resource_name(stack, "data")) + r"-before-[0-9]{8}T[0-9]{4}Z"
-    return re.fullmatch(pattern, name) is not None
-
-
 def kept(volumes: Sequence[Volume], stack: str) -> list[Volume]:
     """The stack's volumes that were put aside, the oldest first."""
-    return sorted((each for each in volumes if is_aside(each.name, stack)), key=lambda each: (each.name, each.id))
+    return sorted((each for each in volumes if names.is_aside(each.name, stack)), key=lambda each: (each.name, each.id))
 
 
 def under_way(volumes: Sequence[Volume], stack: str) -> list[Volume]:

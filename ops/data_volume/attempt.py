@@ -47,7 +47,7 @@ class Attempt:
     def put_aside(self, volume: Volume, held: str = "") -> str:
         """Rename a volume and write the record on it, in one call. Returns its name. Nothing of its data is touched."""
         stack, present = self.stack.name, aside.read(volume.description)
-        name = volume.name if aside.is_aside(volume.name, stack) else aside.aside_name(stack, self.now)
+        name = volume.name if names.is_aside(volume.name, stack) else aside.aside_name(stack, self.now)
         before = present.before if present else volume.description
         record = aside.Record(
             since=present.since if present else self.now,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from conoha import names
+from conoha.names import is_aside
 from ops import OpsError
 from ops.data_volume import state
-from ops.data_volume.aside import is_aside
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.drivers import find_data_volume
 from ops.restore_points.model import RestorePoint, Volume

@@ -74,7 +74,7 @@ def deletable(volumes: Sequence[Volume], wanted: str, stack: str, states: Mappin
     shown = f"Volume {volume.name} ({volume.id})"
     if others := names.volume_owners(volume.name, volume.description) - {stack}:
         raise refused(f"{shown} is one of {', '.join(sorted(others))}, not of {stack}", stack)
-    if not aside.is_aside(volume.name, stack):
+    if not names.is_aside(volume.name, stack):
         raise refused(f"{shown} was not put aside", stack)
     if volume.server_id or volume.word != "available":
         raise refused(f"{shown} is {volume.word}{f', by server {volume.server_id}' * bool(volume.server_id)}", stack)

@@ -69,7 +69,7 @@ def volume_line(
     if server is None or volume.server_id != server.id:
         look = f"toybox api GET compute /servers/{volume.server_id} --stack {stack}"
         return Line(NAME, "bad", f"{text}: attached to another server, {volume.server_id}", look)
-    if aside.is_aside(volume.name, stack):
+    if names.is_aside(volume.name, stack):
         text = f"{text}: it is in use under the name of a kept one{unended(volume)}"
         return Line(NAME, "bad", text, going_on(volume, stack) or rename(volume, stack))
     if volume.word != "in-use":

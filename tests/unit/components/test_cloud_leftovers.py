@@ -31,6 +31,7 @@ def volume(name: str, *, image: str = "", server: str = "", snapshot: str | None
     return SimpleNamespace(
         id="4711",
         name=name,
+        description="TOYBOX prod: put aside",
         size=200,
         status="in-use" if server else "available",
         created_at="2026-11-24T08:53:27",
@@ -108,6 +109,19 @@ def test_a_data_volume_is_never_ours_to_remove(used_by: str) -> None:
     assert "4711" in found.shown
     if not used_by:
         assert "toybox adopt prod 4711" in found.way_out
+
+
+def test_no_empty_data_volume_is_made_where_the_stack_has_or_had_one() -> None:
+    """A restore that was killed leaves a state without one; a clone with the former settings, which say blank, would
+    bring up an empty site."""
+    aside = volume("toybox-prod-data-before-20261124T0900Z")
+    (found,) = volumes(DATA, [aside, volume("toybox-staging-data-before-20261124T0900Z")], URN)
+    assert not found.ours
+    assert "toybox adopt prod 4711" in found.way_out
+    assert "TOYBOX prod: put aside" in found.shown
+    assert volumes(DATA, [volume("toybox-prod-data", snapshot="october")], URN)
+    assert not volumes({**DATA, "snapshotId": "november"}, [aside], URN), "the restore that put it aside goes on"
+    assert not volumes(BOOT, [aside], URN)
 
 
 def test_staging_is_made_anew_beside_the_volume_that_it_has() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from conoha.names import is_aside
 from ops.data_volume import leftovers, state
-from ops.data_volume.aside import aside_name, is_aside
+from ops.data_volume.aside import aside_name
 from ops.restore_points.model import Volume
 from tests.unit.ops.data_volume.test_choice import NOW
 
