@@ -211,7 +211,7 @@ def test_nothing_is_changed_while_the_state_is_locked(command: str, tmp_path: Pa
     kept = world.volume(aside.aside_name("prod", NOW))
     world.locks = (Lock("ada", "desk", 4711, "2026-11-24T09:00:00"),)
     commands: dict[str, Callable[[], object]] = {
-        "restore": lambda: restore(world),
+        "restore": lambda: restore(world, lambda _: pytest.fail("it asked before it looked")),
         "adopt": lambda: adopt(world, kept),
         "delete": lambda: delete(world, kept),
     }
