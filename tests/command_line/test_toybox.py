@@ -16,6 +16,8 @@ import yaml
 
 import settings
 from conoha import account
+from ops import OpsError
+from ops.pulumi_cli import PulumiStack
 
 CHECKOUT = Path(__file__).parents[2]
 PASSWORD = "Canary-password1"
@@ -30,7 +32,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
-        for part in ("ops", "checks", "conoha"):
+        for part in ("ops", "checks", "conoha", "host"):
             shutil.copytree(CHECKOUT / part, self.root / part, ignore=shutil.ignore_patterns("__pycache__"))
         (self.root / "bin").mkdir()
         shutil.copy(CHECKOUT / "bin" / "toybox", self.root / "bin")
@@ -263,3 +265,19 @@ def test_help_lists_the_commands_and_a_wrong_one_is_an_error(project: Project) -
     wrong = project.toybox("inti", "prod")
     assert wrong.returncode == 2
     assert "No such command 'inti'" in wrong.stderr
+
+
+def test_a_secret_is_read_though_the_state_is_lost(piped: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status needs the cloud's password most when Pulumi knows no such stack, or its bucket does not answer."""
+    environment = piped.project.environment | {"PATH": f"{os.environ['PATH']}:{piped.project.root}/.toolchain/bin"}
+    for name in [name for name in os.environ if name.startswith("PULUMI_")]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stack = PulumiStack("staging", piped.project.root)
+    for backend in (f"file://{tmp_path}", f"file://{tmp_path}/nowhere"):
+        monkeypatch.setenv("PULUMI_BACKEND_URL", backend)
+        assert stack.secret("toybox:openstackPassword") == PASSWORD
+        with pytest.raises(OpsError, match="nonsense"):
+            stack.secret("toybox:nonsense")
+    assert not list(tmp_path.rglob("*.json")), "nothing was made where the state should be"

@@ -119,7 +119,7 @@ def with_a_stack(project: Project, s3: S3Server, bucket: str) -> Project:
 def new_project(folder: Path, s3: S3Server) -> Project:
     """Copies of what `toybox` consists of, beside the small program."""
     root = folder / "project"
-    for part in ("ops", "checks", "conoha", "bin"):
+    for part in ("ops", "checks", "conoha", "host", "bin"):
         shutil.copytree(CHECKOUT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHECKOUT / "settings.py", root)
     for link in (".venv", ".toolchain"):
