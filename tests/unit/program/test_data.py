@@ -3,8 +3,10 @@
 import pytest
 from pulumi import ResourceHookArgs
 
-from components.data_volume import ORIGIN_PROPERTIES, keep_the_size
+from components.data_volume import ORIGIN_PROPERTIES, data_disk, keep_the_size
 from components.volumes import MOUNT_POINT, VOLUMES
+from settings import Settings, from_pulumi, parse
+from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import Run
 
 ORIGINS = {"sourceVolId", "snapshotId", "backupId", "imageId"}
@@ -85,3 +87,52 @@ def test_named_volumes_are_retained_and_never_replaced_by_an_edit(run: Run) -> N
         assert volume.request.retainOnDelete, volume.name
         assert not volume.request.protect, volume.name
         assert set(volume.request.ignoreChanges) == {"labels", "driverOpts"}, volume.name
+
+
+# what it was made from
+
+BACKUP = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
+
+
+@pytest.fixture(scope="module")
+def staging() -> Settings:
+    """Staging's settings, which say `blank`."""
+    values, secret = configuration("staging")
+    given = from_pulumi(values)
+    return parse("staging", given, [key.removeprefix("toybox:") for key in secret], {})
+
+
+def known_as(
+    settings: Settings, origin: str, *, volume: str = "", snapshot: str = "", backup: str = ""
+) -> tuple[bool, bool]:
+    """Whether the volume is a copy of its restore point, and whether it may be formatted."""
+    metadata = {"src_backup_id": backup} if backup else {}
+    disk = data_disk(settings, "v", origin, source_vol_id=volume, snapshot_id=snapshot, metadata=metadata)
+    return disk.copy, disk.blank
+
+
+def test_a_volume_is_a_copy_only_if_the_cloud_says_so_too(staging: Settings) -> None:
+    """Settings alone may lie, and so may what the cloud says: prod's own volume may have been made from a backup."""
+    assert known_as(staging, f"backup {BACKUP}", backup=BACKUP) == (True, False)
+    assert known_as(staging, f"snapshot {BACKUP}", snapshot=BACKUP) == (True, False)
+    assert known_as(staging, f"volume {BACKUP}", volume=BACKUP) == (True, False)
+    for origin in (f"adopted {BACKUP}", "blank", "backup another", f"snapshot {BACKUP}"):
+        assert known_as(staging, origin, backup=BACKUP) == (False, False)
+    assert known_as(staging, f"backup {BACKUP}") == (False, False), "ConoHa ignored backup_id"
+
+
+def test_a_volume_may_be_formatted_only_if_settings_and_cloud_say_that_it_was_made_from_nothing(
+    staging: Settings,
+) -> None:
+    assert known_as(staging, "blank") == (False, True)
+    for made_from in ("volume", "snapshot", "backup"):
+        assert known_as(staging, "blank", **{made_from: BACKUP}) == (False, False)
+
+
+def test_the_state_keeps_what_a_volume_was_made_from_for_as_long_as_it_is_there(run: Run) -> None:
+    """A Stash's output is its first input, until it is replaced: settings that are put back to `blank` let nothing be
+    formatted that was adopted or restored."""
+    stash = run.one("data-origin")
+    assert stash.inputs == {"input": {"origin": "blank"}}
+    assert stash.request.replacement_trigger.string_value == run.exports["dataVolumeId"]
+    assert not stash.request.ignoreChanges
