@@ -10,13 +10,13 @@ from components.data_census import counted
 from components.data_volume import DataVolume
 from components.django import Django
 from components.docker_host import DockerHost
+from components.former_passwords import FormerPasswords
 from components.host_secrets import HostSecrets
 from components.named_volumes import NamedVolumes
 from components.networks import Networks
 from components.platform import Platform
 from components.postgres import Postgres
-from components.redis import Redis, render_config
-from components.secret_output import secret_output
+from components.redis import Redis
 from components.server import Server
 from components.snapshot_policy import SnapshotPolicy
 from components.ssh import identity, write_ssh_files
@@ -32,17 +32,14 @@ except stack_settings.SettingsError as error:
 stack = settings.stack
 flavor = FLAVORS[settings.server.flavor]
 keys = identity(settings)
-postgres_password = secret_output(settings.secrets.postgres_password)
-redis_password = secret_output(settings.secrets.redis_password)
+passwords = settings.secrets
 secret_files = {
-    "postgres_password": postgres_password,
-    "redis_password": redis_password,
-    "redis_conf": redis_password.apply(render_config),
-    "django_secret_key": secret_output(settings.secrets.django_secret_key),
+    "postgres_password": passwords.postgres_password.get_secret_value(),
+    "redis_password": passwords.redis_password.get_secret_value(),
+    "django_secret_key": passwords.django_secret_key.get_secret_value(),
 }
-if settings.secrets.access_password:
-    access_password = secret_output(settings.secrets.access_password)
-    secret_files["access"] = access_password.apply(lambda password: render_access(password, settings.domain))
+if passwords.access_password:
+    secret_files["access"] = render_access(passwords.access_password.get_secret_value(), settings.domain)
 
 cloud = openstack_provider(settings)
 commands = command.Provider("command")
@@ -81,21 +78,23 @@ secrets = HostSecrets("secrets", host=host, values=secret_files)
 platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host), secrets)
 images = settings.images
 postgres = Postgres(
-    "postgres", image=images.postgres, memory=flavor.memory, password=postgres_password, platform=platform
+    "postgres", image=images.postgres, memory=flavor.memory, password=passwords.postgres_password, platform=platform
 )
-redis = Redis("redis", image=images.redis, memory=flavor.memory, platform=platform)
+redis = Redis("redis", image=images.redis, memory=flavor.memory, password=passwords.redis_password, platform=platform)
 database = counted("data-census", settings, data.id, platform, after=[postgres.ready, redis.ready])
 django = Django(
     "django",
     image=images.django,
     domain=settings.domain,
+    database_login=postgres.login,
     sends_mail=settings.is_production,
     flavor=flavor,
     depends_on=scrubbed("scrub", settings, data.disk, platform, after=database),
     platform=platform,
 )
 caddy = Caddy("caddy", settings=settings, depends_on=[django.web], platform=platform)
-Tidy("tidy", images=[images.postgres, images.redis, images.django, caddy.reference], platform=platform)
+tidy = Tidy("tidy", images=[images.postgres, images.redis, images.django, caddy.reference], platform=platform)
+FormerPasswords("former-passwords", login=postgres.login, redis=redis.password, platform=platform, after=tidy.done)
 
 pulumi.export("address", server.address)
 pulumi.export("url", f"https://{settings.domain}/")

@@ -1,6 +1,7 @@
 """The stack's secrets as read-only files on the server, for containers to mount one by one.
 
 Never in an environment variable (`docker inspect` shows it), a command line (`ps` shows it), a log or the plain state.
+Each value has a file of its own, <name>.d/<version>: while a new one is tried, the old container still finds its own.
 """
 
 import hashlib
@@ -21,35 +22,42 @@ def version(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def folder(name: str) -> str:
+    """The folder below DIRECTORY with every value of a secret that is still accepted."""
+    return f"{name}.d"
+
+
+def versioned(name: str, text: str) -> str:
+    """The path of a secret's present value below DIRECTORY."""
+    return f"{folder(name)}/{version(text)}"
+
+
 class HostSecrets(pulumi.ComponentResource):
-    """Writes every secret file in one step and knows which value each has.
+    """Writes every secret file in one step and knows the path of each.
 
     Args:
-        values: {name of the file: its content}.
+        values: {name of the secret: its content}.
     """
 
     installed: command.remote.Command
     files: list[str]
 
-    def __init__(self, name: str, *, host: DockerHost, values: Mapping[str, pulumi.Output[str]]) -> None:
+    def __init__(self, name: str, *, host: DockerHost, values: Mapping[str, str]) -> None:
         super().__init__("toybox:host:HostSecrets", name)
-        self._values = values
-        self.files = sorted(values)
-        packed = pulumi.Output.all(**values).apply(
-            lambda texts: pack({f"secrets/{file}": BundleFile(text, 0o400) for file, text in texts.items()})
-        )
+        self._versioned = {secret: versioned(secret, text) for secret, text in sorted(values.items())}
+        self.files = list(self._versioned.values())
+        bundle = {f"secrets/{self._versioned[secret]}": BundleFile(text, 0o400) for secret, text in values.items()}
         self.installed = host.command(
             f"{name}-installed",
             create=unpack_and_run(f'{LIBRARY}/install-secrets "$bundle" {DIRECTORY}', seconds=60),
-            stdin=packed,
+            stdin=pulumi.Output.secret(pack(bundle)),
             secret=True,
             parent=self,
             depends_on=[host.ready],
         )
         self.register_outputs({})
 
-    def versions(self, files: tuple[str, ...]) -> pulumi.Output[str]:
-        """A label for a container that mounts `files`: it changes with any of them, and the container is replaced,
-        for a file that is mounted by itself keeps showing the old content."""
-        texts = pulumi.Output.all(*(self._values[file] for file in files))
-        return pulumi.Output.unsecret(texts.apply(lambda values: "-".join(version(text) for text in values)))
+    def path(self, name: str) -> str:
+        """The file with a secret's present value. Another value has another one, which replaces the container that
+        mounts it."""
+        return f"{DIRECTORY}/{self._versioned[name]}"

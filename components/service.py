@@ -9,17 +9,18 @@ import pulumi_docker as docker
 
 from components.docker_host.bundle import LIBRARY
 from components.docker_host.make_room import NAME_LABEL
-from components.host_secrets import DIRECTORY
+from components.host_secrets import DIRECTORY, HostSecrets, folder
 from components.platform import Platform
 from components.volumes import Volume
 
 SECRETS_IN_CONTAINER = "/run/secrets"
 
 
-def locked_entrypoint(lock_file: str) -> tuple[str, ...]:
-    """The official images' entrypoint under a lock on the data disk. Two databases on the same files destroy them, and
-    PostgreSQL's own check does not see a process in another container; the kernel's lock does."""
-    return ("flock", "--no-fork", "--nonblock", lock_file, "docker-entrypoint.sh")
+def locked_entrypoint(lock_file: str, script: str) -> tuple[str, ...]:
+    """The container's first program, under a lock on the data disk: a script that ends with the image's own entrypoint
+    and the arguments. Two databases on the same files destroy them, and PostgreSQL's own check does not see a process
+    in another container; the kernel's lock does."""
+    return ("flock", "--no-fork", "--nonblock", lock_file, "bash", "-c", script, "entrypoint")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Spec:
         stop_seconds: how long the process may take to end after SIGTERM (or the image's own signal). Unset, the
             Docker provider kills at once (kreuzwerker resource_docker_container_funcs.go:1086).
         volumes: {where it is seen in the container: (volume, read-only)}.
-        secrets: names of secret files, seen below /run/secrets.
+        secrets: names of secrets; the present value of each is a file below /run/secrets.
+        accepted: names of secrets of which every value that is still accepted is seen, as files in a folder of that
+            name below /run/secrets. A new value replaces no container.
         entrypoint: in place of the image's own, if not empty.
     """
 
@@ -57,6 +60,7 @@ class Spec:
     environment: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, tuple[Volume, bool]] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     entrypoint: tuple[str, ...] = ()
 
@@ -72,12 +76,14 @@ def environment_list(environment: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in sorted(environment.items())]
 
 
-def mounts(spec: Spec) -> list[docker.ContainerMountArgs]:
-    """The container's mounts: volumes by name, and each secret as one read-only file.
+def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
+    """The container's mounts: volumes by name, and each secret as one read-only file, or as its folder.
 
     The names are texts and not the Docker volumes' outputs, which are unknown while the server is replaced: the guard
     must see in each preview which volume lies under which path.
     """
+    sources = {secret: secrets.path(secret) for secret in spec.secrets}
+    sources |= {secret: f"{DIRECTORY}/{folder(secret)}" for secret in spec.accepted}
     volume_mounts = [
         docker.ContainerMountArgs(target=target, type="volume", source=volume.name, read_only=read_only)
         for target, (volume, read_only) in spec.volumes.items()
@@ -86,10 +92,10 @@ def mounts(spec: Spec) -> list[docker.ContainerMountArgs]:
         docker.ContainerMountArgs(
             target=f"{SECRETS_IN_CONTAINER}/{secret}",
             type="bind",
-            source=f"{DIRECTORY}/{secret}",
+            source=path,
             read_only=True,
         )
-        for secret in spec.secrets
+        for secret, path in sources.items()
     ]
     return volume_mounts + secret_mounts
 
@@ -121,11 +127,8 @@ class Service(pulumi.ComponentResource):
         parent: pulumi.Resource | None = None,
     ) -> None:
         super().__init__("toybox:services:Service", name, None, pulumi.ResourceOptions(parent=parent))
-        host, secrets = platform.host, platform.secrets
+        host = platform.host
         volumes = [platform.volumes.resources[volume] for volume, _ in spec.volumes.values()]
-        labels = [docker.ContainerLabelArgs(label=NAME_LABEL, value=spec.name)]
-        if spec.secrets:
-            labels.append(docker.ContainerLabelArgs(label="toybox.secrets", value=secrets.versions(spec.secrets)))
         self.container = docker.Container(
             f"{name}-container",
             name=spec.name,
@@ -134,8 +137,8 @@ class Service(pulumi.ComponentResource):
             entrypoints=list(spec.entrypoint) or None,
             command=list(spec.command),
             envs=environment_list(spec.environment),
-            labels=labels,
-            mounts=mounts(spec),
+            labels=[docker.ContainerLabelArgs(label=NAME_LABEL, value=spec.name)],
+            mounts=mounts(spec, platform.secrets),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=[spec.name]) for network in networks
             ],
@@ -157,7 +160,7 @@ class Service(pulumi.ComponentResource):
             must_run=True,
             opts=host.options(
                 self,
-                depends_on=[secrets.installed, *volumes, *depends_on],
+                depends_on=[platform.secrets.installed, *volumes, *depends_on],
                 delete_before_replace=True,
                 # Docker cannot change these in a container, yet the plugin says "updated" and leaves the old mounts and
                 # the old check in place (terraform-provider-docker #988; in Pulumi 5.2.0 also with that cured).

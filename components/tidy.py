@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Sequence
 
 import pulumi
+import pulumi_command as command
 
 from components.docker_host.bundle import LIBRARY
 from components.host_secrets import DIRECTORY
@@ -28,9 +29,11 @@ class Tidy(pulumi.ComponentResource):
         images: the references that the stack uses now.
     """
 
+    done: command.remote.Command
+
     def __init__(self, name: str, *, images: Sequence[str], platform: Platform) -> None:
         super().__init__("toybox:services:Tidy", name)
-        platform.host.command(
+        self.done = platform.host.command(
             f"{name}-done",
             create=tidy_command(platform.secrets.files, images),
             parent=self,

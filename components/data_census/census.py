@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 MOUNT_POINT = "/srv/toybox"
-PSQL = 'exec psql -XAtq -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'
+PSQL = 'exec psql -XAtq -v ON_ERROR_STOP=1 -U "${POSTGRES_USER:-postgres}" -d "${POSTGRES_DB:-toybox}"'
+"""A container of before this project's superuser was `postgres` says who it is."""
 
 TABLES = """
 SELECT coalesce(json_agg(json_build_object('name', name, 'table', quoted, 'times', times)), '[]')

@@ -4,6 +4,7 @@ What it does not do: it does not build the image. The image comes from the team'
 """
 
 import shlex
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_command as command
@@ -18,7 +19,6 @@ from components.django.specs import (
     worker_spec,
 )
 from components.docker_host.bundle import LIBRARY
-from components.host_secrets import DIRECTORY
 from components.platform import Platform
 from components.pulled_image import PulledImage
 from components.service import Service, Spec
@@ -26,9 +26,10 @@ from components.volumes import STATIC
 from conoha.flavors import Flavor
 
 
-def release_command(image: str, web: Spec) -> str:
-    """Migrations, static files and a trial run of the new web process, in that order, against the real database."""
-    options = docker_run_options(web, network="backend", directory=DIRECTORY, writable={STATIC_ROOT: STATIC.name})
+def release_command(image: str, web: Spec, secrets: Mapping[str, str]) -> str:
+    """Migrations, static files and a trial run of the new web process, in that order, against the real database.
+    `secrets` is where each secret's file is on the server."""
+    options = docker_run_options(web, network="backend", secrets=secrets, writable={STATIC_ROOT: STATIC.name})
     arguments = [
         image,
         shlex.join(web.command),
@@ -54,6 +55,7 @@ class Django(pulumi.ComponentResource):
         *,
         image: str,
         domain: str,
+        database_login: str,
         sends_mail: bool,
         flavor: Flavor,
         platform: Platform,
@@ -61,11 +63,11 @@ class Django(pulumi.ComponentResource):
     ) -> None:
         super().__init__("toybox:services:Django", name)
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
-        variables = environment(domain, sends_mail=sends_mail)
+        variables = environment(domain, database_login=database_login, sends_mail=sends_mail)
         web = web_spec(variables, flavor.vcpus, flavor.memory)
         release = platform.host.command(
             f"{name}-release",
-            create=release_command(image, web),
+            create=release_command(image, web, {name: platform.secrets.path(name) for name in web.secrets}),
             triggers=[self.image.id],
             parent=self,
             depends_on=[

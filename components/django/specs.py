@@ -14,7 +14,7 @@ SECRET_FILES = (SECRET_KEY_FILE, postgres.PASSWORD_FILE, redis.PASSWORD_FILE)
 WEB_PORT = 8000
 
 
-def environment(domain: str, *, sends_mail: bool) -> dict[str, str]:
+def environment(domain: str, *, database_login: str, sends_mail: bool) -> dict[str, str]:
     """What the image is told, none of it secret. Staging has copies of real people's accounts, and may write to nobody
     whatever its code or its data says."""
     return {
@@ -22,7 +22,7 @@ def environment(domain: str, *, sends_mail: bool) -> dict[str, str]:
         "TOYBOX_DOMAIN": domain,
         "POSTGRES_HOST": postgres.NAME,
         "POSTGRES_DB": postgres.DATABASE,
-        "POSTGRES_USER": postgres.ROLE,
+        "POSTGRES_USER": database_login,
         "POSTGRES_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/{postgres.PASSWORD_FILE}",
         "REDIS_HOST": redis.NAME,
         "REDIS_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/{redis.PASSWORD_FILE}",
@@ -121,10 +121,12 @@ def beat_spec(environment: Mapping[str, str]) -> Spec:
     )
 
 
-def docker_run_options(spec: Spec, *, network: str, directory: str, writable: Mapping[str, str]) -> list[str]:
+def docker_run_options(
+    spec: Spec, *, network: str, secrets: Mapping[str, str], writable: Mapping[str, str]
+) -> list[str]:
     """`docker run`'s options for a one-off container like `spec`, with `writable` ({target: volume}) on top.
 
-    `directory` is where the secret files are on the server.
+    `secrets` is where each secret's file is on the server.
     """
     options = ["--network", network, "--security-opt", "no-new-privileges:true"]
     for name, value in sorted(spec.environment.items()):
@@ -141,6 +143,6 @@ def docker_run_options(spec: Spec, *, network: str, directory: str, writable: Ma
     for secret in spec.secrets:
         options += [
             "--mount",
-            f"type=bind,source={directory}/{secret},target={SECRETS_IN_CONTAINER}/{secret},readonly",
+            f"type=bind,source={secrets[secret]},target={SECRETS_IN_CONTAINER}/{secret},readonly",
         ]
     return options

@@ -3,19 +3,30 @@
 What it does not do: it publishes no port, and it makes no dumps.
 """
 
+from pathlib import Path
+
 import pulumi
 import pulumi_command as command
+from pydantic import SecretStr
 
 from components.host_secrets import version
 from components.platform import Platform
 from components.postgres.tuning import memory_settings
 from components.pulled_image import PulledImage
-from components.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
+from components.service import HealthCheck, Service, Spec, locked_entrypoint
 from components.volumes import POSTGRES
 
+HERE = Path(__file__).parent
+HAND_OVER_SQL = HERE / "hand_over.sql"
 NAME = "postgres"
 DATABASE = "toybox"
-ROLE = "toybox"
+OWNER = "toybox"
+"""The role that owns the database and all in it. It is no superuser and cannot log in; the application's logins become
+it."""
+
+SUPERUSER = "postgres"
+"""The cluster's first superuser. It has no password: only the socket inside of the container lets it in."""
+
 PASSWORD_FILE = "postgres_password"
 
 PGDATA_VOLUME = "/var/lib/postgresql/data"
@@ -29,49 +40,57 @@ def postgres_spec(memory: int) -> Spec:
     settings = memory_settings(memory)
     return Spec(
         name=NAME,
-        entrypoint=locked_entrypoint(f"{PGDATA_VOLUME}/.lock"),
+        entrypoint=locked_entrypoint(f"{PGDATA_VOLUME}/.lock", (HERE / "entrypoint").read_text()),
         command=(
             "postgres",
             *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
         ),
-        environment={
-            "POSTGRES_DB": DATABASE,
-            "POSTGRES_USER": ROLE,
-            "POSTGRES_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/{PASSWORD_FILE}",
-            "POSTGRES_INITDB_ARGS": "--data-checksums --encoding=UTF8",
-            "PGDATA": f"{PGDATA_VOLUME}/pgdata",
-        },
+        environment={"PGDATA": f"{PGDATA_VOLUME}/pgdata"},
         volumes={PGDATA_VOLUME: (POSTGRES, False)},
-        secrets=(PASSWORD_FILE,),
-        # over TCP: the server that initdb starts for a moment listens on a socket only
+        # over TCP: a server that listens on a socket only is not there for anybody
         health=HealthCheck(
-            ("pg_isready", "-q", "-h", "127.0.0.1", "-U", ROLE, "-d", DATABASE),
+            ("pg_isready", "-q", "-h", "127.0.0.1", "-U", SUPERUSER, "-d", "postgres"),
             start=120,
         ),
         stop_seconds=120,
     )
 
 
-SET_PASSWORD = f"timeout 60 docker exec -i {NAME} psql -v ON_ERROR_STOP=1 -q -U {ROLE} -d postgres"
-"""Sets the role's password from standard input. The image does so only when it makes the database: without this
-step, a new password, or a data disk that came from another stack, would lock the site out."""
+def login_role(password: str) -> str:
+    """The role that logs in with this password. Each password has a role of its own: while a new one is tried, the old
+    containers go on with theirs, which a single role's single password would lock out."""
+    return f"{OWNER}_{version(password)}"
 
 
-def set_password_sql(password: str) -> str:
-    """The statements, with the password as a quoted literal. The image makes the database after initdb and does not
-    look again: one that was stopped in between never gets it, so it is made here if it is missing."""
-    literal = password.replace("'", "''")
-    missing = f"NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}')"
-    return (
-        f"SELECT 'CREATE DATABASE {DATABASE} OWNER {ROLE}' WHERE {missing} \\gexec\n"
-        f"ALTER ROLE {ROLE} PASSWORD '{literal}';\n"
-    )
+_ASKED = f"psql -X -q -U {SUPERUSER} -d postgres -c SELECT >/dev/null 2>&1"
+HAND_OVER = f"timeout 300 docker exec -i {NAME} sh -c '{_ASKED} || exec psql -X -q -U {OWNER} -d postgres'"
+"""Runs hand_over.sql from standard input, in a cluster that has no other superuser than the application's role."""
+
+RUN_SQL = f"timeout 60 docker exec -i {NAME} psql -X -q -U {SUPERUSER} -d {{database}}"
+"""Runs statements from standard input."""
+
+
+def add_login_sql(password: str) -> str:
+    """The statements that make the login with this password, and what it needs, as far as they are missing."""
+    return _set(login=login_role(password), password=password) + (HERE / "add_login.sql").read_text()
+
+
+def end_former_logins_sql(login: str) -> str:
+    """The statements that leave only this login."""
+    return _set(login=login) + (HERE / "end_former_logins.sql").read_text()
+
+
+def _set(**variables: str) -> str:
+    """Variables of psql's, in its own quotes (psql's manual, "Meta-Commands")."""
+    escapes = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
+    return "".join(f"\\set {name} '{value.translate(escapes)}'\n" for name, value in variables.items())
 
 
 class Postgres(pulumi.ComponentResource):
-    """The database container; `ready` is when it accepts the stack's own password."""
+    """The database container; `ready` is when it accepts `login` with the stack's own password."""
 
     image: PulledImage
+    login: str
     ready: command.remote.Command
 
     def __init__(
@@ -80,10 +99,11 @@ class Postgres(pulumi.ComponentResource):
         *,
         image: str,
         memory: int,
-        password: pulumi.Output[str],
+        password: SecretStr,
         platform: Platform,
     ) -> None:
         super().__init__("toybox:services:Postgres", name)
+        self.login = login_role(password.get_secret_value())
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
         service = Service(
             name,
@@ -93,13 +113,20 @@ class Postgres(pulumi.ComponentResource):
             networks=[platform.networks.backend],
             parent=self,
         )
-        self.ready = platform.host.command(
-            f"{name}-password",
-            create=SET_PASSWORD,
-            triggers=[pulumi.Output.unsecret(password.apply(version))],
-            stdin=password.apply(set_password_sql),
-            secret=True,
+        handed_over = platform.host.command(
+            f"{name}-ownership",
+            create=HAND_OVER,
+            stdin=HAND_OVER_SQL.read_text(),
             parent=self,
             depends_on=[service.healthy],
+        )
+        self.ready = platform.host.command(
+            f"{name}-password",
+            create=RUN_SQL.format(database="postgres"),
+            triggers=[self.login],
+            stdin=pulumi.Output.secret(add_login_sql(password.get_secret_value())),
+            secret=True,
+            parent=self,
+            depends_on=[handed_over],
         )
         self.register_outputs({})

@@ -43,7 +43,7 @@ def rules_version() -> str:
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
 
 
-def scrub_bundle(disk: DataDisk) -> dict[str, BundleFile]:
+def scrub_bundle(disk: DataDisk, login: str) -> dict[str, BundleFile]:
     """Everything that the server needs for the scrub: a package of its own, without Pulumi's part."""
     parameters = {
         "disk": asdict(disk),
@@ -51,7 +51,8 @@ def scrub_bundle(disk: DataDisk) -> dict[str, BundleFile]:
         "mount_point": MOUNT_POINT,
         "postgres": postgres.NAME,
         "database": postgres.DATABASE,
-        "role": postgres.ROLE,
+        "superuser": postgres.SUPERUSER,
+        "login": login,
         "redis": redis.NAME,
     }
     package = "program/components"
@@ -84,7 +85,8 @@ def scrubbed(
     """
     if settings.is_production:
         return list(after)
-    scrub = StagingScrub(name, disk=disk, platform=platform, after=after)
+    login = postgres.login_role(settings.secrets.postgres_password.get_secret_value())
+    scrub = StagingScrub(name, disk=disk, login=login, platform=platform, after=after)
     return [scrub.done]
 
 
@@ -102,6 +104,7 @@ class StagingScrub(pulumi.ComponentResource):
         name: str,
         *,
         disk: pulumi.Output[DataDisk],
+        login: str,
         platform: Platform,
         after: Sequence[pulumi.Resource],
     ) -> None:
@@ -109,7 +112,7 @@ class StagingScrub(pulumi.ComponentResource):
         self.done = platform.host.command(
             f"{name}-done",
             create=unpack_and_run('"$bundle/run" "$bundle"', seconds=SECONDS),
-            stdin=disk.apply(lambda known: pack(scrub_bundle(known))),
+            stdin=disk.apply(lambda known: pack(scrub_bundle(known, login))),
             parent=self,
             depends_on=list(after),
             timeout="35m",

@@ -140,12 +140,12 @@ def emptied(schema: Schema) -> list[str]:
     return [table for table in schema if table in listed.EMPTIED]
 
 
-def statements(schema: Schema, role: str) -> list[str]:
+def statements(schema: Schema, login: str) -> list[str]:
     """The whole scrub in SQL, to be run in one transaction."""
     found = [
         # nothing that the database does by itself may copy an old value elsewhere
         "SET LOCAL session_replication_role = replica;",
-        other_roles_without_password(role),
+        other_roles_without_password(login),
     ]
     if tables := emptied(schema):
         # all at once, for they may point to each other; one that is pointed to from elsewhere is refused
@@ -174,9 +174,9 @@ def statements_for_others(others: Others) -> list[str]:
     return found
 
 
-def other_roles_without_password(role: str) -> str:
+def other_roles_without_password(login: str) -> str:
     """Whatever else may log in to prod's database may not to staging's."""
-    others = f"SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname <> {literal(role)}"  # noqa: S608 - quoted
+    others = f"SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname <> {literal(login)}"  # noqa: S608 - quoted
     loop = f"FOR other IN {others} LOOP EXECUTE format('ALTER ROLE %I PASSWORD NULL', other); END LOOP;"
     return f"DO $$ DECLARE other text; BEGIN {loop} END $$;"
 
@@ -255,7 +255,7 @@ class Server:
         command = ["docker", "exec", "-i", self.parameters["postgres"], "psql", "-X", "-q", "-A", "-t", "-F", "\t"]
         command += [
             "-U",
-            self.parameters["role"],
+            self.parameters["superuser"],
             "-d",
             self.parameters["database"],
             "-v",
@@ -310,7 +310,8 @@ class Server:
 
     def empty_redis(self) -> None:
         """Sessions, cache and queued jobs are prod's: gone, from the append-only file as well."""
-        script = "{ printf 'AUTH '; cat /run/secrets/redis_password; printf '\\n%s\\n' \"$@\"; } | redis-cli"
+        password = 'cat "$(ls /run/secrets/redis_password/* | head -n 1)"'
+        script = f"{{ printf 'AUTH '; {password}; printf '\\n%s\\n' \"$@\"; }} | redis-cli"
 
         def ask(*commands: str) -> str:
             command = ["docker", "exec", self.parameters["redis"], "sh", "-c", script, "sh", "\n".join(commands)]
@@ -397,7 +398,7 @@ def scrub(server: Server) -> None:
         raise ScrubError(refusal(columns, other_data))
 
     server.relabel()
-    changes = [*statements(schema, parameters["role"]), *statements_for_others(others)]
+    changes = [*statements(schema, parameters["login"]), *statements_for_others(others)]
     server.psql("\n".join(changes), "--single-transaction")
     searched = {**schema, **server.schema("m")}
     if left := {name: rows for name, rows in server.counts(addresses_query(searched)).items() if rows}:

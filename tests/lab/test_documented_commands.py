@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from components.docker_host.bundle import LIBRARY
+from components.postgres import login_role
 from lab import deploy
 from lab.credentials import credentials
 from lab.paths import CACHE
@@ -20,6 +22,7 @@ from tests.documentation import section
 from tests.lab.test_security_groups import answers, becomes
 from tests.lab.test_site import PASSWORD, submit
 from tests.lab.test_staging_refresh import sql
+from tests.lab.test_update import broken_image
 from tests.lab.toybox import PROJECT, Toybox, copy_of_the_program
 from tests.procedure import Procedures, Shell
 
@@ -232,7 +235,7 @@ def test_a_full_data_disk_has_a_reserve(prod: Toybox, procedure: Procedures) -> 
     grow = "SELECT repeat('x', 1000) INTO grown FROM generate_series(1, 20000)"
     prod.ssh("fallocate --length $(df --output=avail --block-size=1 /srv/toybox | tail -n 1) /srv/toybox/filler")
     try:
-        refused = prod.ssh(f'docker exec postgres psql -U toybox -c "{grow}"', check=False)
+        refused = prod.ssh(f'docker exec postgres psql -U postgres toybox -c "{grow}"', check=False)
         assert "No space left on device" in refused
         steps = procedure(prod.shell())
         assert "100% /srv/toybox" in steps.run()
@@ -326,12 +329,23 @@ def test_passwords_that_leaked_are_replaced_everywhere(prod: Toybox, procedure: 
     })  # fmt: skip
     assert name in visitor.get("/").text
     before, rows, old = prod.outputs(), prod.fingerprint()["tables"]["posts_post"], secrets()
-    procedure(prod.shell()).rest()
+    databases = prod.ssh("docker inspect --format '{{.State.StartedAt}}' postgres redis")
+    steps = procedure(prod.shell())
+    while not steps.left[0].startswith("pulumi up"):
+        steps.run()
     assert not set(old) & set(secrets())
+    with prod.changed_settings(images__django=broken_image()):
+        prod.failing_up()
+    prod.ssh(f"docker restart web && timeout 60 {LIBRARY}/await-healthy web 60")
+    assert name in visitor.get("/").text, "the old site goes on, and starts again, while the release is mended"
+    steps.rest()
     assert prod.browser().get("/healthz").status_code == 200, "database and Redis take the new passwords"
-    knock = "import psycopg; psycopg.connect(host='postgres', user='toybox', dbname='toybox', password=input())"
-    said = prod.ssh(f'docker exec -i web python -c "{knock}" 2>&1 || true', old[0])
-    assert "password authentication failed" in said
+    assert prod.ssh("docker inspect --format '{{.State.StartedAt}}' postgres redis") == databases
+    for user in (login_role(old[0]), "toybox"):
+        knock = f"import psycopg; psycopg.connect(host='postgres', user='{user}', dbname='toybox', password=input())"
+        said = prod.ssh(f'docker exec -i web python -c "{knock}" 2>&1 || true', old[0])
+        assert "password authentication failed" in said
+    assert "WRONGPASS" in prod.ssh("docker exec -i redis redis-cli", f"AUTH {old[1]}\n")
     assert name not in visitor.get("/").text, "a new key logs everybody out"
     assert prod.fingerprint()["tables"]["posts_post"] == rows
     assert prod.outputs() == before

@@ -38,7 +38,7 @@ def test_no_secret_is_in_the_plain_state_in_inspect_in_a_log_or_on_a_command_lin
 
 def test_secret_files_are_read_only_and_on_the_root_disk(prod: Toybox) -> None:
     assert prod.ssh("stat -c '%a %U' /etc/toybox/secrets").split() == ["700", "root"]
-    assert set(prod.ssh("stat -c %a /etc/toybox/secrets/*").split()) == {"444"}
+    assert set(prod.ssh("stat -c %a /etc/toybox/secrets/*/*").split()) == {"444"}
     assert "Read-only file system" in prod.ssh(
         "docker exec web sh -c 'echo x > /run/secrets/django_secret_key' 2>&1 || true"
     )
@@ -52,7 +52,7 @@ def test_postgres_lies_in_its_named_volume_with_checksums(prod: Toybox) -> None:
         prod.ssh("test -s /srv/toybox/postgres/pgdata/PG_VERSION && cat /srv/toybox/postgres/pgdata/PG_VERSION")
         == "15\n"
     )
-    assert prod.ssh("docker exec postgres psql -U toybox -d toybox -tAc 'show data_checksums'").strip() == "on"
+    assert prod.ssh("docker exec postgres psql -U postgres -d toybox -tAc 'show data_checksums'").strip() == "on"
 
 
 def test_a_second_postgres_on_the_same_files_is_refused(prod: Toybox) -> None:

@@ -22,7 +22,7 @@ def containers(toybox: Toybox, options: str = "--all") -> set[str]:
 
 def sql(toybox: Toybox, statement: str) -> str:
     """What the database answers."""
-    return toybox.ssh("docker exec -i postgres psql -At -U toybox toybox", statement).strip()
+    return toybox.ssh("docker exec -i postgres psql -At -U postgres toybox", statement).strip()
 
 
 def cached(toybox: Toybox, statement: str) -> str:

@@ -11,8 +11,9 @@ from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
 from components.docker_host import REACHABLE, READY
 from components.docker_host import bundle as host
-from components.postgres import SET_PASSWORD, postgres_spec, set_password_sql
-from components.redis import redis_spec, render_config
+from components.host_secrets import versioned
+from components.postgres import HAND_OVER, add_login_sql, end_former_logins_sql, login_role, postgres_spec
+from components.redis import redis_spec
 from components.server.user_data import render_user_data
 from components.service import await_healthy_command
 from components.ssh import render_ssh_config
@@ -23,7 +24,7 @@ from tests.unit.components.test_data_disk import disk
 
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
 PROD = FLAVORS["g2l-t-c4m4"]
-ENVIRONMENT = environment("toybox.example", sends_mail=True)
+ENVIRONMENT = environment("toybox.example", database_login="toybox_1", sends_mail=True)
 
 
 def test_user_data(snapshot: SnapshotAssertion) -> None:
@@ -52,13 +53,15 @@ def test_mount_unit_names_the_disk_by_the_volumes_id() -> None:
 
 
 def test_remote_commands(snapshot: SnapshotAssertion) -> None:
+    web = web_spec(ENVIRONMENT, PROD.vcpus, PROD.memory)
+    secrets = {name: f"/etc/toybox/secrets/{versioned(name, 'value')}" for name in web.secrets}
     assert {
         "reachable": REACHABLE,
         "bundle": host.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
         "ready": READY,
         "await-healthy": await_healthy_command("postgres", 120),
-        "set-password": SET_PASSWORD,
-        "release": release_command("sha256:feed", web_spec(ENVIRONMENT, PROD.vcpus, PROD.memory)),
+        "hand-over": HAND_OVER,
+        "release": release_command("sha256:feed", web, secrets),
     } == snapshot
 
 
@@ -87,8 +90,11 @@ def test_specs(snapshot: SnapshotAssertion) -> None:
     } == snapshot
 
 
-def test_secret_files(snapshot: SnapshotAssertion) -> None:
-    assert {"redis_conf": render_config("secret-word"), "sql": set_password_sql("secret-word")} == snapshot
+def test_statements_about_logins(snapshot: SnapshotAssertion) -> None:
+    assert {
+        "add": add_login_sql("secret-word"),
+        "end": end_former_logins_sql(login_role("secret-word")),
+    } == snapshot
 
 
 @pytest.mark.parametrize(

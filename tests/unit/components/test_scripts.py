@@ -12,11 +12,12 @@ from components.django.specs import beat_spec, environment, web_spec, worker_spe
 from components.docker_host import REACHABLE
 from components.docker_host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
 from components.staging_scrub import INSTALL_AND_RUN
+from components.host_secrets import versioned
 from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor
 from tests.unit.components.test_data_disk import disk
 
-ENVIRONMENT = environment("toybox.example", sends_mail=True)
+ENVIRONMENT = environment("toybox.example", database_login="toybox_1", sends_mail=True)
 SCRIPTS = sorted(path for path in FILES.iterdir() if path.is_file())
 
 
@@ -45,7 +46,9 @@ def test_the_releases_web_command_is_plain_words(plan: Flavor) -> None:
 def test_the_release_runs_what_web_will_run() -> None:
     """With the same environment, volumes and secrets, and static files writable for collectstatic."""
     web = web_spec(ENVIRONMENT, 4, 4096)
-    timeout, seconds, script, image, command, health, start, *options = shlex.split(release_command("sha256:feed", web))
+    files = {name: f"/etc/toybox/secrets/{versioned(name, 'value')}" for name in web.secrets}
+    words = shlex.split(release_command("sha256:feed", web, files))
+    timeout, seconds, script, image, command, health, start, *options = words
     assert (timeout, script, image) == ("timeout", f"{LIBRARY}/release", "sha256:feed")
     assert int(seconds) > int(start) == web.health.start
     assert tuple(command.split()) == web.command

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.caddy import ACCESS_USER, bcrypt_base64, render_access
-from components.postgres import set_password_sql
-from components.redis import render_config
+from components.postgres import add_login_sql
 
 PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
 """What settings allow in an access password (12 to 72 of them)."""
@@ -51,22 +50,20 @@ def test_every_salt_is_one_that_bcrypt_writes_back_unchanged(data: bytes) -> Non
     assert bcrypt.hashpw(b"password", b"$2b$04$" + salt).startswith(b"$2b$04$" + salt)
 
 
-def literal(statement: str) -> str:
-    """The text that PostgreSQL reads out of the statement's one literal (standard_conforming_strings is on: only the
-    quote is special). Fails if there is anything else in it."""
-    _create_database, _, rest = statement.partition("\n")
-    found = re.fullmatch(r"ALTER ROLE toybox PASSWORD '((?:[^']|'')*)';\n", rest)
-    assert found, statement
-    return found[1].replace("''", "'")
+def variable(statements: str) -> str:
+    """The text that psql reads out of the second line's quotes, where the backslash escapes. Fails if there is anything
+    else in it."""
+    found = re.fullmatch(r"\\set password '((?:[^'\\\n]|\\['\\n])*)'", statements.split("\n", 2)[1])
+    assert found, statements
+    return re.sub(r"\\(.)", lambda escape: "\n" if escape[1] == "n" else escape[1], found[1])
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("';\\-\" \n$"))
-def test_any_password_is_one_sql_literal(password: str) -> None:
-    assert literal(set_password_sql(password)) == password
+def test_any_password_is_one_variable_of_psqls(password: str) -> None:
+    assert variable(add_login_sql(password)) == password
 
 
 @given(st.text(string.ascii_letters + string.digits + "_-", min_size=24, max_size=128))
 def test_any_redis_password_that_settings_allow_needs_no_escaping(password: str) -> None:
-    """Inside of redis.conf's quotes only the quote and the backslash are special."""
-    assert render_config(password) == f'requirepass "{password}"\n'
-    assert not set(password) & set("\"\\'")
+    """In redis.conf and in redis-cli's input the quotes, the backslash and blanks are special."""
+    assert not set(password) & set("\"\\' ")

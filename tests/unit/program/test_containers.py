@@ -63,7 +63,7 @@ def test_the_database_is_in_a_subdirectory_of_its_volume(run: Run) -> None:
     environment = dict(line.split("=", 1) for line in postgres.inputs["envs"])
     (target,) = mounts(postgres, "volume")
     assert environment["PGDATA"].startswith(f"{target}/")
-    assert "--data-checksums" in environment["POSTGRES_INITDB_ARGS"]
+    assert "--data-checksums" in " ".join(postgres.inputs["entrypoints"])
 
 
 def test_mounts_are_named_volumes_of_the_one_list_and_read_only_secret_files(run: Run) -> None:
@@ -101,8 +101,9 @@ def test_databases_hold_a_lock_on_their_files(run: Run) -> None:
     """With live-restore a container outlives a wiped /var/lib/docker; a second database on its files destroys them."""
     for name in ("postgres", "redis"):
         container = containers(run)[name]
-        program, *_, lock, entrypoint = container.inputs["entrypoints"]
-        assert (program, entrypoint) == ("flock", "docker-entrypoint.sh")
+        *program, lock, shell, option, script, _ = container.inputs["entrypoints"]
+        assert (program, shell, option) == (["flock", "--no-fork", "--nonblock"], "bash", "-c")
+        assert script.rstrip().endswith('\nexec docker-entrypoint.sh "$@"')
         assert lock.rsplit("/", 1)[0] in mounts(container, "volume"), "the lock must be on the data disk"
 
 

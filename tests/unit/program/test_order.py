@@ -1,5 +1,6 @@
 """What must have happened before what."""
 
+from components.host_secrets import DIRECTORY
 from tests.unit.program.recording import Run
 
 
@@ -85,6 +86,12 @@ def test_nothing_is_tidied_away_before_everything_is_healthy(run: Run) -> None:
     assert healthy <= run.before(run.one("tidy-done"))
 
 
+def test_former_passwords_end_after_every_container_has_its_own(run: Run) -> None:
+    """Until then the old containers need them: a release that fails would have taken the site down."""
+    for name in ("former-passwords-postgres", "former-passwords-redis"):
+        assert {"tidy-done", "django-web-healthy", "django-worker-healthy"} <= run.before(run.one(name))
+
+
 def test_a_server_that_lets_nobody_in_is_explained_whoever_finds_out(run: Run) -> None:
     for command in run.of_type("command:remote:Command"):
         assert list(command.request.hooks.on_error) == ["host-unreachable"], command.name
@@ -94,7 +101,7 @@ def test_tidying_keeps_every_secret_that_a_container_mounts_and_every_image_in_u
     kept = run.one("tidy-done").inputs["create"].split()
     for container in run.of_type("docker:index/container:Container"):
         for mount in container.inputs["mounts"]:
-            if mount["type"] == "bind":
-                assert mount["source"].rsplit("/", 1)[1] in kept, container.name
+            if mount["type"] == "bind" and not mount["source"].endswith(".d"):
+                assert mount["source"].removeprefix(f"{DIRECTORY}/") in kept, container.name
     for image in run.of_type("docker:index/remoteImage:RemoteImage"):
         assert image.inputs["name"] in kept, image.name

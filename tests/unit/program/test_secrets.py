@@ -6,6 +6,7 @@ import io
 import re
 import tarfile
 
+from components.host_secrets import DIRECTORY
 from tests.unit.program.conftest import Secrets
 from tests.unit.program.recording import Run, Secret, revealed, texts
 
@@ -60,10 +61,11 @@ def test_the_secrets_bundle_is_these_files_and_for_root_only(run: Run) -> None:
     packed = base64.b64decode(revealed(run.one("secrets-installed").inputs["stdin"]))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         modes = {member.name: member.mode for member in archive.getmembers()}
-    names = ["django_secret_key", "postgres_password", "redis_conf", "redis_password"]
+    names = ["django_secret_key", "postgres_password", "redis_password"]
     if run.stack == "staging":
         names.append("access")
-    assert modes == {f"secrets/{name}": 0o400 for name in names}
+    assert set(modes.values()) == {0o400}
+    assert {name.rsplit("/", 1)[0] for name in modes} == {f"secrets/{name}.d" for name in names}
 
 
 def test_every_secret_file_that_is_named_is_mounted_and_installed(run: Run) -> None:
@@ -73,13 +75,16 @@ def test_every_secret_file_that_is_named_is_mounted_and_installed(run: Run) -> N
         named = {line.split("=", 1)[1] for line in container.inputs["envs"] if "=/run/secrets/" in line}
         assert named <= mounted.keys(), container.name
         for source in mounted.values():
-            assert f"secrets/{source.rsplit('/', 1)[1]}\0" in bundle, f"{container.name}: {source}"
+            end = "/" if source.endswith(".d") else "\0"
+            assert f"secrets/{source.removeprefix(f'{DIRECTORY}/')}{end}" in bundle, f"{container.name}: {source}"
 
 
-def test_a_container_is_replaced_when_one_of_its_secrets_changes(run: Run) -> None:
-    """A file that is mounted by itself keeps showing the old content; the label carries a version of each."""
+def test_a_new_secret_replaces_the_application_and_not_the_databases(run: Run) -> None:
+    """A file that is mounted by itself keeps showing the old content, so each value has a path of its own. A database
+    that was replaced with the first step of a rotation would lock the old containers out."""
     for container in run.of_type("docker:index/container:Container"):
-        mounted = [mount for mount in container.inputs["mounts"] if mount["type"] == "bind"]
-        labels = {label["label"]: label["value"] for label in container.inputs.get("labels") or []}
-        versions = [version for version in labels.get("toybox.secrets", "").split("-") if version]
-        assert len(versions) == len(mounted), container.name
+        sources = [mount["source"] for mount in container.inputs["mounts"] if mount["type"] == "bind"]
+        if container.inputs["name"] in ("postgres", "redis"):
+            assert sources == ([f"{DIRECTORY}/redis_password.d"] if container.inputs["name"] == "redis" else [])
+        else:
+            assert all(re.fullmatch(rf"{DIRECTORY}/\w+[.]d/[0-9a-f]{{12}}", source) for source in sources)

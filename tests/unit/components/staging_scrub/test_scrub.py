@@ -101,7 +101,7 @@ def test_lost_rows_are_found_and_emptied_tables_must_be_empty() -> None:
 
 def test_the_bundle_is_a_package_that_runs_by_itself(tmp_path: Path) -> None:
     """On the server there is no Pulumi, and the package's own __init__ would ask for it."""
-    for name, file in scrub_bundle(disk()).items():
+    for name, file in scrub_bundle(disk(), "toybox_1").items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.text)
@@ -146,7 +146,7 @@ class Fake(scrub.Server):
         killed_before: int = -1,
     ) -> None:
         super().__init__(
-            {"disk": asdict(known or disk()), "rules": "now", "mount_point": str(folder), "role": "toybox"}
+            {"disk": asdict(known or disk()), "rules": "now", "mount_point": str(folder), "login": "toybox_1"}
         )
         for name in ("media", "caddy-data", "caddy-config"):
             (folder / name).mkdir(exist_ok=True)
