@@ -283,9 +283,18 @@ class Declared(_Model):
         AfterValidator(values.operators),
     ] = Field(
         description="The networks that may reach port 22, the machine that runs `pulumi up` included. 80 and 443 "
-        "are open to everybody.",
+        "are open to everybody. Nothing is open by IPv6.",
         examples=[["203.0.113.7/32"]],
-        json_schema_extra=_allowed("networks in CIDR notation, IPv4 from /8 and IPv6 from /16; at least one"),
+        json_schema_extra=_allowed("networks in CIDR notation, IPv4 from /8; at least one"),
+    )
+    authorized_keys: Annotated[
+        tuple[Annotated[str, AfterValidator(values.authorized_key)], ...],
+        Strict(False),  # as above
+    ] = Field(
+        default=(),
+        description="Public keys that may log in as root, beside that of sshPrivateKey. No other key may.",
+        examples=[["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"]],
+        json_schema_extra=_allowed("ed25519 keys as authorized_keys has them, without options"),
     )
     server: Server = Field(description="The server, which can be replaced at any time without losing data.")
     data_volume: DataVolume = Field(description="The disk that outlives the server.")

@@ -128,8 +128,8 @@ def email(value: str) -> str:
     return value
 
 
-_WIDEST = {4: 8, 6: 16}
-"""By IP version, the shortest prefix that can still be called an operator's own network."""
+_WIDEST = 8
+"""The shortest prefix that can still be called an operator's own network."""
 
 
 def operator(value: str) -> str:
@@ -143,13 +143,18 @@ def operator(value: str) -> str:
             "These addresses may reach port 22; anybody else is turned away before SSH answers.",
             example,
         ) from None
-    widest = _WIDEST[network.version]
-    if network.prefixlen < widest:
+    if network.version != 4:
+        raise _refused(
+            f"is {value}, a network of IPv6.",
+            "Pulumi reaches the server by its IPv4 address, and the security group lets nothing in by IPv6.",
+            example,
+        )
+    if network.prefixlen < _WIDEST:
         whom = "the whole world" if network.prefixlen == 0 else f"{network.num_addresses:,} addresses"
         raise _refused(
             f"is {value}, which opens port 22 to {whom}.",
             "A login there is the key to all data. Who is no operator has no business even trying.",
-            f"{example} With a changing address, name your provider's network (/{widest} or smaller).",
+            f"{example} With a changing address, name your provider's network (/{_WIDEST} or smaller).",
         )
     if value != str(network):
         address = value.split("/")[0]
@@ -158,6 +163,17 @@ def operator(value: str) -> str:
             f"is {shown(value)}; as a network it is written {network}.",
             "OpenStack stores the network's own spelling, and every later preview would show a difference.",
             f"Write {network}{single}.",
+        )
+    return value
+
+
+def authorized_key(value: str) -> str:
+    """One ed25519 key, without options: those could let in less, or more, than a reader of the settings thinks."""
+    if not re.fullmatch(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}( [\w.@+-]+)?", value):
+        raise _refused(
+            f"is {shown(value)}, which is not an ed25519 public key.",
+            "sshd ignores a line that it cannot read, so that whoever has the key would be locked out.",
+            "Write the whole line of the .pub file that `ssh-keygen -t ed25519` made.",
         )
     return value
 

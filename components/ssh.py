@@ -20,13 +20,14 @@ USER = "root"
 
 @dataclass(frozen=True)
 class Identity:
-    """The key pair that opens the server and the host key that the server must show."""
+    """The key pair that opens the server, the other keys that do, and the host key that the server must show."""
 
     stack: str
     private_key: pulumi.Output[str]
     public_key: str
     host_private_key: pulumi.Output[str]
     host_public_key: str
+    authorized_keys: tuple[str, ...]
 
     def connection(
         self, address: pulumi.Input[str], *, dial_error_limit: int, per_dial_timeout: int
@@ -45,12 +46,14 @@ class Identity:
 def identity(settings: Settings) -> Identity:
     """The identity that the stack's secrets describe."""
     secrets = settings.secrets
+    public_key = ssh_public_key(secrets.ssh_private_key.get_secret_value())
     return Identity(
         stack=settings.stack,
         private_key=secret_output(secrets.ssh_private_key),
-        public_key=ssh_public_key(secrets.ssh_private_key.get_secret_value()),
+        public_key=public_key,
         host_private_key=secret_output(secrets.ssh_host_key),
         host_public_key=ssh_public_key(secrets.ssh_host_key.get_secret_value()),
+        authorized_keys=(public_key, *settings.authorized_keys),
     )
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from checks import rules
 from checks.problems import SettingsError
-from ops import OpsError, api, init
+from ops import OpsError, api, host_key, init
 from ops.adopt.commands import adopt
 from ops.ci import commands as ci
 from ops.guard.commands import guard
@@ -40,6 +40,7 @@ app.add_typer(staging.app, name="staging")
 app.add_typer(prod.app, name="prod")
 app.add_typer(kept.app, name="kept")
 app.command("adopt")(adopt)
+app.command("rotate-host-key")(host_key.command)
 
 
 @app.callback()

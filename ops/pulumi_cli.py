@@ -57,6 +57,10 @@ class PulumiStack:
         """The stack's state as JSON, its secrets encrypted."""
         return self._run("stack", "export", "--stack", self.name)
 
+    def exported_in_plain_text(self) -> str:
+        """The same with its secrets readable, for this process alone: Pulumi encrypts them at an import."""
+        return self._run("stack", "export", "--show-secrets", "--stack", self.name)
+
     def import_state(self, text: str) -> None:
         """Put an exported state in the place of the present one; the stack is made first if it is not there."""
         if not self.exists():
@@ -115,6 +119,11 @@ class PulumiStack:
             show(lines[-1])
         if process.wait():
             raise OpsError(f"`{' '.join(command)}` failed:\n{diagnostics(lines)}")
+
+    def close_connection(self, address: str) -> None:
+        """End the connection that is kept open, so that the next one asks for the host key."""
+        ssh = ["ssh", "-F", f".toybox/{self.name}/ssh/config", "-O", "exit", address]
+        subprocess.run(ssh, cwd=self.root, capture_output=True, check=False)
 
     def on_server(self, address: str, command: str, stdin: str = "") -> str:
         """What a command prints on the stack's server, as root, over the connection that the program pinned. Raises

@@ -94,7 +94,7 @@ class DockerHost(pulumi.ComponentResource):
         bundle = self.command(
             f"{name}-bundle",
             create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
-            stdin=disk.apply(lambda known: pack(host_bundle(known))),
+            stdin=disk.apply(lambda known: pack(host_bundle(known, identity.authorized_keys))),
             parent=self,
             depends_on=[reachable],
         )

@@ -3,8 +3,9 @@
 import base64
 import io
 import json
+import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,14 +18,20 @@ LIBRARY = "/usr/local/lib/toybox"
 """Where the scripts live on the server."""
 
 DATA_ROOT = "/var/lib/docker"
+DISK_CHECK = "toybox-disk-check.service"
+SHUTDOWN = "toybox-shutdown.service"
+"""Units of ours, beside the mount of the data disk."""
+
 HOST_SCRIPTS = (
     "await-healthy",
+    "close-metadata",
     "data-disk",
     "image-firewall",
     "install-secrets",
     "make-room",
     "ready",
     "release",
+    "shutdown",
     "stop-orphans",
     "tidy",
 )
@@ -57,6 +64,8 @@ def render_mount_unit(device: str) -> str:
 [Unit]
 Description=TOYBOX data disk
 Before=docker.service
+Requires={DISK_CHECK}
+After={DISK_CHECK}
 
 [Mount]
 What={device}
@@ -69,16 +78,62 @@ WantedBy=multi-user.target
 """
 
 
+def render_disk_check_unit(device: str) -> str:
+    """The systemd unit that checks the data disk's file system before each mount: after a power cut it brings the
+    journal in, and a damaged one is not mounted. It mends what is safe to mend (`-p`) and says so with 1; with more it
+    has failed. systemd-fsck@.service would do it once for each boot, and not where there is no udev."""
+    return f"""\
+[Unit]
+Description=Check of the TOYBOX data disk
+After={systemd_escape(device)}.device
+
+[Service]
+Type=oneshot
+ExecStart=/sbin/e2fsck -p {device}
+SuccessExitStatus=1
+TimeoutStartSec=infinity
+"""
+
+
+def systemd_escape(path: str) -> str:
+    """A path in a unit's name (systemd.unit(5), "String Escaping for Inclusion in Unit Names")."""
+    words = path.strip("/").split("/")
+    return "-".join(re.sub(r"[^A-Za-z0-9:_.]", lambda found: f"\\x{ord(found[0]):02x}", word) for word in words)
+
+
+def render_shutdown_unit() -> str:
+    """The systemd unit that ends the containers in their own time when the server shuts down, before Docker and the
+    data disk go."""
+    return f"""\
+[Unit]
+Description=TOYBOX containers, stopped in their own time before a shutdown
+After=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop={LIBRARY}/shutdown begin
+TimeoutStopSec=60
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
 def render_docker_drop_in() -> str:
     """Docker starts only with the data disk mounted: a container on an unmounted disk starts with an empty directory
     and exit code 0 (measured on Docker 20.10), and writes its database to the root disk. What then runs unknown to
-    Docker is ended."""
+    Docker is ended, and what was stopped for the shutdown is started. Nor does it start before the metadata service is
+    closed to containers."""
     return f"""\
 [Unit]
 RequiresMountsFor={MOUNT_POINT}
 
 [Service]
+ExecStartPre={LIBRARY}/close-metadata
 ExecStartPost=-{LIBRARY}/stop-orphans
+ExecStartPost=-{LIBRARY}/shutdown end
 """
 
 
@@ -103,7 +158,26 @@ def mount_unit_name() -> str:
     return MOUNT_POINT.strip("/").replace("/", "-") + ".mount"
 
 
-def host_bundle(disk: DataDisk) -> dict[str, BundleFile]:
+AUTHORIZED_KEYS = "/etc/ssh/toybox_authorized_keys"
+
+
+def render_authorized_keys(keys: Sequence[str]) -> str:
+    """The keys that may log in, one a line."""
+    return "".join(f"{key}\n" for key in keys)
+
+
+def render_sshd_drop_in() -> str:
+    """sshd's settings about keys: the declared ones, for root, and no others, wherever somebody or cloud-init wrote
+    them. sshd takes the first value of each; this file comes first (sshd_config(5))."""
+    return f"""\
+AllowUsers root
+AuthorizedKeysFile {AUTHORIZED_KEYS}
+AuthorizedKeysCommand none
+TrustedUserCAKeys none
+"""
+
+
+def host_bundle(disk: DataDisk, authorized_keys: Sequence[str]) -> dict[str, BundleFile]:
     """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`.
 
     Nothing in it depends on the server: a preview that replaces the server still shows the guard every file.
@@ -116,7 +190,11 @@ def host_bundle(disk: DataDisk) -> dict[str, BundleFile]:
         "parameters": BundleFile(render_parameters(disk)),
         "root/etc/docker/daemon.json": BundleFile(render_daemon_json()),
         f"root/etc/systemd/system/{mount_unit_name()}": BundleFile(render_mount_unit(disk.device)),
+        f"root/etc/systemd/system/{DISK_CHECK}": BundleFile(render_disk_check_unit(disk.device)),
+        f"root/etc/systemd/system/{SHUTDOWN}": BundleFile(render_shutdown_unit()),
         "root/etc/systemd/system/docker.service.d/10-toybox.conf": BundleFile(render_docker_drop_in()),
+        f"root{AUTHORIZED_KEYS}": BundleFile(render_authorized_keys(authorized_keys)),
+        "root/etc/ssh/sshd_config.d/00-toybox-keys.conf": BundleFile(render_sshd_drop_in()),
         f"root{LIBRARY}/data_disk.py": BundleFile(Path(data_disk.__file__).read_text(), 0o755),
         **scripts,
     }

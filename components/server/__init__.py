@@ -3,7 +3,6 @@
 What it does not do: it installs nothing and mounts nothing. The image brings Docker, the host bundle brings the rest.
 """
 
-import ipaddress
 from uuid import UUID
 
 import pulumi
@@ -14,24 +13,15 @@ from components.server.user_data import render_user_data
 from components.ssh import Identity
 from settings import Server as ServerSettings
 
-EVERYWHERE = ("0.0.0.0/0", "::/0")
+EVERYWHERE = "0.0.0.0/0"
+"""IPv4 alone. IPv6 is closed: nothing is served there and tested, and an open port that nobody watches is a door."""
 
 
 def ingress_rules(operators: list[str]) -> dict[str, tuple[int, str]]:
     """Who may reach what, as {rule's name: (TCP port, CIDR)}: 22 for the operators, 80 and 443 for everybody."""
-    # a URN separates its parts with colons, and an IPv6 network is full of them
-    ssh = {f"ssh-{cidr.replace('/', '-').replace(':', '-')}": (22, cidr) for cidr in operators}
-    web = {
-        f"{service}-{ethertype(cidr).lower()}": (port, cidr)
-        for service, port in (("http", 80), ("https", 443))
-        for cidr in EVERYWHERE
-    }
+    ssh = {f"ssh-{cidr.replace('/', '-')}": (22, cidr) for cidr in operators}
+    web = {f"{service}-ipv4": (port, EVERYWHERE) for service, port in (("http", 80), ("https", 443))}
     return ssh | web
-
-
-def ethertype(cidr: str) -> str:
-    """Neutron's word for the address family of `cidr`."""
-    return f"IPv{ipaddress.ip_network(cidr).version}"
 
 
 def boot_image_id(image: str, opts: pulumi.InvokeOptions) -> pulumi.Input[str]:
@@ -136,7 +126,8 @@ class Server(pulumi.ComponentResource):
             f"{name}-key-pair",
             name=cloud_name,
             public_key=identity.public_key,
-            opts=child,
+            # two of one name cannot be there
+            opts=pulumi.ResourceOptions(parent=self, hooks=provider.hooks, delete_before_replace=True),
         )
         security_group = openstack.networking.SecGroup(
             f"{name}-security-group",
@@ -149,7 +140,7 @@ class Server(pulumi.ComponentResource):
                 f"{name}-ingress-{rule}",
                 security_group_id=security_group.id,
                 direction="ingress",
-                ethertype=ethertype(cidr),
+                ethertype="IPv4",
                 protocol="tcp",
                 port_range_min=port,
                 port_range_max=port,
@@ -160,9 +151,13 @@ class Server(pulumi.ComponentResource):
             f"{name}-instance",
             name=cloud_name,
             flavor_name=settings.flavor,
-            key_pair=key_pair.name,
+            # its name and not its output: with that, another key would replace the server, whose keys the host bundle
+            # declares after its first boot
+            key_pair=cloud_name,
             security_groups=[security_group.name],
             config_drive=True,
+            # a replacement is a shutdown and no power cut: the provider stops the server first, and waits
+            stop_before_destroy=True,
             metadata={"instance_name_tag": cloud_name},
             user_data=identity.host_private_key.apply(
                 lambda key: render_user_data(host_private_key=key, host_public_key=identity.host_public_key)
@@ -184,6 +179,7 @@ class Server(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=[key_pair],
                 delete_before_replace=True,
                 # ConoHa resizes only stopped servers, in two steps; a new server with the same data is one step.
                 # blockDevices: otherwise the engine deletes a boot volume that it replaces before the server on it.

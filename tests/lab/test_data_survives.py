@@ -93,23 +93,6 @@ def test_removing_every_docker_volume_loses_nothing(
     unharmed()
 
 
-@pytest.mark.documented("docs/runbook.md#the-server-is-gone-or-broken")
-def test_replacing_the_server_keeps_the_data_volume(
-    prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
-) -> None:
-    before = prod.outputs()
-    certificate = prod.site().certificate_authority.read_text()
-    steps = procedure(prod.shell())
-    assert "data-volume" not in steps.run("pulumi preview")
-    steps.run("pulumi up")
-    after = prod.outputs()
-    assert steps.run("pulumi stack output").strip() == after["address"]
-    assert after["serverId"] != before["serverId"]
-    assert after["dataVolumeId"] == before["dataVolumeId"]
-    assert prod.site().certificate_authority.read_text() == certificate, "Caddy's keys live on the data disk, too"
-    unharmed()
-
-
 def test_a_root_disk_that_comes_from_another_server_brings_no_old_containers(
     prod: Toybox, unharmed: Callable[[], None]
 ) -> None:
@@ -176,7 +159,7 @@ def spare_disk(prod: Toybox) -> Iterator[DataDisk]:
 
 def prepare(prod: Toybox, disk: DataDisk) -> str:
     """What the host's script says to the disk, as in an update that has it for the stack's."""
-    files = host_bundle(disk)
+    files = host_bundle(disk, [])
     parameters = files["parameters"].text.replace(MOUNT_POINT, ELSEWHERE)
     prod.ssh("mkdir -p /run/spare && cat >/run/spare/parameters", parameters)
     prod.ssh("cat >/run/spare/disk.json", files["disk.json"].text)

@@ -4,6 +4,7 @@ Other files run more of the docs' sections, where they make the fault anyway; `d
 finds them all, and tests/unit/test_documentation.py what is missing.
 """
 
+import json
 import os
 import shutil
 import time
@@ -349,3 +350,39 @@ def test_passwords_that_leaked_are_replaced_everywhere(prod: Toybox, procedure: 
     assert name not in visitor.get("/").text, "a new key logs everybody out"
     assert prod.fingerprint()["tables"]["posts_post"] == rows
     assert prod.outputs() == before
+
+
+@pytest.mark.documented("docs/runbook.md#the-ssh-key-leaked")
+def test_an_old_ssh_key_opens_nothing_after_its_rotation(prod: Toybox, procedure: Procedures, tmp_path: Path) -> None:
+    """Wherever somebody wrote it: sshd reads the declared list alone. The server stays, and so does the site."""
+    old, address = tmp_path / "old", prod.outputs()["address"]
+    shutil.copy(prod.workspace.program / f".toybox/{prod.stack}/ssh/identity", old)
+    knock = f"ssh -F .toybox/{prod.stack}/ssh/config -S none -o IdentityFile=none -i {old} {address} echo in"
+    prod.ssh("cp /etc/ssh/toybox_authorized_keys /root/.ssh/authorized_keys")
+    before, containers = prod.outputs(), prod.ssh("docker inspect --format '{{.Id}}' web postgres redis caddy")
+    steps = procedure(prod.shell())
+    steps.run("ssh-keygen")
+    steps.run("pulumi config set --path")
+    steps.run("pulumi up")
+    assert prod.shell().run(knock)[0] == 0
+    steps.rest()
+    code, said = prod.shell().run(knock)
+    assert (code, "Permission denied" in said) == (255, True), said
+    assert prod.outputs() == before
+    assert prod.ssh("docker inspect --format '{{.Id}}' web postgres redis caddy") == containers
+    assert prod.ssh("cat /etc/ssh/toybox_authorized_keys").count("ssh-ed25519") == 1
+
+
+@pytest.mark.documented("docs/runbook.md#the-ssh-host-key-leaked")
+def test_another_host_key_is_the_servers_and_that_of_the_next_one(prod: Toybox, procedure: Procedures) -> None:
+    before, old = prod.outputs(), prod.ssh("cat /etc/ssh/ssh_host_ed25519_key.pub")
+    containers = prod.ssh("docker inspect --format '{{.State.StartedAt}}' web postgres redis caddy")
+    procedure(prod.shell()).rest()
+    assert prod.ssh("cat /etc/ssh/ssh_host_ed25519_key.pub") != old
+    assert prod.outputs() == before
+    assert prod.ssh("docker inspect --format '{{.State.StartedAt}}' web postgres redis caddy") == containers
+    instance = next(each for each in prod.state("--show-secrets")["deployment"]["resources"]
+                    if each["urn"].endswith("::server-instance"))  # fmt: skip
+    user_data = json.loads(instance["inputs"]["userData"]["plaintext"])
+    assert prod.ssh("cat /etc/ssh/ssh_host_ed25519_key").splitlines()[1] in user_data
+    assert "unchanged" in prod.pulumi("preview", "--expect-no-changes").stdout

@@ -222,10 +222,10 @@ class Toybox:
         instance = self.recorded("server-instance")
         return instance["id"], instance["outputs"]["accessIpV4"]
 
-    def ssh(self, command: str, text: str = "", *, check: bool = True) -> str:
+    def ssh(self, command: str, text: str = "", *, check: bool = True, address: str = "") -> str:
         """What a command prints on the server, as root."""
         done = subprocess.run(
-            ["ssh", "-F", f".toybox/{self.stack}/ssh/config", self.server()[1], command],
+            ["ssh", "-F", f".toybox/{self.stack}/ssh/config", address or self.server()[1], command],
             cwd=self.workspace.program,
             input=text,
             stdout=subprocess.PIPE,

@@ -184,6 +184,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "no operators": {"operators": []},
     "an operator named twice": {"operators": ["11.22.33.44/32", "11.22.33.44/32"]},
     "placeholders for operators on ConoHa": {"operators": ["192.0.2.1/32", "203.0.113.0/24", "2001:db8::/64"]},
+    "an operator by IPv6, where nothing is open": {"operators": ["2400:8500::/64"]},
     "placeholders for the account": {"openstack.tenantName": "gnct00000000", "openstack.userName": "gncu00000000"},
     "tenant and user mixed up": {"openstack.tenantName": "gncu12345678", "openstack.userName": "gnct12345678"},
     "another region and another domain": {"openstack.region": "tyo3", "openstack.domainName": "default"},

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 NAME = "security group"
-EVERYWHERE = ("0.0.0.0/0", "::/0")
+EVERYWHERE = "0.0.0.0/0"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Rule:
 
 def wanted(operators: Collection[str]) -> set[tuple[int, str]]:
     """What is declared, as (port, network): 22 for the operators, 80 and 443 for everybody."""
-    return {(22, each) for each in operators} | {(port, each) for port in (80, 443) for each in EVERYWHERE}
+    return {(22, each) for each in operators} | {(port, EVERYWHERE) for port in (80, 443)}
 
 
 def security_group_line(rules: Sequence[Rule] | None, operators: Collection[str], stack: str) -> Line:

@@ -134,7 +134,7 @@ def test_every_file_of_caddys_context_counts() -> None:
 @settings(max_examples=25)
 @given(st.uuids(), st.uuids())
 def test_the_host_is_checked_again_whenever_its_bundle_changes(one: UUID, other: UUID) -> None:
-    first, second = (bundle_version(pack(host_bundle(disk(volume=str(volume))))) for volume in (one, other))
+    first, second = (bundle_version(pack(host_bundle(disk(volume=str(volume)), []))) for volume in (one, other))
     assert (first == second) == (one == other)
 
 

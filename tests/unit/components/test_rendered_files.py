@@ -39,7 +39,7 @@ def test_ssh_config(snapshot: SnapshotAssertion) -> None:
 
 def test_host_bundle_files(snapshot: SnapshotAssertion) -> None:
     """With each file's mode; of the scripts only that they are there and are programs."""
-    files = host.host_bundle(disk())
+    files = host.host_bundle(disk(), ["ssh-ed25519 AAAA"])
     assert {
         name: f"{oct(file.mode)}\n{'<script>' if file.text.startswith('#!') else file.text}"
         for name, file in files.items()

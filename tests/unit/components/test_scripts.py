@@ -11,8 +11,8 @@ from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
 from components.docker_host import REACHABLE
 from components.docker_host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
-from components.staging_scrub import INSTALL_AND_RUN
 from components.host_secrets import versioned
+from components.staging_scrub import INSTALL_AND_RUN
 from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor
 from tests.unit.components.test_data_disk import disk
@@ -32,7 +32,7 @@ def test_scripts_parse_and_stop_at_the_first_error(script: Path) -> None:
 def test_every_script_is_sent_and_nothing_else() -> None:
     """A file that is not in the list would be missing on the server, in silence until it is needed."""
     assert {script.name for script in SCRIPTS} == {"apply", *HOST_SCRIPTS}
-    sent = {name.rsplit("/", 1)[1] for name in host_bundle(disk()) if name.startswith(f"root{LIBRARY}/")}
+    sent = {name.rsplit("/", 1)[1] for name in host_bundle(disk(), []) if name.startswith(f"root{LIBRARY}/")}
     assert sent == {*HOST_SCRIPTS, "data_disk.py"}
 
 

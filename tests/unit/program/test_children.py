@@ -10,7 +10,8 @@ from syrupy.assertion import SnapshotAssertion
 from components.caddy.build_context import CONTEXT
 from components.data_disk import DataDisk
 from components.docker_host.bundle import host_bundle, pack
-from tests.unit.program.conftest import STACKS, configuration
+from settings import ssh_public_key
+from tests.unit.program.conftest import STACKS, canaries, configuration
 from tests.unit.program.recording import CHECKOUT, Run, Secret, run_program
 
 GOLDEN = Path(__file__).parent / "urns"
@@ -68,7 +69,8 @@ def test_the_host_bundle_is_the_one_that_is_rendered(run: Run) -> None:
         copy=False,
         blank=True,
     )
-    assert run.one("host-bundle").inputs["stdin"] == pack(host_bundle(disk))
+    key = ssh_public_key(canaries(run.stack)["sshPrivateKey"])
+    assert run.one("host-bundle").inputs["stdin"] == pack(host_bundle(disk, [key]))
 
 
 def test_caddy_is_built_from_the_folder_whose_hash_is_its_tag(run: Run) -> None:
