@@ -53,7 +53,8 @@ class Adopt:
         refuse_anothers(volume, name, {each.name: each.exported() for each in self.stack.others()})
         present = recorded is not None and recorded.id == volume.id
         renamed = names.is_aside(volume.name, name)
-        if present and not renamed and state.completed(seen) == volume.id:
+        unfinished = renamed or aside.under_way(cloud.volumes, name) or state.completed(seen) != volume.id
+        if present and not unfinished:
             self.say(already(name, volume, find_server(self.connection, name)))
             return
         lost = state.is_empty(seen)
@@ -112,7 +113,7 @@ class Adopt:
         for part in parts.described():
             self.say(f"  stopped and removed, then made anew: {part}")
         if starts:
-            self.say("  the state has it already: the server is started, and the update ends what was begun")
+            self.say("  the state has it already: what was begun is brought to its end, and the server stays if it can")
         elif not parts.described():
             self.say("  the server is stopped and made anew")
 
@@ -167,7 +168,10 @@ def already(stack: str, volume: Volume, server: ServerSeen | None) -> str:
         OpsError: the stack does not run on it, because of its server.
     """
     if server is not None and server.word == "ACTIVE" and volume.server_id == server.id:
-        return f"{stack} runs on volume {volume.id} already. Nothing was changed."
+        return (
+            f"Volume {volume.id} is the data volume of {stack} already, attached to its server. Nothing was changed. "
+            f"How it is: `toybox status --stack {stack}`"
+        )
     if server is not None and server.word == "SHUTOFF":
         reason, way_out = f"its server {server.id} is off", f"pulumi up --stack {stack}"
     elif server is not None:

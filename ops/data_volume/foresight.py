@@ -12,7 +12,7 @@ from ops import OpsError
 from ops.cloud import ROOT
 from ops.guard import declared, exceptions, preview, rules, text
 from ops.guard.finding import Finding
-from ops.guard.preview import Preview
+from ops.guard.preview import Change, Preview
 from ops.pulumi_cli import PulumiStack
 
 HARMS = {"delete", "replace", "unprotect", "unretain"}
@@ -30,7 +30,7 @@ def refuse_more(stack: PulumiStack, say: Callable[[str], None], *, volume_missin
     printed, said, ended_well = stack.preview(refresh=False)
     found = preview.read(printed, said, ended_well=ended_well)
     judged = exceptions.judge(
-        beyond(rules.findings(found), volume_missing=volume_missing),
+        beyond(rules.findings(found), found, volume_missing=volume_missing),
         exceptions.read(ROOT / exceptions.FILE),
         found.stack,
         datetime.now(UTC).date(),
@@ -41,11 +41,26 @@ def refuse_more(stack: PulumiStack, say: Callable[[str], None], *, volume_missin
         say(line)
 
 
-def beyond(findings: Sequence[Finding], *, volume_missing: bool) -> tuple[Finding, ...]:
-    """The findings that are not the command's own purpose: where the state has no data volume, to bring one."""
-    if not volume_missing:
-        return tuple(findings)
-    return tuple(each for each in findings if f"::{declared.DATA_VOLUME}::" not in each.urn or each.action in HARMS)
+def beyond(findings: Sequence[Finding], found: Preview, *, volume_missing: bool) -> tuple[Finding, ...]:
+    """The findings that are not the command's own purpose: a data volume where the state has none, and a new server, to
+    which the pointers on it move. The first shows after an attempt that was killed, the second after one whose server
+    was made and whose update failed."""
+    moving = {change.urn for change in found.of_type(declared.DOCKER_VOLUME) if _same_pointer(change)}
+
+    def own(finding: Finding) -> bool:
+        if f"::{declared.DATA_VOLUME}::" in finding.urn:
+            return volume_missing and finding.action not in HARMS
+        return finding.action == "replace" and finding.urn in moving
+
+    return tuple(each for each in findings if not own(each))
+
+
+def _same_pointer(change: Change) -> bool:
+    """Whether a Docker volume points to the same place on the data disk afterwards."""
+    if change.old is None or change.new is None:
+        return False
+    old, new = change.old.inputs, change.new.inputs
+    return declared.is_pointer(new) and declared.is_pointer(old) and old.get("driverOpts") == new.get("driverOpts")
 
 
 def refusal(stack: str, found: Preview, stopped: Sequence[Finding]) -> str:

@@ -126,6 +126,9 @@ def refuse_a_lost_state(stack: str, exported: str, volumes: Sequence[Volume]) ->
 
 def ways(stack: str, point: RestorePoint, former: Sequence[Volume]) -> str:
     """How to go on and how to go back, for an operator whose restore stopped."""
-    lines = [f"    Go on:   the same command again (`toybox {stack} restore --from {point.id}`). It begins anew."]
+    lines = [
+        f"    Go on:   `toybox adopt {stack}` brings this attempt to its end, if it has made a volume. Or begin anew:",
+        f"             `toybox prod restore --from {point.id}`, the same command again.",
+    ]
     lines += [f"    Go back: `toybox adopt {stack} {each.id}`, the data from before." for each in former]
     return "\n".join(lines)

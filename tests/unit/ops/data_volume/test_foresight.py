@@ -75,6 +75,25 @@ def test_a_volume_that_the_command_brings_is_its_own_purpose_only_where_the_stat
         looked(world, made)
 
 
+@pytest.mark.parametrize(("device", "own"), [("/srv/toybox/postgres", True), ("/srv/toybox/media", False)])
+def test_pointers_that_follow_the_server_are_no_finding_after_an_update_that_failed(
+    world: World, device: str, own: bool
+) -> None:
+    """It had made the server, and not yet the Docker volumes on it: neither the way on nor the way back would begin."""
+
+    def pointer(to: str) -> dict[str, Any]:
+        options = {"type": "none", "o": "bind", "device": to}
+        return {"type": declared.DOCKER_VOLUME, "id": "x", "inputs": {"driver": "local", "driverOpts": options}}
+
+    urn = f"urn:pulumi:prod::toybox::{declared.DOCKER_VOLUME}::volumes-postgres"
+    previewed = with_step("replace", urn, pointer("/srv/toybox/postgres"), pointer(device))
+    if own:
+        assert "  replace  volumes-postgres" in looked(world, previewed)
+    else:
+        with pytest.raises(OpsError, match="volumes-postgres: replace"):
+            looked(world, previewed)
+
+
 @pytest.mark.parametrize(
     ("broken", "says"),
     [

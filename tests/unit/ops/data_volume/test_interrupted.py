@@ -140,7 +140,9 @@ def test_the_adoption_of_a_stack_without_a_state_converges(when: str, step: int,
 def test_the_volume_that_prod_runs_on_is_not_adopted_and_nothing_is_stopped(wanted: str | None, tmp_path: Path) -> None:
     world = World(tmp_path)
     said = adopt(world, world.data("prod") if wanted else None)
-    assert said == [f"prod runs on volume {world.data('prod')} already. Nothing was changed."]
+    (line,) = said
+    assert line.startswith(f"Volume {world.data('prod')} is the data volume of prod already, attached to its server.")
+    assert "Nothing was changed" in line
     assert world.steps == 0
     assert origin(world, "prod") == {"source": "blank"}
 
@@ -202,6 +204,26 @@ def test_an_attempt_that_is_killed_is_recorded_and_the_next_one_names_every_way_
     assert f"  toybox adopt prod {former}" in said or done
     assert {world.volumes[each].name for each in half_made} <= {aside.aside_name("prod", NOW)}
     assert aside.under_way(list(world.volumes.values()), "prod") == []
+
+
+def test_a_restore_whose_update_failed_late_is_brought_to_its_end_by_adopting_what_it_made(tmp_path: Path) -> None:
+    """An operator mended it and ran `pulumi up`: the site has been written on since. Restored once more, that would be
+    lost; and the record would say for ever that the restore has not come to its end."""
+    world = World(tmp_path)
+    former = world.data("prod")
+    world.stop_after = 8
+    with pytest.raises(Interrupted):
+        restore(world)
+    world.stop_after = None
+    made, servers = world.data("prod"), set(world.servers)
+    assert made != former
+    assert aside.under_way(list(world.volumes.values()), "prod")
+    MemoryStack("prod", world).engine()
+    adopt(world)
+    assert world.data("prod") == made
+    assert set(world.servers) == servers, "it stays"
+    assert aside.under_way(list(world.volumes.values()), "prod") == []
+    assert adopt(world)[0].endswith("`toybox status --stack prod`")
 
 
 @pytest.mark.parametrize("command", ["restore", "adopt", "delete"])
