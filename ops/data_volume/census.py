@@ -142,6 +142,6 @@ def taken(exported: str) -> Census | None:
     return None
 
 
-def look(stack: PulumiStack) -> Census:
+def look(stack: PulumiStack, address: str) -> Census:
     """What the stack's server holds now. Raises OpsError if it cannot be asked."""
-    return parsed(stack.on_server(stack.outputs()["address"], "python3 -", SCRIPT.read_text()))
+    return parsed(stack.on_server(address, "python3 -", SCRIPT.read_text()))

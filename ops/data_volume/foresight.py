@@ -80,7 +80,9 @@ def refusal(stack: str, found: Preview, stopped: Sequence[Finding]) -> str:
 
 def told(found: Preview) -> list[str]:
     """What else would be done, a line each."""
-    changes = [each for each in found.changes if each.touched and not each.is_component]
+    touched = [each for each in found.changes if each.touched and not each.is_component]
+    # what only follows a server that an earlier attempt made: the command makes one anyway
+    changes = [each for each in touched if each.reasons or not each.replaced]
     if not changes:
         return ["The update does nothing else."]
     lines = [f"  {'replace' if each.replaced else min(each.ops - {'same'})}  {each.name}" for each in changes]

@@ -66,10 +66,10 @@ def held_before(stack: PulumiStack, connection: "Connection", say: Callable[[str
     """What the stack's server holds before it is stopped; None if it is off, gone or does not answer, for that is often
     the reason of all this."""
     server = find_server(connection, stack.name)
-    if server is None or server.word != "ACTIVE":
+    if server is None or server.word != "ACTIVE" or server.address is None:
         return None
     try:
-        return Held(server.id, census.words(census.look(stack)))
+        return Held(server.id, census.words(census.look(stack, server.address)))
     except OpsError as error:
         say(f"    it cannot be asked, so nothing can be compared with it: {str(error).splitlines()[-1]}")
         return None
@@ -84,7 +84,7 @@ def restored(stack: PulumiStack, volumes: Sequence[Volume], volume_id: str, *, k
     volume = next((each for each in volumes if each.id == volume_id), None)
     if volume is None or volume_id in known:
         raise OpsError(f"{stack.name} is up, and no new data volume was made: it runs on {volume_id}.")
-    first, now = census.taken(stack.exported()), census.look(stack)
+    first, now = census.taken(stack.exported()), census.look(stack, stack.outputs()["address"])
     refuse(stack.name, census.problems(first, now, volume_id, volume.created_at))
     lines = [f"holds now: {census.words(now)}"]
     return [f"held before the application started: {census.words(first)}", *lines] if first else lines
@@ -97,7 +97,7 @@ def adopted(stack: PulumiStack, volume_id: str, made_by: datetime, before: str) 
     Raises:
         OpsError: the database is a new one, or is not what it was.
     """
-    now = census.look(stack)
+    now = census.look(stack, stack.outputs()["address"])
     found = census.problems(None, now, volume_id, made_by)
     refuse(stack.name, [*found, *(census.since(before, now) if before else ())])
     return [*([f"held before: {before}"] if before else []), f"holds now: {census.words(now)}"]
