@@ -50,6 +50,9 @@ def beyond(findings: Sequence[Finding], found: Preview, *, volume_missing: bool)
     def own(finding: Finding) -> bool:
         if f"::{declared.DATA_VOLUME}::" in finding.urn:
             return volume_missing and finding.action not in HARMS
+        if finding.urn.split("::")[2].endswith(f"${declared.SERVER}"):
+            # its restore points hang on it, but the former volume stays
+            return volume_missing and finding.action == "replace"
         return finding.action == "replace" and finding.urn in moving
 
     return tuple(each for each in findings if not own(each))

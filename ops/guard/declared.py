@@ -6,11 +6,17 @@ program registers, and the golden URNs.
 
 from dataclasses import dataclass
 
-from ops.guard.preview import Change
+from ops.guard.preview import Change, Preview
 
-DATA_VOLUME = "toybox:data:DataVolume$openstack:blockstorage/volume:Volume"
+DATA_COMPONENT = "toybox:data:DataVolume"
+"""Its input `environment` is the stack's role, as the state remembers it."""
+POLICY_COMPONENT = "toybox:data:SnapshotPolicy"
+"""Its input `kept` is how many restore points are kept, as the state remembers it."""
+DATA_VOLUME = f"{DATA_COMPONENT}$openstack:blockstorage/volume:Volume"
 """The disk that every byte of the users lives on."""
-SUBSCRIPTION = "toybox:data:SnapshotPolicy$command:local:Command"
+BOOT_VOLUME = "toybox:server:Server$openstack:blockstorage/volume:Volume"
+"""The server's root disk, which is no data."""
+SUBSCRIPTION = f"{POLICY_COMPONENT}$command:local:Command"
 """ConoHa's automatic backup of the server."""
 DOCKER_VOLUME = "docker:index/volume:Volume"
 VOLUME = "openstack:blockstorage/volume:Volume"
@@ -22,16 +28,40 @@ PORT_SECURITY_GROUPS = "openstack:networking/portSecGroupAssociate:PortSecGroupA
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
 CLOUD = "pulumi:providers:openstack"
+DOCKER = "pulumi:providers:docker"
+COMMANDS = ("command:remote:Command", "command:local:Command")
+
+JUDGED = frozenset(
+    {
+        *(DOCKER_VOLUME, VOLUME, VOLUME_ATTACHMENT, SERVER, SECURITY_GROUP, SECURITY_GROUP_RULE),
+        *(PORT_SECURITY_GROUPS, CONTAINER, IMAGE, CLOUD, DOCKER, *COMMANDS),
+    }
+)
+"""The types that a rule looks at."""
+HARMLESS = frozenset(
+    {
+        "docker:index/network:Network",
+        "openstack:compute/keypair:Keypair",
+        "pulumi:providers:command",
+        "pulumi:index:Stash",
+        "pulumi:pulumi:Stack",
+    }
+)
+"""Those that lie on no way to the data, and open nothing. A component (`toybox:`) only groups others."""
 
 MOUNT_POINT = "/srv/toybox"
 """Where the data disk is mounted on the server (components/volumes.py)."""
+LIBRARY = "/usr/local/lib/toybox"
+"""Where the host bundle's scripts lie on the server (components/docker_host/bundle.py)."""
+SECRETS = "/etc/toybox/secrets"
+"""Where the secret files lie on the server (components/host_secrets.py). They are no data."""
+DATABASES = ("postgres", "redis")
+"""The Docker volumes whose files only their own program's version can read (components/volumes.py)."""
 WEB_PORTS = frozenset({80, 443})
 """TCP, open to everybody."""
 SSH_PORT = 22
 WEB_CONTAINER = "caddy"
 """The one container that publishes ports."""
-PROTECTED_STACK = "prod"
-"""The stack whose data volume is protected, and whose images must be pinned."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +73,42 @@ class Kind:
     """What is lost with it."""
 
 
-DATA_KINDS = {
-    DATA_VOLUME: Kind("the data volume", "every byte of TOYBOX's users: database, uploads, certificates"),
-    SUBSCRIPTION: Kind("the automatic backup", "the restore points that would be taken from tonight on"),
-}
+DATA_KIND = Kind("the data volume", "every byte of TOYBOX's users: database, uploads, certificates")
+SUBSCRIPTION_KIND = Kind("the automatic backup", "the restore points that would be taken from tonight on")
 OTHER_PROTECTED = Kind("a protected resource", "whatever it was protected for")
 
 
-def data_kind(change: Change) -> Kind | None:
-    """What kind of data resource this is, or None: what is listed above, and whatever carries `protect`."""
-    if found := DATA_KINDS.get(change.qualified_type):
-        return found
+def is_data_volume(preview: Preview, change: Change) -> bool:
+    """Whether this is a disk with users' data: each volume that no server boots from, whatever its URN says."""
+    if change.type != VOLUME:
+        return False
+    ids = {state.id for state in (change.old, change.new) if state and state.id}
+    return change.qualified_type != BOOT_VOLUME or bool(ids & attached(preview))
+
+
+def attached(preview: Preview) -> frozenset[str]:
+    """The ids of the volumes that servers have besides the one that they boot from, now or afterwards."""
+    found = set()
+    for change in preview.of_type(SERVER):
+        for state in (change.old, change.new):
+            devices = state.inputs.get("blockDevices") if state else None
+            for device in devices if isinstance(devices, list) else ():
+                if isinstance(device, dict) and device.get("bootIndex") != 0:
+                    found.add(str(device.get("uuid")))
+    return frozenset(found)
+
+
+def data_volumes(preview: Preview) -> tuple[Change, ...]:
+    """The disks with users' data."""
+    return tuple(change for change in preview.changes if is_data_volume(preview, change))
+
+
+def data_kind(preview: Preview, change: Change) -> Kind | None:
+    """What kind of data resource this is, or None: a data volume, the automatic backup, whatever carries `protect`."""
+    if is_data_volume(preview, change):
+        return DATA_KIND
+    if change.qualified_type == SUBSCRIPTION:
+        return SUBSCRIPTION_KIND
     return OTHER_PROTECTED if any(state and state.protect for state in (change.old, change.new)) else None
 
 

@@ -6,7 +6,7 @@ that failed, or that is not whole, has no exceptions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -18,6 +18,10 @@ from ops.guard.finding import Action, Finding
 
 FILE = "guard-exceptions.yaml"
 """In the root of the repository."""
+
+LONGEST = timedelta(days=14)
+"""How far ahead an entry may end: time for a review, an approval and one failed deployment. Who then still needs it has
+changed something else than the pull request that argued for it."""
 
 WHY = "The guard passes only what somebody wrote down, with a reason and an end."
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -160,24 +164,40 @@ class Judged:
     unused: tuple[Entry, ...]
 
 
-def judge(findings: Sequence[Finding], entries: Sequence[Entry], stack: str, today: date) -> Judged:
-    """What the entries let pass. Pure.
-
-    Raises ExceptionsError if one of this stack has expired: it either has done its work and must go, or is still needed
-    and must be argued again.
-    """
-    expired = [
-        Problem(
-            f"{FILE}: exceptions[{number}].expires",
-            f"is {entry.expires}, which is over: {entry.action} of {entry.resource} in {entry.stack}.",
+def _wrong_end(number: int, entry: Entry, today: date) -> Problem | None:
+    """What is wrong with the last day of an entry."""
+    where = f"{FILE}: exceptions[{number}].expires"
+    what = f"{entry.action} of {entry.resource} in {entry.stack}"
+    if entry.expired(today):
+        return Problem(
+            where,
+            f"is {entry.expires}, which is over: {what}.",
             "What was allowed for a while is not allowed for ever.",
             "Take the entry out if it has done its work; if not, give it a new date and a reason.",
         )
+    if entry.expires - today > LONGEST:
+        return Problem(
+            where,
+            f"is {entry.expires}, more than {LONGEST.days} days ahead: {what}.",
+            "An exception that outlives its pull request lets the next mistake pass, which nobody argued for.",
+            f"Write {today + LONGEST} at the latest; give it a new date and a reason if that is not enough.",
+        )
+    return None
+
+
+def judge(findings: Sequence[Finding], entries: Sequence[Entry], stack: str, today: date) -> Judged:
+    """What the entries let pass. Pure.
+
+    Raises ExceptionsError if one of this stack has expired, which has done its work or must be argued again; and if one
+    ends later than LONGEST from now, which would be a rule.
+    """
+    problems = [
+        problem
         for number, entry in enumerate(entries)
-        if entry.stack == stack and entry.expired(today)
+        if entry.stack == stack and (problem := _wrong_end(number, entry, today))
     ]
-    if expired:
-        raise ExceptionsError(expired)
+    if problems:
+        raise ExceptionsError(problems)
     excepted = []
     stopped = []
     for finding in findings:

@@ -6,22 +6,25 @@ from typing import Literal
 Action = Literal[
     "delete",
     "replace",
+    "alter",
     "unprotect",
     "unretain",
     "recreate",
+    "adopt",
+    "role",
+    "forget",
     "unmount",
+    "share",
+    "upgrade",
     "detach",
+    "run",
     "move",
     "publish",
     "open",
     "unpin",
+    "unknown",
 ]
-"""What a finding is about, in one word; an exception names it.
-
-delete, replace, unprotect, unretain: the engine's. recreate: made anew and empty where data was, or should be. unmount:
-a container without a volume that it writes to. detach: a server without its data volume, or one that takes it along.
-move: another account. publish: a container's port. open: a firewall rule. unpin: an image without its digest.
-"""
+"""What a finding is about, in one word; an exception names it. docs/guard.md has a table of them."""
 
 
 @dataclass(frozen=True)

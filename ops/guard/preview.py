@@ -14,6 +14,7 @@ Found out from the real engine (Pulumi 3.259, recordings in tests/unit/ops/guard
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -62,7 +63,10 @@ class State(_Read):
     id: str = ""
     protect: bool = False
     retain_on_delete: bool = False
+    deleted_with: str = ""
+    provider: str = ""
     inputs: Mapping[str, Any] = Field(default_factory=dict)
+    property_dependencies: Mapping[str, tuple[str, ...] | None] = Field(default_factory=dict)
 
 
 class Step(_Read):
@@ -73,6 +77,7 @@ class Step(_Read):
     old_state: State | None = None
     new_state: State | None = None
     replace_reasons: tuple[str, ...] | None = None
+    diff_reasons: tuple[str, ...] | None = None
 
 
 class Diagnostic(_Read):
@@ -99,6 +104,8 @@ class Change:
         old: what it is; None if the stack does not have it.
         new: what it would be; None if the stack would not have it.
         reasons: the inputs because of which it is replaced; empty if something else forces it.
+        remembered: what the state had before a refresh asked for it; None without one.
+        differs: the inputs of which the engine says that they differ. Of a secret one, only the engine can tell.
     """
 
     urn: str
@@ -106,7 +113,18 @@ class Change:
     old: State | None
     new: State | None
     reasons: tuple[str, ...] = ()
-    was_refreshed: bool = False
+    differs: tuple[str, ...] = ()
+    remembered: State | None = None
+
+    @property
+    def before(self) -> State | None:
+        """What it is, or was until the refresh did not find it."""
+        return self.old or self.remembered
+
+    @property
+    def was_refreshed(self) -> bool:
+        """Whether the cloud or the server was asked for it."""
+        return self.remembered is not None
 
     @property
     def name(self) -> str:
@@ -137,6 +155,30 @@ class Change:
     def removed(self) -> bool:
         """It would be taken away, or out of the state; also one that an interrupted update left to be deleted."""
         return bool(self.ops & REMOVING)
+
+    @property
+    def stays(self) -> bool:
+        """It is after the update the same that it was before."""
+        return self.old is not None and self.new is not None and not (self.made or self.replaced or self.removed)
+
+    @property
+    def leaves(self) -> bool:
+        """What is there now would not be there afterwards."""
+        return self.old is not None and (self.removed or self.replaced)
+
+    @property
+    def because(self) -> str:
+        """Why it is replaced, as a part of a sentence; empty if something else forces it."""
+        return f" because of a change of {', '.join(self.reasons)}" if self.reasons else ""
+
+    def changed_inputs(self) -> tuple[str, ...]:
+        """The names of the inputs that would be others, where both sides are there. The engine's own are left out."""
+        if self.old is None or self.new is None:
+            return ()
+        before, after = self.old.inputs, self.new.inputs
+        names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        names |= {re.split(r"[.\[]", reason)[0] for reason in (*self.differs, *self.reasons)}
+        return tuple(sorted(name for name in names if not name.startswith("__")))
 
     @property
     def is_component(self) -> bool:
@@ -268,7 +310,8 @@ def _changes(steps: tuple[Step, ...]) -> tuple[Change, ...]:
                 old=next((step.old_state for step in planned if step.old_state), None),
                 new=next((step.new_state for step in planned if step.new_state), None),
                 reasons=tuple(dict.fromkeys(reasons)),
-                was_refreshed=len(planned) < len(all_steps),
+                differs=tuple(dict.fromkeys(reason for step in planned for reason in step.diff_reasons or ())),
+                remembered=next((step.old_state for step in all_steps if step.op == "refresh"), None),
             )
         )
     return tuple(found)

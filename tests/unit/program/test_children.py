@@ -47,7 +47,7 @@ def masked(value: Any) -> Any:
         case str() if len(value) > 2000:
             return "<bundle>"
         case str():
-            return re.sub(r"(?<=# bundle )[0-9a-f]{12}|(?<=toybox-caddy:)[0-9a-f]{16}|^[0-9a-f]{16}$", "<hash>", value)
+            return re.sub(r"(?<=toybox-caddy:)[0-9a-f]{16}|^[0-9a-f]{12}$|^[0-9a-f]{16}$", "<hash>", value)
         case _:
             return value
 

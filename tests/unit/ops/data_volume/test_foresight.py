@@ -39,8 +39,9 @@ def world(tmp_path: Path) -> World:
 def test_what_else_would_change_is_said(world: World) -> None:
     assert looked(world, nothing_to_do("prod")) == ["The update does nothing else."]
     network = {"type": "docker:index/network:Network", "inputs": {"name": "edge"}}
-    said = looked(world, with_step("update", CADDY.replace("container", "network"), network, network))
-    assert said[1:] == ["  update  caddy-network"]
+    urn = "urn:pulumi:prod::toybox::docker:index/network:Network::edge"
+    said = looked(world, with_step("update", urn, network, network))
+    assert said[1:] == ["  update  edge"]
     assert "(1 changes" in said[0]
 
 
@@ -69,7 +70,7 @@ def test_a_volume_that_the_command_brings_is_its_own_purpose_only_where_the_stat
     made = with_step("create", URN, None, {"type": declared.DATA_VOLUME, "protect": True, "retainOnDelete": True})
     other = {"type": "openstack:compute/keypair:Keypair", "id": "k"}
     step = {"op": "same", "urn": "urn:pulumi:prod::toybox::k::k", "oldState": other, "newState": other}
-    made = {**made, "steps": [*made["steps"], step], "changeSummary": {"same": 1, "create": 1}}
+    made = {**made, "steps": [*made["steps"], step], "changeSummary": {"same": 2, "create": 1}}
     assert looked(world, made, volume_missing=True)[1:] == ["  create  data-volume"]
     with pytest.raises(OpsError, match="data-volume: recreate"):
         looked(world, made)

@@ -45,9 +45,16 @@ def nothing_to_do(stack: str) -> dict[str, Any]:
         "protect": stack == "prod",
         "retainOnDelete": True,
     }
-    urn = f"urn:pulumi:{stack}::toybox::{declared.DATA_VOLUME}::data-volume"
-    step = {"op": "same", "urn": urn, "oldState": state, "newState": state}
-    return {"config": {}, "steps": [step], "changeSummary": {"same": 1}}
+    role = "production" if stack == "prod" else "staging"
+    component = {"type": declared.DATA_COMPONENT, "inputs": {"environment": role}}
+    steps = [
+        {"op": "same", "urn": f"urn:pulumi:{stack}::toybox::{kind}::{name}", "oldState": each, "newState": each}
+        for kind, name, each in (
+            (declared.DATA_VOLUME, "data-volume", state),
+            (declared.DATA_COMPONENT, "data", component),
+        )
+    ]
+    return {"config": {"toybox:environment": role}, "steps": steps, "changeSummary": {"same": len(steps)}}
 
 
 @dataclass

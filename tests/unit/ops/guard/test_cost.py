@@ -5,6 +5,7 @@ from typing import Any
 from conoha import flavors, prices, volumes
 from ops.guard.cost import Item, cost
 from ops.guard.preview import Preview
+from tests.unit.ops.guard.edits import remove
 from tests.unit.ops.guard.recordings import altered, step
 
 SERVER = flavors.FLAVORS["g2l-t-c4m4"].price
@@ -38,7 +39,7 @@ def test_a_new_stack_costs_nothing_before() -> None:
 
 
 def test_a_data_volume_that_is_left_behind_is_still_billed() -> None:
-    whole = cost(altered("unprotected-and-replaced", unchanged))
+    whole = cost(altered("data-volume-replaced", unchanged))
     assert whole.after - whole.before == volumes.DATA.prices[200]
 
 
@@ -61,6 +62,6 @@ def test_what_the_table_does_not_have_is_not_taken_for_free() -> None:
 
 
 def test_restore_points_that_are_turned_off_cost_nothing_afterwards() -> None:
-    one = item(altered("restore-points-off", unchanged), "automatic backup")
+    one = item(altered("no-change", remove("snapshots-subscription")), "automatic backup")
     assert one.before == prices.automatic_backup(300, 14)
     assert one.after == 0

@@ -1,12 +1,13 @@
 """The guard knows the program's data again: its list is held against the program and the golden URNs."""
 
-from pathlib import Path
-
 import pytest
 
-from components import volumes
+from components import host_secrets, volumes
+from components.docker_host import bundle
 from ops.guard import declared
+from ops.guard.host_commands import LAUNCHER, NOTED
 from ops.guard.openings import is_web, published, reach
+from tests.unit.ops.guard.recordings import DISK
 from tests.unit.program.conftest import STACKS, configuration
 from tests.unit.program.recording import CHECKOUT, Run, run_program
 
@@ -31,24 +32,49 @@ def test_each_stack_has_one_data_volume_of_the_type_that_the_guard_knows(stack: 
     ]
 
 
-def test_the_data_kinds_are_in_the_golden_urns_of_prod() -> None:
+def test_what_the_guard_names_by_component_is_in_the_golden_urns_of_prod() -> None:
     types = {qualified(urn) for urn in golden("prod")}
-    assert set(declared.DATA_KINDS) <= types
+    named = {declared.DATA_COMPONENT, declared.POLICY_COMPONENT, declared.DATA_VOLUME, declared.BOOT_VOLUME}
+    assert {*named, declared.SUBSCRIPTION} <= types
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_guard_knows_every_type_that_the_program_has(stack: str) -> None:
+    """One that is new is stopped until somebody has thought about it: add it to JUDGED or to HARMLESS."""
+    types = {qualified(urn).rpartition("$")[2] for urn in golden(stack)}
+    assert {each for each in types if not each.startswith("toybox:")} <= declared.JUDGED | declared.HARMLESS
 
 
 def test_every_type_that_the_guard_looks_at_is_in_the_program_or_could_take_the_place_of_one() -> None:
     types = {qualified(urn).rpartition("$")[2] for urn in golden("prod")}
-    known = {
-        declared.DOCKER_VOLUME,
-        declared.VOLUME,
-        declared.SERVER,
-        declared.SECURITY_GROUP,
-        declared.SECURITY_GROUP_RULE,
-        declared.CONTAINER,
-        declared.IMAGE,
-        declared.CLOUD,
-    }
-    assert known <= types
+    assert declared.JUDGED - types == {declared.VOLUME_ATTACHMENT, declared.PORT_SECURITY_GROUPS}
+
+
+def test_the_state_remembers_what_the_guard_compares(run: Run) -> None:
+    inputs = {each.type: each.inputs for each in run.resources.values()}
+    assert inputs[declared.DATA_COMPONENT]["environment"] in ("production", "staging")
+    assert isinstance(inputs[declared.POLICY_COMPONENT]["kept"], int)
+
+
+def test_the_places_on_the_server_are_the_programs() -> None:
+    assert declared.LIBRARY == bundle.LIBRARY
+    assert declared.SECRETS == host_secrets.DIRECTORY
+    assert set(declared.DATABASES) <= {volume.name for volume in volumes.VOLUMES}
+
+
+def test_the_guard_knows_a_launched_bundle_again() -> None:
+    launched = LAUNCHER.fullmatch(bundle.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600))
+    assert launched
+    assert launched["command"] == '"$bundle/apply" "$bundle"'
+
+
+def test_the_files_of_the_host_bundle_whose_changes_are_only_noted_are_scripts() -> None:
+    """All others decide which disk is where, who may log in, or what starts by itself: each change is a finding."""
+    files = bundle.host_bundle(DISK, [])
+    scripts = {name for name in files if name.startswith(f"root{bundle.LIBRARY}/") and "disk" not in name}
+    assert {name for name in files if NOTED.match(name)} - scripts == {"apply", "root/etc/docker/daemon.json"}
+    for name in ("data-disk", "data_disk.py"):
+        assert not NOTED.match(f"root{bundle.LIBRARY}/{name}")
 
 
 def test_what_the_program_protects_or_retains_the_guard_knows(run: Run) -> None:
@@ -82,7 +108,3 @@ def test_the_rules_for_everybody_are_the_declared_ones_and_the_rest_is_for_opera
         found = reach(rule.inputs)
         assert found is not None
         assert is_web(found) or found.ports == (declared.SSH_PORT, declared.SSH_PORT)
-
-
-def test_prod_is_a_stack() -> None:
-    assert Path(CHECKOUT, f"Pulumi.{declared.PROTECTED_STACK}.yaml").exists()

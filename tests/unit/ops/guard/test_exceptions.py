@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.guard import exceptions
-from ops.guard.exceptions import Entry, ExceptionsError, judge, parse, read
+from ops.guard.exceptions import LONGEST, Entry, ExceptionsError, judge, parse, read
 from ops.guard.finding import Finding
 from tests.unit.ops.guard import recordings
 
@@ -22,7 +22,7 @@ GOOD = {
     "reason": "The disk is moved to 500 GB; a restore point of today is put on it.",
     "expires": "2026-12-01",
 }
-DAYS = st.dates(date(2000, 1, 1), date(2200, 1, 1))
+DAYS = st.dates(date(2026, 1, 1), date(2026, 3, 1))
 
 
 def written(*entries: dict[str, object]) -> str:
@@ -79,11 +79,22 @@ def test_an_entry_that_nothing_needs_is_told_in_its_own_stack() -> None:
 @given(expires=DAYS, today=DAYS)
 def test_an_entry_counts_until_the_end_of_its_day_and_not_after(expires: date, today: date) -> None:
     one = entry(expires=expires.isoformat())
-    if today <= expires:
+    if today <= expires <= today + LONGEST:
         assert judge([FINDING], [one], "prod", today).stopped == ()
     else:
-        with pytest.raises(ExceptionsError, match="which is over"):
+        with pytest.raises(ExceptionsError, match="which is over" if expires < today else "14 days ahead"):
             judge([FINDING], [one], "prod", today)
+
+
+@pytest.mark.parametrize("expires", ["9999-12-31", "2026-12-09"])
+def test_an_entry_that_ends_too_late_stops_with_the_latest_day_that_it_may_have(expires: str) -> None:
+    """An exception without an end is a rule, and one until the year 9999 has none."""
+    with pytest.raises(ExceptionsError) as refused:
+        judge([], [entry(expires=expires)], "prod", date(2026, 11, 24))
+    assert f"expires is {expires}, more than 14 days ahead" in str(refused.value)
+    assert "2026-12-08" in str(refused.value)
+    judge([], [entry(stack="staging", expires=expires)], "prod", date(2026, 11, 24))
+    judge([], [entry(expires="2026-12-08")], "prod", date(2026, 11, 24))
 
 
 def test_an_expired_entry_is_an_error_even_if_nothing_needs_it() -> None:

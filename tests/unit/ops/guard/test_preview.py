@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ops.guard.preview import COMMAND, KNOWN, PreviewError, read
 from tests.unit.ops.guard import recordings
+from tests.unit.ops.guard.edits import option
 
 WHOLE = recordings.text("no-change")
 
@@ -64,7 +65,7 @@ def test_what_pulumi_said_is_told_when_there_is_no_preview() -> None:
 
 def test_a_preview_without_the_sames_is_refused() -> None:
     """A disk that is no longer protected is a `same` to Pulumi, and only shows among them."""
-    found = recordings.document("unprotected")
+    found = recordings.plan("no-change", option("data-volume", protect=False))
     found["steps"] = [step for step in found["steps"] if step["op"] != "same" or "pulumi:pulumi:Stack" in step["urn"]]
     with pytest.raises(PreviewError, match="--show-sames"):
         read(json.dumps(found))
@@ -80,7 +81,7 @@ def test_a_step_that_nobody_knows_is_refused() -> None:
 
 
 def test_a_mere_refresh_is_no_preview() -> None:
-    found = recordings.document("docker-volume-missing")
+    found = recordings.document("data-volume-gone")
     found["steps"] = [step for step in found["steps"] if step["op"] == "refresh"]
     found["changeSummary"] = {}
     with pytest.raises(PreviewError, match="refresh"):
@@ -116,11 +117,7 @@ def test_secrets_of_a_preview_with_show_secrets_are_not_repeated() -> None:
 
 def test_a_refreshed_resource_is_judged_by_what_comes_after_the_refresh() -> None:
     """Its two states of the refresh are equal even if it is gone (recorded)."""
-    lost = next(
-        change
-        for change in read(recordings.text("docker-volume-missing")).changes
-        if change.name == "volumes-caddy-config"
-    )
+    lost = next(change for change in read(recordings.text("data-volume-gone")).changes if change.name == "data-volume")
     assert lost.made
     assert lost.was_refreshed
     assert lost.old is None

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from ops.guard import rules
-from ops.guard.preview import UNKNOWN, Preview
-from tests.unit.ops.guard.recordings import altered, found, step
+import pytest
 
-POSTGRES = "postgres-container"
-CADDY = "caddy-container"
+from ops.guard import rules
+from ops.guard.containers import _path
+from ops.guard.preview import UNKNOWN, Preview
+from tests.unit.ops.guard.edits import mount, replace, words
+from tests.unit.ops.guard.plans import CADDY, POSTGRES, REDIS
+from tests.unit.ops.guard.recordings import altered, found, step
 
 
 def with_mount(container: str, **inputs: object) -> Preview:
@@ -29,8 +31,9 @@ def test_a_volume_that_is_gone_is_stopped() -> None:
 
 def test_another_volume_in_its_place_is_stopped_and_named() -> None:
     preview = with_mount(POSTGRES, source="redis")
-    assert found(preview) == {("unmount", POSTGRES)}
-    (finding,) = rules.findings(preview)
+    assert found(preview) == {("unmount", POSTGRES), ("share", POSTGRES)}
+    finding, sharing = rules.findings(preview)
+    assert "which redis writes to now" in sharing.happens
     assert "would no longer write to the volume postgres at /var/lib/postgresql/data" in finding.happens
     assert "the volume redis" in finding.means
 
@@ -48,8 +51,27 @@ def test_a_volume_that_can_no_longer_be_written_is_stopped() -> None:
     assert "empty" not in finding.means
 
 
-def test_a_volume_that_is_made_again_has_findings_of_its_own() -> None:
-    assert found(with_mount(POSTGRES, source=UNKNOWN)) == set()
+def test_a_volume_that_is_not_known_yet_is_not_taken_for_the_same() -> None:
+    assert found(with_mount(POSTGRES, source=UNKNOWN)) == {("unmount", POSTGRES)}
+
+
+@pytest.mark.parametrize(
+    ("path", "clean"),
+    [("/a/b/", "/a/b"), ("/a/../b", "/b"), ("/a/./b//c", "/a/b/c"), ("/..", "/"), ("/", "/"), (UNKNOWN, UNKNOWN)],
+)
+def test_a_path_is_compared_without_its_detours(path: str, clean: str) -> None:
+    assert _path(path) == clean
+
+
+def test_what_changes_beside_the_way_is_noted() -> None:
+    notes = rules.notes(
+        altered(
+            "no-change", replace(POSTGRES, user="0"), words(REDIS, "--loglevel", "debug"), mount(CADDY, "/srv/media")
+        )
+    )
+    assert any("postgres, which writes data, would have another user" in note for note in notes)
+    assert any("redis would run another command: + --loglevel, + debug" in note for note in notes)
+    assert any("caddy would no longer read the volume media at /srv/media" in note for note in notes)
 
 
 def test_what_a_container_only_reads_is_no_data_of_its_own() -> None:

@@ -1,0 +1,206 @@
+"""The disks that hold users' data, and whatever else carries `protect`.
+
+A data volume is known by what it is, each that no server boots from, and not by its URN.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ops.guard import declared, role
+from ops.guard.finding import Finding
+from ops.guard.preview import UNKNOWN, Change, Preview, State
+
+LABELS = frozenset({"name", "description", "metadata"})
+"""Inputs of a volume that change nothing of what is on it. What `metadata` says of restore points is judged as such."""
+
+
+def findings(preview: Preview) -> Iterator[Finding]:
+    """A data resource that would be deleted, replaced, altered, adopted, unprotected, or made anew and empty."""
+    for change in preview.changes:
+        if any(op.startswith("import") for op in change.ops):
+            yield _adopted(preview, change)
+        kind = declared.data_kind(preview, change)
+        if kind is None or change.qualified_type == declared.SUBSCRIPTION:
+            continue
+        if change.removed:
+            yield _deleted(change, kind)
+        if change.replaced:
+            yield _replaced(change, kind)
+        if declared.is_data_volume(preview, change):
+            yield from _volume(preview, change)
+        yield from _options(preview, change, kind)
+    if not preview.errors and not declared.data_volumes(preview):
+        yield _absent(preview)
+
+
+def notes(preview: Preview) -> Iterator[str]:
+    """The first data volume of a staging."""
+    for change in declared.data_volumes(preview):
+        if change.made and _first_of_its_kind(preview):
+            yield f"The first data volume of {preview.stack} would be made: {_made_from(change.new)}."
+
+
+def _volume(preview: Preview, change: Change) -> Iterator[Finding]:
+    if change.made and (others := [each for each in declared.data_volumes(preview) if each is not change and each.old]):
+        yield _recreated(preview, change) if all(each.leaves for each in others) else _second(change)
+    elif change.made and not _first_of_its_kind(preview):
+        yield _recreated(preview, change)
+    if altered := [name for name in change.changed_inputs() if change.stays and name not in LABELS]:
+        yield _altered(change, altered)
+
+
+def _first_of_its_kind(preview: Preview) -> bool:
+    """A new staging's disk: its data is a copy. A production without a state has lost it, until an exception says
+    otherwise."""
+    return preview.is_new and not role.is_production(preview) and len(declared.data_volumes(preview)) == 1
+
+
+def _deleted(change: Change, kind: declared.Kind) -> Finding:
+    if change.old and change.old.retain_on_delete:
+        means = (
+            f"Its data stays where it is (it is retained), but the stack no longer knows {kind.what}: the next "
+            "`pulumi up` that declares one makes an empty one beside it."
+        )
+    else:
+        means = f"Lost for good: {kind.holds}."
+    if change.new is not None:
+        means += " It is what an interrupted replacement left behind; look whether the newer one has the data."
+    return Finding(
+        "delete",
+        change.urn,
+        f"{_first_upper(kind.what)} would be deleted.",
+        means,
+        "Bring its declaration back, under its old name and in its old component. To let it go all the same, take a "
+        "restore point first.",
+    )
+
+
+def _replaced(change: Change, kind: declared.Kind) -> Finding:
+    kept = (
+        "the old one stays in the account (it is retained) and is billed on"
+        if change.old and change.old.retain_on_delete
+        else "the old one is deleted, and with it " + kind.holds
+    )
+    return Finding(
+        "replace",
+        change.urn,
+        f"{_first_upper(kind.what)} would be replaced by {_made_from(change.new)}{change.because}.",
+        f"The site would run on the new one: {kept}.",
+        "Take the change back. A volume keeps its size, type and origin for life: a restore point is put in place with "
+        "`toybox prod restore`, and staging's data renewed with `toybox staging refresh`.",
+    )
+
+
+def _recreated(preview: Preview, change: Change) -> Finding:
+    if preview.is_new:
+        missing = (
+            f"The stack has no resources yet: either this is the first update of {preview.stack}, or its state is lost"
+        )
+    elif change.was_refreshed:
+        missing = "The stack had one, and the cloud no longer finds it"
+    else:
+        missing = "The stack has other resources, but its state does not know of one"
+    return Finding(
+        "recreate",
+        change.urn,
+        f"A data volume would be made: {_made_from(change.new)}.",
+        f"{missing}. The site would start on the new one, and whatever data there was would be left aside.",
+        "Look for the volume in ConoHa's control panel (its name ends with `-data`). If it is there: "
+        f"`toybox adopt {preview.stack}`, or get the state back with `toybox state import`. If this is the first "
+        "update, say so in an exception.",
+    )
+
+
+def _second(change: Change) -> Finding:
+    return Finding(
+        "recreate",
+        change.urn,
+        f"A second data volume would be made: {_made_from(change.new)}.",
+        "The data is on the first one. What the server or a container writes to the second one is in none of the "
+        "stack's restore points, checks and restores.",
+        "Take it out: everything lives on one data volume, as a directory of it (components/volumes.py).",
+    )
+
+
+def _adopted(preview: Preview, change: Change) -> Finding:
+    if not declared.is_data_volume(preview, change):
+        return Finding(
+            "adopt",
+            change.urn,
+            "A resource that the stack does not know would be imported.",
+            "It is taken as it is, and the preview does not know whose it is: another stack's, or one with data on it.",
+            "Only the data volume is ever adopted, by `toybox adopt`. Take `import_` out, or say in an exception what "
+            "it is.",
+        )
+    return Finding(
+        "adopt",
+        change.urn,
+        "The volume that the settings name would be adopted as the data volume.",
+        "The site would run on what is on it. The preview does not know whose disk it is: another stack's, a restore "
+        "point's, or a blank one would be taken just the same.",
+        "Let `toybox adopt` do it, which looks at the disk first. To adopt it here, say in an exception how you know "
+        "what is on it.",
+    )
+
+
+def _altered(change: Change, names: list[str]) -> Finding:
+    return Finding(
+        "alter",
+        change.urn,
+        f"The data volume would be changed in place: {', '.join(names)}.",
+        "ConoHa changes no volume in place. The cloud may refuse it half-way, or do it while the file system is in "
+        "use, and the state keeps what was asked for.",
+        "Take the change back. A larger disk is a new volume, to which the data has to be copied.",
+    )
+
+
+def _options(preview: Preview, change: Change, kind: declared.Kind) -> Iterator[Finding]:
+    if change.new is None:
+        return
+    old, new = change.old, change.new
+    must = declared.is_data_volume(preview, change)
+    if not new.protect and ((old and old.protect) or (must and role.is_production(preview))):
+        yield Finding(
+            "unprotect",
+            change.urn,
+            f"{_first_upper(kind.what)} would {'no longer' if old and old.protect else 'not'} be protected.",
+            f"Nothing happens to the data now; but the next mistake could delete or replace it: {kind.holds}. Pulumi "
+            "allows both in one update, and shows no change in its preview.",
+            "Bring `protect` back. To let it go all the same: in a pull request of its own, and never together with "
+            "the change that needs it.",
+        )
+    if not new.retain_on_delete and ((old and old.retain_on_delete) or must):
+        yield Finding(
+            "unretain",
+            change.urn,
+            f"{_first_upper(kind.what)} would {'no longer' if old and old.retain_on_delete else 'not'} be retained.",
+            "Nothing happens to the data now; but from then on, taking it out of the program or destroying the stack "
+            f"deletes it in the cloud: {kind.holds}.",
+            "Bring `retain_on_delete` back.",
+        )
+
+
+def _absent(preview: Preview) -> Finding:
+    return Finding(
+        "recreate",
+        f"urn:pulumi:{preview.stack}::toybox::{declared.DATA_VOLUME}::data-volume",
+        "The preview has no data volume, neither now nor afterwards.",
+        "The stack does not know where its data is: the next `pulumi up` that declares a data volume makes an empty "
+        "one.",
+        "Is this a preview of the whole program? If the state lost the volume: "
+        f"`toybox adopt {preview.stack}`, or get the state back with `toybox state import`.",
+    )
+
+
+def _made_from(state: State | None) -> str:
+    """A volume by what it is made from."""
+    inputs: Mapping[str, Any] = state.inputs if state else {}
+    for key, what in (("backupId", "the backup"), ("snapshotId", "the snapshot"), ("sourceVolId", "a clone of volume")):
+        if inputs.get(key):
+            which = "that is not known yet" if inputs[key] == UNKNOWN else inputs[key]
+            return f"one made from {what} {which}"
+    return "an empty one"
+
+
+def _first_upper(text: str) -> str:
+    return text[0].upper() + text[1:]

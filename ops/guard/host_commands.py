@@ -1,0 +1,284 @@
+"""What would run on the server, or on the operator's machine: commands, and the files that they bring. `mkfs` and
+`rm -rf` travel in these.
+
+Known to be harmless, and silent: a program that ran before in the same words, ids and images apart. A note: other words
+for one of the host bundle's own scripts, and other lines in a file of a bundle. A finding: everything else, above all a
+free shell text that changes or is new, a file on the way to the data, and lines that delete, format, mount or reach
+past the containers. What a program does that is neither changed nor new, nobody looks at again.
+"""
+
+import base64
+import difflib
+import io
+import json
+import re
+import shlex
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ops.guard import declared
+from ops.guard.containers import shortened, sized
+from ops.guard.finding import Finding
+from ops.guard.preview import UNKNOWN, Change, Preview, State
+
+TEXTS = ("create", "update", "delete", "dir", "interpreter", "environment", "archivePaths", "assetPaths")
+"""Inputs of a command that decide what runs. `stdin` may be a program, or files for one."""
+SECRET = "[secret]"
+
+DANGEROUS = re.compile(
+    r"""
+    \b(mkfs|mke2fs|wipefs|blkdiscard|shred|sgdisk|sfdisk|fdisk|parted|e2label|tune2fs|resize2fs|debugfs|fsck|e2fsck
+      |mkswap|cryptsetup|losetup|lvremove|vgremove|pvremove|umount|pivot_root|chattr|truncate|fallocate|rsync)\b
+    | \bdd\b .* \bof= | \brm\b \s+ (-\w*[rR]|--recursive) | \bfind\b .* (-delete|-exec) | \bxargs\b
+    | \bmv\b | \bmount\b | \b(chown|chmod)\b .* -\w*R | >\s*/(dev|srv)/
+    | \bdocker\b .* \b(rm|prune|kill|stop|down)\b | --volumes-from | --privileged | docker\.sock
+    | \b(dropdb|initdb|pg_resetwal|pg_ctl|pg_restore)\b | \b(DROP|TRUNCATE|DELETE\s+FROM|ALTER\s+SYSTEM)\b
+    | \b(FLUSHALL|FLUSHDB)\b | rmtree | \bos\.(remove|unlink|rename|system|popen)\b | \bunlink\b
+    | \b(iptables|ip6tables|nft|ufw)\b | \bsnap\b | \bapt(-get)?\b .* \b(remove|purge|autoremove)\b
+    | \bsystemctl\b .* \b(mask|disable)\b | \b(eval|exec)\b .* (base64|curl|wget) | \b(curl|wget)\b
+    | base64\s+(-d|--decode) .* \|\s*(ba|da)?sh | /srv/toybox | /dev/(sd|vd|nvme|disk|mapper) | /var/lib/docker
+    | \btype=(volume|bind) | \bDefaultDependencies=no | data-root
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Words that delete, format, mount, move, or name the places where the data is. No list of them is complete: so a text
+that is not one of our scripts is a finding whatever it says."""
+NOTED = re.compile(
+    r"(apply|run|stdin|root/etc/docker/daemon\.json|program/.*|root/usr/local/lib/toybox/(?!data[-_]disk)[\w.-]+)$"
+)
+"""Files of a bundle whose changed lines are noted, if none is dangerous: our scripts, and Docker's settings. All
+others decide which disk is where, who may log in, or what starts by itself: there any change is a finding."""
+LAUNCHER = re.compile(
+    r'umask 077; bundle=\$\(mktemp -d -p /run toybox\.XXXXXX\) && trap \'rm -rf "\$bundle"\' EXIT && '
+    r'base64 -d \| tar -xf - --no-same-owner -p -C "\$bundle" && timeout \d+ bash (?P<command>.*)',
+    re.DOTALL,
+)
+"""How a bundle is unpacked and run (components/docker_host/bundle.py, held together by a test)."""
+FROM_BUNDLE = '"$bundle/'
+VOLATILE = re.compile(r"[\w./:-]+@sha256:[0-9a-f]{64}|\bsha256:[0-9a-f]{64}\b|\b[0-9a-f]{12,64}\b")
+"""Images and ids in a command: another one makes it run again, and is no other program."""
+NAMED_BY_VOLUME = re.compile(
+    r"virtio-[0-9a-f-]{20}|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|[a-z0-9~-]+:[0-9a-f]{5}\b"
+)
+"""A data volume's id, its device on the server, and its file system's label (components/data_disk.py)."""
+MOST_LINES = 6
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What would be another program than before.
+
+    Attributes:
+        where: the input or the file.
+        lines: what is new, and why it counts.
+        stops: whether it is a finding, or a note.
+    """
+
+    where: str
+    lines: tuple[str, ...]
+    stops: bool
+
+
+def findings(preview: Preview) -> Iterator[Finding]:
+    """A program that would run on the server and is not known to be harmless."""
+    for change in _commands(preview):
+        stops = [each for each in _differences(preview, change) if each.stops]
+        if stops:
+            yield _runs(change, stops)
+
+
+def notes(preview: Preview) -> Iterator[str]:
+    """A script of the host bundle that would run with other words, or that has other lines."""
+    for change in _commands(preview):
+        told = [each for each in _differences(preview, change) if not each.stops]
+        if told:
+            what = "; ".join(f"{each.where} ({', '.join(each.lines)})" for each in told)
+            yield f"{change.name} runs with changes: {what}."
+
+
+def _commands(preview: Preview) -> list[Change]:
+    """What would run something: nothing does in a stack that is new, for nothing is there."""
+    if preview.is_new:
+        return []
+    return [change for change in preview.changes if change.type.startswith("command:") and change.touched]
+
+
+def _differences(preview: Preview, change: Change) -> Iterator[Difference]:
+    if change.type not in declared.COMMANDS:
+        yield Difference(change.type, ("a kind of command that the guard cannot read",), stops=True)
+        return
+    if (
+        change.removed
+        and change.old
+        and change.old.inputs.get("delete")
+        and change.qualified_type != declared.SUBSCRIPTION
+    ):
+        yield Difference("delete", (f"runs {change.old.inputs['delete']}",), stops=True)
+    if change.new is None:
+        return
+    for name in TEXTS:
+        before, after = (_text(state, name) for state in (change.before, change.new))
+        if before != after and after is not None:
+            yield from _text_differs(name, before, after)
+    yield from _stdin(preview, change)
+
+
+def _text(state: State | None, name: str) -> str | None:
+    value = state.inputs.get(name) if state else None
+    return value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _text_differs(name: str, before: str | None, after: str) -> Iterator[Difference]:
+    if UNKNOWN in after:
+        yield Difference(name, ("not known before the update",), stops=True)
+        return
+    ours = [_own_script(text) for text in (before, after)]
+    if ours[1] is None or before is None:
+        yield Difference(name, _added(before or "", after) or ("fewer lines than before",), stops=True)
+        return
+    new_words = [VOLATILE.sub("<id>", word) for word in ours[1]]
+    old_words = [VOLATILE.sub("<id>", word) for word in ours[0] or ()]
+    if new_words == old_words:
+        return
+    added = [word for word in new_words if word not in old_words]
+    other_script = not ours[0] or new_words[0] != old_words[0]
+    dangerous = [word for word in added if DANGEROUS.search(word) and declared.SECRETS not in word]
+    if dangerous or other_script or "data-disk" in new_words[0]:
+        yield Difference(name, tuple(f"+ {word}" for word in (dangerous or new_words)[:MOST_LINES]), stops=True)
+        return
+    # A size is another on another flavor.
+    removed = [word for word in old_words if sized(word) not in map(sized, new_words)]
+    added = [word for word in added if sized(word) not in map(sized, old_words)]
+    words = [*(f"- {word}" for word in removed), *(f"+ {word}" for word in added)]
+    if words or sorted(map(sized, new_words)) != sorted(map(sized, old_words)):
+        yield Difference(new_words[0].rpartition("/")[2], tuple(map(shortened, words)) or ("more words",), stops=False)
+
+
+def _own_script(text: str | None) -> list[str] | None:
+    """The words of a command that runs one of the host bundle's scripts and nothing else; None for any other text."""
+    if text is None:
+        return None
+    launched = LAUNCHER.fullmatch(text)
+    if launched and launched["command"].startswith(FROM_BUNDLE):
+        return _words(launched["command"].replace("$bundle", "bundle"))
+    words = _words(launched["command"] if launched else text)
+    if words and words[0] == "timeout" and len(words) > 2 and words[1].isdigit():
+        words = words[2:]
+    return words if words and words[0].startswith(f"{declared.LIBRARY}/") and ".." not in words[0] else None
+
+
+def _words(text: str) -> list[str] | None:
+    """A text as the words of one simple command; None if a shell would do anything but split it."""
+    try:
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+        lexer.commenters = ""
+        lexer.whitespace_split = True
+        # outside of single quotes a shell would still put something in their place
+        bare = re.sub(r"'[^']*'", "", text)
+        words = list(lexer)
+    except ValueError:
+        return None
+    if re.search(r"[`\n]|\$\(|\$\{", bare) or any(set(word) <= set("();<>|&") for word in words):
+        return None
+    return words
+
+
+# What comes on standard input
+
+
+def _stdin(preview: Preview, change: Change) -> Iterator[Difference]:
+    before, after = (_text(state, "stdin") for state in (change.before, change.new))
+    if after == UNKNOWN:
+        if not _depends_on_another_volume(preview, change):
+            yield Difference("stdin", ("not known before the update",), stops=True)
+        else:
+            yield Difference("stdin", ("names the new data volume, so it is not known before the update",), stops=False)
+    elif SECRET in (before, after):
+        yield from _secret_stdin(change)
+    elif before != after and after is not None:
+        old, new = _files(before or ""), _files(after)
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                yield _file_differs(preview, name, old.get(name, ""), new.get(name, ""))
+
+
+def _secret_stdin(change: Change) -> Iterator[Difference]:
+    """Secret files are files. What an interpreter reads from a secret input is a program that nobody can see."""
+    if change.qualified_type == declared.SUBSCRIPTION:
+        return
+    text = str(change.new.inputs.get("create") if change.new else "")
+    if _own_script(text) is None and (
+        "stdin" in change.differs or "triggers" in change.changed_inputs() or not change.old
+    ):
+        yield Difference("stdin", ("a secret text that the preview does not show",), stops=False)
+
+
+def _depends_on_another_volume(preview: Preview, change: Change) -> bool:
+    """Whether the input is unknown only because it names a data volume that is not there yet; that has a finding."""
+    sources = (change.new.property_dependencies.get("stdin") or ()) if change.new else ()
+    coming = {each.urn for each in declared.data_volumes(preview) if not each.stays}
+    return bool(sources) and set(sources) <= coming
+
+
+def _files(text: str) -> dict[str, str]:
+    """The files of a packed bundle; a text that is none is one file."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text, validate=True))) as archive:
+            return {
+                member.name: f"mode {member.mode:o}\n" + opened.read().decode(errors="replace")
+                for member in archive.getmembers()
+                if (opened := archive.extractfile(member))
+            } | {
+                member.name: f"-> {member.linkname}"
+                for member in archive.getmembers()
+                if member.issym() or member.islnk()
+            }
+    except (ValueError, tarfile.TarError):
+        return {"stdin": text} if text else {}
+
+
+def _file_differs(preview: Preview, name: str, before: str, after: str) -> Difference:
+    lines = _added(before, after)
+    dangerous = [line for line in lines if DANGEROUS.search(line)]
+    noted = NOTED.match(name) is not None
+    if not noted and _is_of_another_volume(preview, name, before, after):
+        return Difference(name, ("names the new data volume",), stops=False)
+    stops = bool(dangerous) or not noted
+    shown = (dangerous or lines or ["fewer lines than before"])[:MOST_LINES]
+    if not stops:
+        shown = [f"+{len(lines)} -{len(_added(after, before))} lines"]
+    return Difference(name, tuple(shown), stops)
+
+
+def _is_of_another_volume(preview: Preview, name: str, before: str, after: str) -> bool:
+    """Whether the one difference is the data volume that takes the place of another, which has a finding. What that one
+    was made from is in disk.json."""
+    if all(each.stays for each in declared.data_volumes(preview)):
+        return False
+    return name.endswith("disk.json") or NAMED_BY_VOLUME.sub("", before) == NAMED_BY_VOLUME.sub("", after)
+
+
+def _added(before: str, after: str) -> tuple[str, ...]:
+    """The lines that are new, without those that say nothing."""
+    difference = difflib.ndiff(before.splitlines(), after.splitlines())
+    lines = [line[2:].strip() for line in difference if line.startswith("+ ")]
+    return tuple(line for line in lines if line and not re.match(r"#(?!!)", line))
+
+
+def _runs(change: Change, stops: list[Difference]) -> Finding:
+    where = ", ".join(each.where for each in stops)
+    lines = "; ".join(_quoted(line) for each in stops for line in each.lines[:MOST_LINES])
+    machine = "the operator's machine" if change.type.startswith("command:local:") else "the server, as root"
+    new = "" if change.before else " It is new."
+    return Finding(
+        "run",
+        change.urn,
+        f"Another program would run on {machine}: {where}.{new}",
+        f"It reaches all data, and the guard does not know it to be harmless: {lines}.",
+        "Read the lines in the pull request. If they are meant, say in an exception what they do to the data.",
+    )
+
+
+def _quoted(line: str, most: int = 120) -> str:
+    return f"`{line if len(line) <= most else line[: most - 3] + '...'}`"

@@ -1,0 +1,60 @@
+"""What containers are made from: in production, each image by its digest."""
+
+import re
+from collections.abc import Iterator
+
+from ops.guard import declared, role
+from ops.guard.finding import Finding
+from ops.guard.preview import UNKNOWN, Change, Preview
+
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+LOCAL = re.compile(r"^sha256:[0-9a-f]{64}$")
+
+
+def findings(preview: Preview) -> Iterator[Finding]:
+    """An image in prod that is not pinned by its digest."""
+    if role.is_production(preview):
+        for change, reference in unpinned(preview):
+            yield Finding(
+                "unpin",
+                change.urn,
+                f"The image {reference} has no digest.",
+                "Whoever can push to the registry decides what runs on prod's data; and a new PostgreSQL base can "
+                "break the order of text in its indexes in silence.",
+                "Write the reference with its digest: `name:tag@sha256:...`, which the registry shows and "
+                "`docker pull` prints.",
+            )
+
+
+def notes(preview: Preview) -> Iterator[str]:
+    """An image of a staging that has no digest."""
+    if not role.is_production(preview):
+        for change, reference in unpinned(preview):
+            yield f"{change.name}: the image {reference} has no digest. In prod that would stop the update."
+
+
+def unpinned(preview: Preview) -> Iterator[tuple[Change, str]]:
+    """Images that would be there afterwards, changed or not, and are not pinned, with their references.
+
+    A container's image is an id that came out of pulling or building; one that is built is pinned if its bases are.
+    """
+    for change in preview.of_type(declared.IMAGE, declared.CONTAINER):
+        if change.new is None:
+            continue
+        inputs = change.new.inputs
+        build = inputs.get("build")
+        if isinstance(build, dict):
+            arguments = build.get("buildArgs") or {}
+            references = [value for key, value in sorted(arguments.items()) if key.endswith("_IMAGE")]
+        elif change.type == declared.IMAGE:
+            references = [inputs.get("name")]
+        else:
+            references = [value for value in (inputs.get("image"),) if not LOCAL.match(str(value))]
+        for reference in references:
+            if reference != UNKNOWN and not DIGEST.search(str(reference)):
+                yield change, _shown(reference)
+
+
+def _shown(value: object) -> str:
+    """A reference or an id for a message: what nobody knows yet is not shown as the engine's mark."""
+    return "that is not known yet" if value == UNKNOWN else str(value)
