@@ -84,3 +84,17 @@ def test_no_two_stacks_share_a_name_in_the_cloud(runs: dict[str, Run]) -> None:
     ]
     assert all(used)
     assert not set.intersection(*used)
+
+
+def test_a_server_is_stopped_before_it_is_deleted(run: Run) -> None:
+    """Deleted while it runs, it loses its power: half a minute of uploads."""
+    assert run.one("server-instance").inputs["stopBeforeDestroy"] is True
+
+
+def test_another_key_pair_replaces_no_server(run: Run) -> None:
+    """The engine replaces whatever depends on an output of what is deleted before it is replaced."""
+    instance, key_pair = run.one("server-instance"), run.one("server-key-pair")
+    assert key_pair.request.deleteBeforeReplace
+    assert instance.inputs["keyPair"] == key_pair.inputs["name"]
+    assert not instance.request.propertyDependencies["keyPair"].urns
+    assert key_pair.name in run.before(instance)
