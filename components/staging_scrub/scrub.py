@@ -166,6 +166,12 @@ def statements(schema: Schema, login: str) -> list[str]:
     return found
 
 
+def forget_statistics() -> str:
+    """The planner keeps the most frequent values of each column, those of emptied tables as well."""
+    tables = f"SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {OF_USERS}"  # noqa: S608
+    return f"DELETE FROM pg_statistic WHERE starelid IN ({tables});"  # noqa: S608 - no value of anybody's
+
+
 def statements_for_others(others: Others) -> list[str]:
     """What becomes of what is outside of the tables' columns, after them."""
     found = [f"REFRESH MATERIALIZED VIEW {name_of_table(name)};" for kind, name in others if kind == MATERIALIZED_VIEW]
@@ -398,7 +404,7 @@ def scrub(server: Server) -> None:
         raise ScrubError(refusal(columns, other_data))
 
     server.relabel()
-    changes = [*statements(schema, parameters["login"]), *statements_for_others(others)]
+    changes = [*statements(schema, parameters["login"]), *statements_for_others(others), forget_statistics()]
     server.psql("\n".join(changes), "--single-transaction")
     searched = {**schema, **server.schema("m")}
     if left := {name: rows for name, rows in server.counts(addresses_query(searched)).items() if rows}:
@@ -408,8 +414,9 @@ def scrub(server: Server) -> None:
         raise ScrubError("the database does not hold what it held before: " + "; ".join(wrong))
     for table in schema:
         if table in listed.CHANGED or table in listed.FREE_TEXT:
-            # the old values are still in its files, in rows that no query sees, and in the planner's statistics
+            # the old values are still in its files, in rows that no query sees
             server.psql(f"VACUUM (FULL, ANALYZE) {name_of_table(table)};")
+    server.psql("VACUUM (FULL) pg_catalog.pg_statistic;")
     server.empty_redis()
     server.forget_certificates()
 

@@ -44,7 +44,10 @@ def restore_point(prod: Toybox) -> None:
 @pytest.fixture(scope="module")
 def before(prod: Toybox, staging: Toybox) -> Iterator[dict[str, object]]:
     """Prod with what must not get to staging, a restore point of it, and what prod and staging were then."""
-    sql(prod, "CREATE TABLE newsletter (id int, phone text); INSERT INTO newsletter VALUES (1, '03-1234-5678');")
+    sql(
+        prod,
+        "CREATE TABLE newsletter (id int, phone text); INSERT INTO newsletter VALUES (1, '03-1234-5678'); ANALYZE newsletter;",
+    )
     sql(prod, "UPDATE posts_post SET body = body || ' Write to yuki.real@gmail.com!' WHERE id % 50 = 0;")
     sql(prod, "CREATE ROLE reader LOGIN PASSWORD 'reader of prod';")
     cached(prod, "cache.set('prod', 1, 9999)")
@@ -122,6 +125,7 @@ def test_staging_has_all_of_prods_data_and_nobody_in_it(
         assert sql(staging, "SELECT count(*) FROM accounts_user WHERE password <> '!'") == "0"
         assert sql(staging, "SELECT count(*) FROM posts_post WHERE body LIKE '%gmail.com%'") == "0"
         assert sql(staging, "SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'reader'") == "t"
+        assert sql(staging, "SELECT count(*) FROM pg_stats WHERE tablename = 'newsletter'") == "0"
         assert "yuki.real@gmail.com" not in staging.ssh(
             "docker exec postgres sh -c 'cat $PGDATA/base/*/* 2>/dev/null' | grep -ao yuki.real@gmail.com | head -1",
             check=False,
