@@ -70,6 +70,7 @@ host = DockerHost(
     disk=data.disk,
     operators=list(settings.operators),
     ssh_config=write_ssh_files(settings),
+    cloud=cloud,
     provider=commands,
 )
 secrets = HostSecrets("secrets", host=host, values=secret_files)

@@ -4,6 +4,9 @@ Default providers are disabled in both stack files: with one, a shell that still
 would quietly plan against that cloud (pulumi-openstack #201).
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import pulumi
 import pulumi_openstack as openstack
 
@@ -13,9 +16,11 @@ from settings import Settings
 
 
 class Cloud(openstack.Provider):
-    """The provider, with the `hooks` of everything that is made through it. Children inherit a provider, not hooks."""
+    """The provider, with the `hooks` of everything that is made through it, and a way to ask the cloud itself. Children
+    inherit a provider, not hooks."""
 
     hooks: pulumi.ResourceHookBinding
+    connect: Callable[[], Any]  # a Connection of openstack.connection; Pulumi evaluates this annotation
 
 
 def openstack_provider(settings: Settings) -> Cloud:
@@ -32,6 +37,7 @@ def openstack_provider(settings: Settings) -> Cloud:
         password=secret_output(settings.secrets.openstack_password),
         endpoint_type="public",
     )
-    make_room = pulumi.ResourceHook("openstack-make-room", CloudLeftovers(lambda: connection(settings)).before_create)
+    cloud.connect = lambda: connection(settings)
+    make_room = pulumi.ResourceHook("openstack-make-room", CloudLeftovers(cloud.connect).before_create)
     cloud.hooks = pulumi.ResourceHookBinding(before_create=[make_room])
     return cloud

@@ -11,10 +11,20 @@ import pulumi
 import pulumi_command as command
 
 from components.docker_host import DockerHost
-from components.docker_host.bundle import LIBRARY, BundleFile, pack, unpack_and_run
+from components.docker_host.bundle import LIBRARY, BundleFile, pack, render_manifest, unpack_and_run
+from host.look import SECRETS
 
-DIRECTORY = "/etc/toybox/secrets"
+DIRECTORY = SECRETS
 """On the root disk and not on the data disk: restore points and staging copies must not carry prod's passwords."""
+
+
+def secrets_bundle(texts: Mapping[str, str]) -> dict[str, BundleFile]:
+    """The secret files and their manifest."""
+    manifest = render_manifest({f"{DIRECTORY}/{name}": BundleFile(text, 0o444) for name, text in texts.items()})
+    return {
+        "manifest.json": BundleFile(manifest, 0o400),
+        **{f"secrets/{name}": BundleFile(text, 0o400) for name, text in texts.items()},
+    }
 
 
 def version(text: str) -> str:
@@ -46,11 +56,12 @@ class HostSecrets(pulumi.ComponentResource):
         super().__init__("toybox:host:HostSecrets", name)
         self._versioned = {secret: versioned(secret, text) for secret, text in sorted(values.items())}
         self.files = list(self._versioned.values())
-        bundle = {f"secrets/{self._versioned[secret]}": BundleFile(text, 0o400) for secret, text in values.items()}
+        texts = {self._versioned[secret]: text for secret, text in values.items()}
         self.installed = host.command(
             f"{name}-installed",
             create=unpack_and_run(f'{LIBRARY}/install-secrets "$bundle" {DIRECTORY}', seconds=60),
-            stdin=pulumi.Output.secret(pack(bundle)),
+            triggers=[host.condition.token],
+            stdin=pulumi.Output.secret(pack(secrets_bundle(texts))),
             secret=True,
             parent=self,
             depends_on=[host.ready],

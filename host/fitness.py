@@ -3,7 +3,8 @@
 On 2026-01-22 a flushed packet filter, a file system that had turned read-only and a second Docker daemon ended in the
 loss of all data. Each of these makes a host unfit, and an update stops before it deletes or makes anything there.
 
-On the server: `look.py | fitness.py`; with `--before-mending`, only the faults that a host bundle does not mend.
+On the server: `look.py | fitness.py`; with `--before-mending`, only the faults that a host bundle does not mend; with
+`--codes`, a word for each fault.
 Standard library only, Python 3.8 and later.
 """
 
@@ -42,6 +43,7 @@ def faults(facts: Facts) -> List[Fault]:  # noqa: UP006
         *of_the_data_disk(facts),
         *of_strangers(facts),
         *of_the_packet_filter(facts),
+        *of_the_units(facts),
         *of_our_files(facts),
         *of_the_look(facts),
     ]
@@ -249,20 +251,36 @@ def of_the_packet_filter(facts: Facts) -> Iterator[Fault]:
         yield Fault("packet-filter", text, MEND, mended=True)
 
 
+# what starts at boot
+
+
+def of_the_units(facts: Facts) -> Iterator[Fault]:
+    """Docker starts at the next boot. The data disk's mount comes with it, whether it is enabled or not."""
+    state = (facts["units"] or {}).get("docker.service", {}).get("UnitFileState", "enabled")
+    if state != "enabled":
+        yield Fault(
+            "boot", f"docker.service is {state or 'not there'}: no container starts at the next boot", MEND, mended=True
+        )
+
+
 # TOYBOX's own files
 
 
 def of_our_files(facts: Facts) -> Iterator[Fault]:
-    """Every file of the host bundle is there as it was sent."""
-    if facts["manifest"] is None:
-        yield Fault("files", "the host bundle is not on this host, or not whole (no manifest.json)", MEND, mended=True)
-        return
-    now = facts["files"] or {}
-    differing = sorted(path for path, sent in facts["manifest"]["files"].items() if now.get(path) != sent)
-    if differing:
-        shown = ", ".join(f"{path}{'' if now.get(path) else ' (gone)'}" for path in differing[:4])
-        more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
-        yield Fault("files", f"files of the host bundle differ from what was sent: {shown}{more}", MEND, mended=True)
+    """Every file that TOYBOX put on this host, secrets included, is there as it was sent."""
+    for code, name, sent in (
+        ("files", "host bundle", facts["manifest"]),
+        ("secrets", "secrets", facts["secrets_manifest"]),
+    ):
+        if sent is None:
+            yield Fault(code, f"the {name} never came to this host, or not to its end: no manifest", MEND, mended=True)
+            continue
+        now = facts["files"] or {}
+        differing = sorted(path for path in sent if now.get(path) != sent[path])
+        if differing:
+            shown = ", ".join(f"{path}{'' if now.get(path) else ' (gone)'}" for path in differing[:4])
+            more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
+            yield Fault(code, f"files of the {name} differ from what was sent: {shown}{more}", MEND, mended=True)
 
 
 # the look itself
@@ -290,8 +308,12 @@ def render(found: List[Fault]) -> str:  # noqa: UP006
 
 
 def main() -> None:
-    """Judge the facts on standard input; end with 1 and the faults if the host is unfit."""
-    found = faults(json.load(sys.stdin))
+    """Judge the facts on standard input; end with 1 and the faults if the host is unfit, or print their codes."""
+    # an update brings the secrets after the host was found fit
+    found = [fault for fault in faults(json.load(sys.stdin)) if fault.code != "secrets"]
+    if "--codes" in sys.argv:
+        print(*(fault.code for fault in found))
+        return
     if "--before-mending" in sys.argv:
         found = [fault for fault in found if not fault.mended]
     if found:

@@ -23,6 +23,7 @@ MANIFEST = LIBRARY + "/manifest.json"
 APPLIED = "/var/lib/toybox/applied"
 RELEASED = "/var/lib/toybox/released"
 SECRETS = "/etc/toybox/secrets"
+SECRETS_MANIFEST = SECRETS + ".json"
 SERVER_ID = "/etc/toybox/server-id"
 
 UNITS = ("docker.service", "docker.socket", "containerd.service", "srv-toybox.mount")
@@ -377,10 +378,11 @@ def users_of_the_data_disk() -> List[Facts]:  # noqa: UP006
 # TOYBOX's own
 
 
-def manifest() -> Any:
-    """What the last host bundle put on this host; None if there is none."""
-    text = text_of(MANIFEST)
-    return None if text is None else json.loads(text)
+def manifest(path: str) -> Any:
+    """What was put on this host, by the bundle that left its manifest at `path`: {file: its fingerprint}. None without
+    one."""
+    text = text_of(path)
+    return None if text is None else json.loads(text)["files"]
 
 
 def fingerprint(path: str) -> Optional[Facts]:  # noqa: UP045
@@ -396,13 +398,9 @@ def fingerprint(path: str) -> Optional[Facts]:  # noqa: UP045
 
 
 def files() -> Facts:
-    """{path of a file that the host bundle brought: its fingerprint now}."""
-    return {path: fingerprint(path) for path in (manifest() or {}).get("files", {})}
-
-
-def secrets() -> Facts:
-    """{secret file: its fingerprint}. They are long and random: a digest gives none away."""
-    return {os.path.basename(path): fingerprint(path) for path in glob.glob(SECRETS + "/*")}
+    """{path of a file that a bundle brought: its fingerprint now, or None}."""
+    sent = {**(manifest(MANIFEST) or {}), **(manifest(SECRETS_MANIFEST) or {})}
+    return {path: fingerprint(path) for path in sent}
 
 
 # the rest
@@ -436,9 +434,9 @@ QUESTIONS: Dict[str, Callable[[], Any]] = {  # noqa: UP006
     "server_id": lambda: text_of(SERVER_ID),
     "applied": lambda: text_of(APPLIED),
     "released": released,
-    "manifest": manifest,
+    "manifest": lambda: manifest(MANIFEST),
+    "secrets_manifest": lambda: manifest(SECRETS_MANIFEST),
     "files": files,
-    "secrets": secrets,
     "units": units,
     "daemons": daemons,
     "snap_docker": lambda: [path for path in SNAP_DOCKER if os.path.lexists(path)],

@@ -9,7 +9,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.credentials import write_private
+from host.ssh import NoAnswerError, ask
+from lab.cloud import connect
+from lab.credentials import credentials, write_private
 from lab.paths import LOG
 from lab.stack import PEOPLE, Workspace, environment, initialise, pulumi, write_settings
 from lab.steps import LabError
@@ -50,6 +52,7 @@ def deploy(stack: str, workspace: Workspace = PEOPLE) -> Site:
     with step("settings and secrets"):
         write_settings(workspace, stack)
         initialise(workspace, stack)
+    revive(workspace, stack)
     print(f"  pulumi up, stack {stack}:", flush=True)
     update(workspace, stack)
     with step("certificate authority"):
@@ -74,6 +77,29 @@ def worth_showing(line: str) -> bool:
     """Whether a line of `pulumi up --non-interactive` says that something was finished or went wrong."""
     words = (" created", " updated", " replaced", " deleted", "error:", "Duration", "unchanged")
     return any(word in line for word in words) and " pulumi:pulumi:Stack " not in line
+
+
+def revive(workspace: Workspace, stack: str) -> None:
+    """Reset a server of the stack that the cloud says runs and that does not answer: its container was killed, or its
+    packet filter lets nobody in. `pulumi up` leaves that to people, for on ConoHa the operator's own address may be the
+    reason; here it is known. One that is off is started by the update."""
+    done = pulumi(workspace, stack, "stack", "output", "--json")
+    outputs = json.loads(done.stdout) if done.returncode == 0 else {}
+    config = f".toybox/{stack}/ssh/config"
+    if not outputs.get("address") or not (workspace.program / config).exists():
+        return
+    try:
+        ask(config, outputs["address"], workspace.program)
+    except NoAnswerError as error:
+        accounts = credentials()
+        compute = connect(accounts, accounts["projects"][workspace.project]).compute
+        server = compute.find_server(outputs["serverId"])
+        if server is not None and server.status == "ACTIVE":
+            with step("server, which is dead: reset"):
+                compute.reboot_server(server, "HARD")
+                compute.wait_for_server(server, "ACTIVE", interval=0.5, wait=120)
+        else:
+            print(f"  the server does not answer: {error}", flush=True)
 
 
 def update(workspace: Workspace, stack: str) -> None:

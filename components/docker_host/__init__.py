@@ -11,18 +11,19 @@ import pulumi_command as command
 import pulumi_docker as docker
 import pulumi_openstack as openstack
 
+from components.cloud import Cloud
 from components.data_disk import DataDisk
+from components.docker_host.awake import awake_hook
 from components.docker_host.bundle import (
-    DATA_ROOT,
     LIBRARY,
     host_bundle,
     pack,
     unpack_and_run,
 )
+from components.docker_host.condition import Condition
 from components.docker_host.make_room import make_room_hook
 from components.docker_host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.ssh import USER, Identity
-from components.volumes import MOUNT_POINT
 
 REACHABLE = """\
 timeout 600 cloud-init status --wait >/dev/null || {
@@ -34,7 +35,7 @@ cloud-init status | grep -q 'status: done'"""
 """Waits for cloud-init. `status --wait` exits 0 when it is done; the last line is the verdict."""
 
 
-READY = f"timeout 120 {LIBRARY}/ready {DATA_ROOT} {MOUNT_POINT}"
+READY = f"timeout 120 {LIBRARY}/ready"
 """The check of the host."""
 
 
@@ -52,6 +53,7 @@ class DockerHost(pulumi.ComponentResource):
 
     docker: docker.Provider
     ready: command.remote.Command
+    condition: Condition
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class DockerHost(pulumi.ComponentResource):
         disk: pulumi.Output[DataDisk],
         operators: Sequence[str],
         ssh_config: str,
+        cloud: Cloud,
         provider: command.Provider,
     ) -> None:
         super().__init__(
@@ -91,26 +94,39 @@ class DockerHost(pulumi.ComponentResource):
             patience=NEW_SERVER,
             timeout="20m",
         )
+        # What waited for SSH has the address, so that not even a preview dials a server that is still booting.
+        dialled = pulumi.Output.all(address, reachable.stdout).apply(lambda values: str(values[0]))
+        self.condition = Condition(f"{name}-condition", ssh_config=ssh_config, address=dialled)
+        awake = awake_hook(
+            f"{name}-awake",
+            stack=identity.stack,
+            verdict=self.condition.verdict,
+            connect=cloud.connect,
+            address=address,
+            server_id=instance.id,
+        )
         bundle = self.command(
             f"{name}-bundle",
             create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
+            triggers=[self.condition.token],
             stdin=disk.apply(lambda known: pack(host_bundle(known, identity.authorized_keys))),
             parent=self,
             depends_on=[reachable],
+            before=[awake],
         )
         self.ready = self.command(
             f"{name}-ready",
             create=READY,
-            triggers=[bundle.stdin.apply(bundle_version)],
+            triggers=[bundle.stdin.apply(bundle_version), self.condition.token],
             parent=self,
             depends_on=[bundle],
+            after=[self.condition.noted],
         )
-        # The address comes out of the step that waited for SSH, so that not even a preview dials a server that is
-        # still booting; `ready` is in depends_on and not in the host's text, so that a changed bundle does not make
-        # the provider's configuration unknown and the preview of every container blank with it.
+        # `ready` is in depends_on and not in the host's text, so that a changed bundle does not make the provider's
+        # configuration unknown and the preview of every container blank with it.
         self.docker = docker.Provider(
             f"{name}-docker",
-            host=pulumi.Output.all(address, reachable.stdout).apply(lambda values: f"ssh://{USER}@{values[0]}"),
+            host=dialled.apply(lambda address: f"ssh://{USER}@{address}"),
             ssh_opts=["-F", ssh_config],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.ready], deleted_with=instance),
         )
@@ -144,6 +160,8 @@ class DockerHost(pulumi.ComponentResource):
         depends_on: list[pulumi.Resource] | None = None,
         patience: Patience = KNOWN_SERVER,
         timeout: str | None = None,
+        before: Sequence[pulumi.ResourceHook] = (),
+        after: Sequence[pulumi.ResourceHook] = (),
     ) -> command.remote.Command:
         """A command on this host, run again when its text, its input, a trigger or the server changes, and never at
         deletion.
@@ -151,7 +169,8 @@ class DockerHost(pulumi.ComponentResource):
         `create` is a plain text and no output: the guard compares it with the text that ran before, also in a preview
         that replaces the server, the image or the container. Ids that are known only later are `triggers`.
 
-        With `secret`, nothing that it reads or prints reaches a log or the plain state.
+        `before` and `after` are hooks: for when it is about to run, and for when it has ended well. With `secret`,
+        nothing that it reads or prints reaches a log or the plain state.
         """
         return command.remote.Command(
             name,
@@ -171,6 +190,12 @@ class DockerHost(pulumi.ComponentResource):
                 depends_on=depends_on,
                 additional_secret_outputs=["stdout", "stderr"] if secret else None,
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if timeout else None,
-                hooks=pulumi.ResourceHookBinding(on_error=[self._explain]),
+                hooks=pulumi.ResourceHookBinding(
+                    before_create=list(before),
+                    before_update=list(before),
+                    after_create=list(after),
+                    after_update=list(after),
+                    on_error=[self._explain],
+                ),
             ),
         )

@@ -1,6 +1,7 @@
 """The host bundle: every file that the server needs from us, rendered by pure functions and sent as one tar archive."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -9,18 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import host
 from components import data_disk
 from components.data_disk import DataDisk
 from components.volumes import MOUNT_POINT, VOLUMES
+from host.fitness import DATA_ROOT
+from host.look import MANIFEST
 
 FILES = Path(__file__).parent / "files"
 LIBRARY = "/usr/local/lib/toybox"
 """Where the scripts live on the server."""
 
-DATA_ROOT = "/var/lib/docker"
 DISK_CHECK = "toybox-disk-check.service"
 SHUTDOWN = "toybox-shutdown.service"
 """Units of ours, beside the mount of the data disk."""
+JUDGES = Path(host.__file__).parent
+"""`look.py` and `fitness.py`, which `ready` and `apply` run on the server, too."""
 
 HOST_SCRIPTS = (
     "await-healthy",
@@ -47,9 +52,12 @@ class BundleFile:
 
 def render_daemon_json() -> str:
     """Docker's daemon.json. live-restore: restarting the daemon leaves the containers running. Log rotation: a full
-    root disk is how the next incident would begin."""
+    root disk is how the next incident would begin. data-root and pidfile, though they are the defaults: a second daemon
+    that reads this file does not start with a data root or a pidfile of its own (dockerd: "specified both as a flag and
+    in the configuration file"), nor with these."""
     settings = {
         "data-root": DATA_ROOT,
+        "pidfile": "/var/run/docker.pid",
         "live-restore": True,
         "log-driver": "json-file",
         "log-opts": {"max-size": "10m", "max-file": "5"},
@@ -137,6 +145,20 @@ ExecStartPost=-{LIBRARY}/shutdown end
 """
 
 
+def render_snap_docker_drop_in() -> str:
+    """A snap Docker never starts, whoever installs it: it has a configuration file of its own, so that daemon.json does
+    not stop it. A drop-in and no mask, because snapd writes the unit itself and would replace the mask."""
+    return """\
+# On 2026-01-22 a snap Docker ran beside the system's, with a data root of its own. This file keeps it from starting.
+[Unit]
+AssertPathExists=/nonexistent/a-second-docker-daemon
+"""
+
+
+MASKED = ""
+"""A unit file without content is masked (systemd.unit(5))."""
+
+
 def render_directories() -> str:
     """The volumes' directories, one `owner path` a line."""
     return "".join(f"{volume.owner} {volume.device}\n" for volume in VOLUMES)
@@ -177,26 +199,46 @@ TrustedUserCAKeys none
 """
 
 
+def render_manifest(files: Mapping[str, BundleFile]) -> str:
+    """What a bundle puts on the server, {path: file}, as `host/look.py` fingerprints it there: an update puts back what
+    differs."""
+    fingerprints = {
+        path: {"sha256": hashlib.sha256(file.text.encode()).hexdigest(), "mode": file.mode}
+        for path, file in sorted(files.items())
+    }
+    return json.dumps({"files": fingerprints}, indent=1) + "\n"
+
+
 def host_bundle(disk: DataDisk, authorized_keys: Sequence[str]) -> dict[str, BundleFile]:
     """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`.
 
     Nothing in it depends on the server: a preview that replaces the server still shows the guard every file.
     """
-    scripts = {f"root{LIBRARY}/{name}": BundleFile((FILES / name).read_text(), 0o755) for name in HOST_SCRIPTS}
+    scripts = {f"{LIBRARY}/{name}": BundleFile((FILES / name).read_text(), 0o755) for name in HOST_SCRIPTS}
+    judges = {f"{LIBRARY}/{name}": BundleFile((JUDGES / name).read_text()) for name in ("look.py", "fitness.py")}
+    units = "/etc/systemd/system"
+    root = {
+        "/etc/docker/daemon.json": BundleFile(render_daemon_json()),
+        f"{units}/{mount_unit_name()}": BundleFile(render_mount_unit(disk.device)),
+        f"{units}/{DISK_CHECK}": BundleFile(render_disk_check_unit(disk.device)),
+        f"{units}/{SHUTDOWN}": BundleFile(render_shutdown_unit()),
+        AUTHORIZED_KEYS: BundleFile(render_authorized_keys(authorized_keys)),
+        "/etc/ssh/sshd_config.d/00-toybox-keys.conf": BundleFile(render_sshd_drop_in()),
+        f"{units}/docker.service.d/10-toybox.conf": BundleFile(render_docker_drop_in()),
+        f"{units}/snap.docker.dockerd.service.d/10-toybox.conf": BundleFile(render_snap_docker_drop_in()),
+        # rootless Docker is a service of a user's
+        "/etc/systemd/user/docker.service": BundleFile(MASKED),
+        f"{LIBRARY}/data_disk.py": BundleFile(Path(data_disk.__file__).read_text(), 0o755),
+        **scripts,
+        **judges,
+    }
     return {
         "apply": BundleFile((FILES / "apply").read_text(), 0o755),
         "directories": BundleFile(render_directories()),
         "disk.json": BundleFile(json.dumps(asdict(disk), indent=2) + "\n"),
         "parameters": BundleFile(render_parameters(disk)),
-        "root/etc/docker/daemon.json": BundleFile(render_daemon_json()),
-        f"root/etc/systemd/system/{mount_unit_name()}": BundleFile(render_mount_unit(disk.device)),
-        f"root/etc/systemd/system/{DISK_CHECK}": BundleFile(render_disk_check_unit(disk.device)),
-        f"root/etc/systemd/system/{SHUTDOWN}": BundleFile(render_shutdown_unit()),
-        "root/etc/systemd/system/docker.service.d/10-toybox.conf": BundleFile(render_docker_drop_in()),
-        f"root{AUTHORIZED_KEYS}": BundleFile(render_authorized_keys(authorized_keys)),
-        "root/etc/ssh/sshd_config.d/00-toybox-keys.conf": BundleFile(render_sshd_drop_in()),
-        f"root{LIBRARY}/data_disk.py": BundleFile(Path(data_disk.__file__).read_text(), 0o755),
-        **scripts,
+        f"root{MANIFEST}": BundleFile(render_manifest(root)),
+        **{f"root{path}": file for path, file in root.items()},
     }
 
 

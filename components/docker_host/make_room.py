@@ -48,23 +48,30 @@ def ssh_arguments(config: str, address: str, command: str) -> list[str]:
     return ["ssh", "-F", config, "-o", "ControlMaster=no", "--", f"{USER}@{address}", command]
 
 
+async def on_the_server(config: str, address: str, command: str) -> str:
+    """What `command` prints there.
+
+    Raises:
+        RuntimeError: it failed; with its complaint.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *ssh_arguments(config, address, command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complaint = (text.decode(errors="replace").strip() for text in await process.communicate())
+    if process.returncode:
+        raise RuntimeError(complaint or f"{command} ended with {process.returncode}")
+    return said
+
+
 def make_room_hook(name: str, *, ssh_config: str, address: pulumi.Output[str]) -> pulumi.ResourceHook:
     """The hook, for `before_create` of whatever the host's `options` are for."""
 
     async def make_room(args: pulumi.ResourceHookArgs) -> None:
         command = make_room_command(args.type, args.new_inputs or {})
-        if not command:
-            return
-        process = await asyncio.create_subprocess_exec(
-            *ssh_arguments(ssh_config, str(await address.future()), command),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        said, complaint = (text.decode(errors="replace").strip() for text in await process.communicate())
-        if process.returncode:
-            raise RuntimeError(complaint or f"{command} ended with {process.returncode}")
-        if said:
+        if command and (said := await on_the_server(ssh_config, str(await address.future()), command)):
             pulumi.log.info(said)
 
     return pulumi.ResourceHook(name, make_room)

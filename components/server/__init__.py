@@ -158,6 +158,7 @@ class Server(pulumi.ComponentResource):
             config_drive=True,
             # a replacement is a shutdown and no power cut: the provider stops the server first, and waits
             stop_before_destroy=True,
+            power_state="active",
             metadata={"instance_name_tag": cloud_name},
             user_data=identity.host_private_key.apply(
                 lambda key: render_user_data(host_private_key=key, host_public_key=identity.host_public_key)

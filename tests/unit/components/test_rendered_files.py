@@ -3,6 +3,9 @@
 The scripts of the host bundle and Caddy's build context are files of this repository and need no snapshot.
 """
 
+import hashlib
+import json
+
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
@@ -19,6 +22,7 @@ from components.service import await_healthy_command
 from components.ssh import render_ssh_config
 from conoha import user_data
 from conoha.flavors import FLAVORS, Flavor
+from host.look import MANIFEST
 from settings import Tls
 from tests.unit.components.test_data_disk import disk
 
@@ -40,10 +44,23 @@ def test_ssh_config(snapshot: SnapshotAssertion) -> None:
 def test_host_bundle_files(snapshot: SnapshotAssertion) -> None:
     """With each file's mode; of the scripts only that they are there and are programs."""
     files = host.host_bundle(disk(), ["ssh-ed25519 AAAA"])
-    assert {
-        name: f"{oct(file.mode)}\n{'<script>' if file.text.startswith('#!') else file.text}"
-        for name, file in files.items()
-    } == snapshot
+
+    def shown(name: str, file: host.BundleFile) -> str:
+        if name.endswith(("/manifest.json", ".py")):
+            return f"<{name.rsplit('/', 1)[1]}>"
+        return "<script>" if file.text.startswith("#!") else file.text
+
+    assert {name: f"{oct(file.mode)}\n{shown(name, file)}" for name, file in files.items()} == snapshot
+
+
+def test_the_manifest_has_every_file_that_the_bundle_puts_on_the_server() -> None:
+    """A file that it lacks could be deleted there, and no update would notice."""
+    files = host.host_bundle(disk(), ["ssh-ed25519 AAAA"])
+    manifest = json.loads(files[f"root{MANIFEST}"].text)["files"]
+    installed = {name.removeprefix("root") for name in files if name.startswith("root/")}
+    assert manifest.keys() == installed - {MANIFEST}
+    assert manifest["/usr/local/lib/toybox/ready"]["mode"] == 0o755
+    assert manifest["/etc/systemd/user/docker.service"]["sha256"] == hashlib.sha256(b"").hexdigest()
 
 
 def test_mount_unit_names_the_disk_by_the_volumes_id() -> None:

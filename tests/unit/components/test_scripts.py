@@ -33,7 +33,7 @@ def test_every_script_is_sent_and_nothing_else() -> None:
     """A file that is not in the list would be missing on the server, in silence until it is needed."""
     assert {script.name for script in SCRIPTS} == {"apply", *HOST_SCRIPTS}
     sent = {name.rsplit("/", 1)[1] for name in host_bundle(disk(), []) if name.startswith(f"root{LIBRARY}/")}
-    assert sent == {*HOST_SCRIPTS, "data_disk.py"}
+    assert sent == {*HOST_SCRIPTS, "data_disk.py", "look.py", "fitness.py", "manifest.json"}
 
 
 @pytest.mark.parametrize("plan", FLAVORS.values(), ids=lambda plan: plan.name)

@@ -97,9 +97,12 @@ FAULTS: dict[str, tuple[str, Callable[[Facts], object]]] = {
     "a file that was changed": ("files", lambda f: f["files"].update({"/etc/docker/daemon.json": {"sha256": "0"}})),
     "a file that is gone": ("files", lambda f: f["files"].update({"/etc/docker/daemon.json": None})),
     "no manifest": ("files", lambda f: f.update(manifest=None)),
+    "a secret that is gone": ("secrets", lambda f: f["files"].update({"/etc/toybox/secrets/redis_password": None})),
+    "no secrets": ("secrets", lambda f: f.update(secrets_manifest=None)),
+    "Docker, disabled": ("boot", lambda f: f["units"]["docker.service"].update(UnitFileState="disabled")),
 }
 
-MENDED = {"daemon", "data-root", "disk-unmounted", "packet-filter", "files"}
+MENDED = {"boot", "daemon", "secrets", "data-root", "disk-unmounted", "packet-filter", "files"}
 """What the host bundle puts right. The rest waits for people: data may be at stake."""
 
 
@@ -163,5 +166,5 @@ def test_look_fitness_and_bundle_speak_of_the_same_places() -> None:
     """The two run by themselves on the server and can import nothing."""
     assert look.MOUNT_POINT == fitness.MOUNT_POINT == volumes.MOUNT_POINT
     assert look.LIBRARY == bundle.LIBRARY
-    assert fitness.DATA_ROOT == bundle.DATA_ROOT
+    assert look.MANIFEST.startswith(f"{bundle.LIBRARY}/")
     assert bundle.mount_unit_name() in look.UNITS

@@ -7,10 +7,11 @@ deletedWith, replacementTrigger. So the raw requests are recorded. An assertion 
 
 import asyncio
 import contextvars
+import json
 import logging
 import os
 import runpy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ PROJECT = "toybox"
 ADDRESS = "198.51.100.7"
 IMAGE_ID = "5d3a4c8e-8f0b-4c6b-9a53-0c1d2e3f4a5b"
 DIGEST = "sha256:" + "ab" * 32
+
+HEALTHY: dict[str, Any] = json.loads((CHECKOUT / "tests" / "unit" / "host" / "facts.json").read_text())
+"""What a server that is fit says of itself."""
 
 # pulumi.runtime.rpc: how a secret is marked in a request, and what stands for a value that is not known yet
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -238,11 +242,13 @@ def run_program(
     *,
     preview: bool = False,
     images: Sequence[str] = (IMAGE_ID,),
+    ask: Callable[[str, str], Mapping[str, Any]] = lambda _config, _address: HEALTHY,
 ) -> Run:
     """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
 
     With `preview` it is the very first one: nothing that a provider would answer is known. `images` are the ids that
-    the cloud knows under the name of the server's image. Raises whatever the program raises.
+    the cloud knows under the name of the server's image; `ask` answers for the server. Raises whatever the program
+    raises.
     """
     monitor = RecordingMonitor(Cloud(known=not preview, images=images), stack)
 
@@ -264,7 +270,10 @@ def run_program(
         configure(settings)
         SETTINGS.outputs.clear()  # a run that was refused leaves tasks of its own loop behind
         pulumi.runtime.set_all_config(dict(config), encrypted)
-        with mock.patch.object(pulumi.runtime.stack, "asyncio", OutputsAwaitedOnce()):  # as the language host does
+        with (
+            mock.patch.object(pulumi.runtime.stack, "asyncio", OutputsAwaitedOnce()),  # as the language host does
+            mock.patch("components.docker_host.condition.ask", ask),
+        ):
             await run_in_stack(program)
 
     before = Path.cwd()

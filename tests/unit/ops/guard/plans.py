@@ -462,7 +462,7 @@ LOSES: Mapping[str, Plan] = {
     ),
     "Docker starts without the data disk": loses(
         "no-change",
-        script("10-toybox.conf", lambda before: before.replace("RequiresMountsFor=/srv/toybox\n", "")),
+        script("docker.service.d/10-toybox.conf", lambda before: before.replace("RequiresMountsFor=/srv/toybox\n", "")),
         by=(("run", BUNDLE),),
     ),
     "another data root": loses(
