@@ -118,7 +118,7 @@ def keep_the_size(args: pulumi.ResourceHookArgs) -> None:
         raise RuntimeError(another_size(before, after))
 
 
-def refuse_anothers(volume_id: str, name: str, description: str, stack: str) -> str:
+def refuse_anothers(volume_id: str, name: str, description: str, *, stack: str, urn: str) -> str:
     """Return the id of an adopted volume, unless its name or description says that it is another stack's. They are the
     cloud's: an adopted volume keeps both. Raises pulumi.RunError."""
     if others := names.volume_owners(name or "", description or "") - {stack}:
@@ -129,7 +129,7 @@ def refuse_anothers(volume_id: str, name: str, description: str, stack: str) -> 
             "  other copy.\n"
             "  Way out: put the former origin back. Data gets from prod to staging by `toybox staging refresh`. If an\n"
             "  update has already imported the volume, take it out of the state, which leaves it in the cloud:\n"
-            f"  `pulumi state delete --force --stack {stack}`, and choose data-volume."
+            f"  `pulumi state delete --force --stack {stack} '{urn}'`"
         )
     return volume_id
 
@@ -213,6 +213,6 @@ class DataVolume(pulumi.ComponentResource):
     def _own(self, stack: str) -> pulumi.Output[str]:
         """The id, for a server to attach it; an import is looked at first."""
         volume = self.volume
-        return pulumi.Output.all(volume.id, volume.name, volume.description).apply(
-            lambda found: refuse_anothers(found[0], found[1], found[2], stack)
+        return pulumi.Output.all(volume.id, volume.name, volume.description, volume.urn).apply(
+            lambda found: refuse_anothers(*found[:3], stack=stack, urn=found[3])
         )

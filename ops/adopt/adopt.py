@@ -61,7 +61,7 @@ class Adopt:
         parts = disposable(cloud, name) if lost else Disposable((), (), (), ())
         leaving = [each for each in to_put_aside(cloud.volumes, name, recorded) if each.id != volume.id]
         self.tell(volume, leaving, parts, starts=present)
-        foresight.refuse_more(self.stack, self.say, volume_missing=recorded is None)
+        foresight.refuse_more(self.stack, self.say, None if recorded else foresight.MAKING)
         self.confirm(name)
         attempt = Attempt(self.stack, self.connection, f"adopt {volume.id}", self.now, seen)
         attempt.begin()

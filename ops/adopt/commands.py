@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ops.adopt.adopt import Adopt
-from ops.cloud import connect, opened
+from ops.cloud import connect, declared, opened
 from ops.confirmation import confirm
 
 
@@ -23,5 +23,6 @@ def adopt(
     one's place, which is kept. Asks for the stack's name, typed in full.
     """
     chosen = opened(stack)
+    declared(chosen)  # before anything is made of settings that are not there
     chosen.settings()  # makes the stack where its state was lost; Pulumi gives the cloud's password only then
     Adopt(chosen, connect(chosen), datetime.now(UTC), typer.echo, confirm).run(volume)

@@ -5,7 +5,7 @@ preview is made with the settings and the state as they are, in which the comman
 that it shows is something else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 from ops import OpsError
@@ -15,14 +15,17 @@ from ops.guard.finding import Finding
 from ops.guard.preview import Change, Preview
 from ops.pulumi_cli import PulumiStack
 
-HARMS = {"delete", "replace", "unprotect", "unretain"}
-"""What no command here is for, even where it makes the data volume."""
+MAKING = frozenset({"delete", "replace", "unprotect", "unretain"})
+"""What a command that brings a data volume into a state without one is not for."""
+REPLACING = frozenset({"unprotect", "unretain"})
+"""What a command that replaces the data volume is not for. A killed refresh left the former one to be deleted."""
 
 MOST_LINES = 30
 
 
-def refuse_more(stack: PulumiStack, say: Callable[[str], None], *, volume_missing: bool = False) -> None:
-    """Say what else the update would do. `volume_missing`: the state has no data volume, and the command brings one.
+def refuse_more(stack: PulumiStack, say: Callable[[str], None], harms: Collection[str] | None = None) -> None:
+    """Say what else the update would do. `harms` are the guard's words for what the command is not for, with regard to
+    the data volume; None if it leaves the one that the state has alone.
 
     Raises:
         OpsError: there is no whole preview, or the guard stops it.
@@ -30,7 +33,7 @@ def refuse_more(stack: PulumiStack, say: Callable[[str], None], *, volume_missin
     printed, said, ended_well = stack.preview(refresh=False)
     found = preview.read(printed, said, ended_well=ended_well)
     judged = exceptions.judge(
-        beyond(rules.findings(found), found, volume_missing=volume_missing),
+        beyond(rules.findings(found), found, harms),
         exceptions.read(ROOT / exceptions.FILE),
         found.stack,
         datetime.now(UTC).date(),
@@ -41,18 +44,18 @@ def refuse_more(stack: PulumiStack, say: Callable[[str], None], *, volume_missin
         say(line)
 
 
-def beyond(findings: Sequence[Finding], found: Preview, *, volume_missing: bool) -> tuple[Finding, ...]:
-    """The findings that are not the command's own purpose: a data volume where the state has none, and a new server, to
-    which the pointers on it move. The first shows after an attempt that was killed, the second after one whose server
-    was made and whose update failed."""
+def beyond(findings: Sequence[Finding], found: Preview, harms: Collection[str] | None) -> tuple[Finding, ...]:
+    """The findings that are not the command's own purpose: another data volume (after an attempt that was killed, the
+    state has none), and a new server, to which the pointers on it move (after one whose server was made, and whose
+    update failed)."""
     moving = {change.urn for change in found.of_type(declared.DOCKER_VOLUME) if _same_pointer(change)}
 
     def own(finding: Finding) -> bool:
         if f"::{declared.DATA_VOLUME}::" in finding.urn:
-            return volume_missing and finding.action not in HARMS
+            return harms is not None and finding.action not in harms
         if finding.urn.split("::")[2].endswith(f"${declared.SERVER}"):
-            # its restore points hang on it, but the former volume stays
-            return volume_missing and finding.action == "replace"
+            # its restore points may hang on it; but the former volume stays
+            return finding.action == "replace"
         return finding.action == "replace" and finding.urn in moving
 
     return tuple(each for each in findings if not own(each))
@@ -75,8 +78,8 @@ def refusal(stack: str, found: Preview, stopped: Sequence[Finding]) -> str:
             "The update that belongs to this would do more, and the guard stops it. Nothing was changed.",
             *reasons,
             "    Why:     the whole program is run, with the settings and the code of this checkout.",
-            f"    Way out: `toybox guard --stack {stack}` says more. Use a checkout of what {stack} runs on, or "
-            "mend what is named.",
+            f"    Way out: `toybox guard --stack {stack}` says more. Use a checkout of what {stack} runs on, mend "
+            "what is named, or let it pass in guard-exceptions.yaml.",
         ]
     )
 

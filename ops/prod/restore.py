@@ -55,7 +55,7 @@ class Restore:
         leaving = to_put_aside(volumes, name, recorded)
         earlier = aside.under_way(volumes, name)
         self.tell(point, leaving, earlier)
-        foresight.refuse_more(self.stack, self.say, volume_missing=recorded is None)
+        foresight.refuse_more(self.stack, self.say, None if recorded else foresight.MAKING)
         self.confirm(name)
         attempt.begin()
 

@@ -60,7 +60,7 @@ class Refresh:
         driver = driver_for(prods, self.connection)
         point, keep = self.point(driver, settings, prods, wanted, allow_older=allow_older)
         self.say(f"From {choice.described(point, self.now)}")
-        foresight.refuse_more(self.stack, self.say, volume_missing=state.recorded(self.stack.exported()) is None)
+        foresight.refuse_more(self.stack, self.say, foresight.REPLACING)
         timed = Timed(self.say)
         former = state.recorded(self.stack.exported())
         with timed.step("leftovers of earlier refreshes"):

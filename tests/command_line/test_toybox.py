@@ -281,3 +281,10 @@ def test_a_secret_is_read_though_the_state_is_lost(piped: Run, tmp_path: Path, m
         with pytest.raises(OpsError, match="nonsense"):
             stack.secret("toybox:nonsense")
     assert not list(tmp_path.rglob("*.json")), "nothing was made where the state should be"
+
+
+def test_a_stack_without_settings_is_not_adopted_and_not_made(piped: Run) -> None:
+    done = piped.project.toybox("adopt", "nobodys")
+    assert done.returncode == 1
+    assert "Pulumi.nobodys.yaml does not exist, so there is no stack nobodys." in done.stderr
+    assert "nobodys" not in piped.project.pulumi("stack", "ls", "--json")

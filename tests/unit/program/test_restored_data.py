@@ -111,9 +111,10 @@ def test_an_origin_written_by_hand_cannot_adopt_another_stacks_volume(stack: str
     """The settings cannot know the cloud; the import can, in the preview already."""
     other = "staging" if stack == "prod" else "prod"
     with pytest.raises(pulumi.RunError, match=f"a volume of {other}") as caught:
-        refuse_anothers(ADOPTED["id"], name.format(other), description.format(other), stack)
-    assert "Way out" in str(caught.value)
-    assert refuse_anothers(ADOPTED["id"], name.format(stack), description.format(stack), stack) == ADOPTED["id"]
+        refuse_anothers(ADOPTED["id"], name.format(other), description.format(other), stack=stack, urn="urn:x")
+    assert f"`pulumi state delete --force --stack {stack} 'urn:x'`" in str(caught.value)
+    own = refuse_anothers(ADOPTED["id"], name.format(stack), description.format(stack), stack=stack, urn="urn:x")
+    assert own == ADOPTED["id"]
 
 
 def test_no_server_attaches_an_adopted_volume_before_that_was_looked_at(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What an update would do besides what a command is for."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ URN = f"urn:pulumi:prod::toybox::{declared.DATA_VOLUME}::data-volume"
 CADDY = "urn:pulumi:prod::toybox::docker:index/container:Container::caddy-container"
 
 
-def looked(world: World, previewed: dict[str, Any], *, volume_missing: bool = False) -> list[str]:
+def looked(world: World, previewed: dict[str, Any], harms: Collection[str] | None = None) -> list[str]:
     world.previewed = previewed
     said: list[str] = []
-    foresight.refuse_more(MemoryStack("prod", world), said.append, volume_missing=volume_missing)
+    foresight.refuse_more(MemoryStack("prod", world), said.append, harms)
     return said
 
 
@@ -60,10 +60,12 @@ def test_what_else_would_change_is_said(world: World) -> None:
         ),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("volume_missing", [False, True])
-def test_what_the_guard_finds_stops_the_command(world: World, previewed: dict[str, Any], volume_missing: bool) -> None:
+@pytest.mark.parametrize("harms", [None, foresight.MAKING])
+def test_what_the_guard_finds_stops_the_command(
+    world: World, previewed: dict[str, Any], harms: Collection[str] | None
+) -> None:
     with pytest.raises(OpsError, match=r"the guard stops it\. Nothing was changed"):
-        looked(world, previewed, volume_missing=volume_missing)
+        looked(world, previewed, harms)
 
 
 def test_a_volume_that_the_command_brings_is_its_own_purpose_only_where_the_state_has_none(world: World) -> None:
@@ -71,9 +73,21 @@ def test_a_volume_that_the_command_brings_is_its_own_purpose_only_where_the_stat
     other = {"type": "openstack:compute/keypair:Keypair", "id": "k"}
     step = {"op": "same", "urn": "urn:pulumi:prod::toybox::k::k", "oldState": other, "newState": other}
     made = {**made, "steps": [*made["steps"], step], "changeSummary": {"same": 2, "create": 1}}
-    assert looked(world, made, volume_missing=True)[1:] == ["  create  data-volume"]
+    assert looked(world, made, foresight.MAKING)[1:] == ["  create  data-volume"]
     with pytest.raises(OpsError, match="data-volume: recreate"):
         looked(world, made)
+
+
+def test_a_volume_that_a_killed_refresh_left_to_be_deleted_does_not_stop_the_next_refresh(world: World) -> None:
+    """The engine has the new one in the state, and the former one marked. In production nothing leaves one so."""
+    previewed = nothing_to_do("prod")
+    step = next(each for each in previewed["steps"] if each["urn"] == URN)
+    delete = {**step, "op": "delete", "newState": None}
+    previewed = {**previewed, "steps": [*previewed["steps"], delete], "changeSummary": {"same": 2, "delete": 1}}
+    looked(world, previewed, foresight.REPLACING)
+    for harms in (None, foresight.MAKING):
+        with pytest.raises(OpsError, match="data-volume: delete"):
+            looked(world, previewed, harms)
 
 
 @pytest.mark.parametrize(("device", "own"), [("/srv/toybox/postgres", True), ("/srv/toybox/media", False)])
