@@ -9,8 +9,9 @@ import pytest
 
 from ops import OpsError
 from ops.data_volume import foresight
-from ops.guard import declared
+from ops.guard import declared, preview, rules
 from tests.unit.ops.data_volume.world import MemoryStack, World, nothing_to_do
+from tests.unit.ops.guard import recordings
 
 URN = f"urn:pulumi:prod::toybox::{declared.DATA_VOLUME}::data-volume"
 CADDY = "urn:pulumi:prod::toybox::docker:index/container:Container::caddy-container"
@@ -123,3 +124,25 @@ def test_without_a_whole_preview_nothing_begins(
     monkeypatch.setattr(MemoryStack, "preview", lambda *_, **__: broken())
     with pytest.raises(OpsError, match=says):
         foresight.refuse_more(MemoryStack("prod", world), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("recording", "harms", "left"),
+    [
+        pytest.param("no-change", None, set(), id="nothing else"),
+        pytest.param("data-volume-gone", foresight.MAKING, set(), id="a restore that was killed took it out"),
+        pytest.param("state-lost", foresight.MAKING, set(), id="a lost state is adopted"),
+        pytest.param("flavor", None, set(), id="another flavor: the server is new anyway"),
+        pytest.param("data-volume-gone", None, {("recreate", "data-volume")}, id="nothing is to bring one"),
+        pytest.param("data-volume-adopted", None, {("adopt", "data-volume")}, id="nothing is to import one"),
+        pytest.param(
+            "data-volume-replaced", foresight.REPLACING, {("unprotect", "data-volume")}, id="it loses its protection"
+        ),
+    ],
+)
+def test_of_the_engines_own_previews_only_what_is_not_the_commands_purpose_is_left(
+    recording: str, harms: Collection[str] | None, left: set[tuple[str, str]]
+) -> None:
+    found = preview.read(recordings.text(recording))
+    beyond = foresight.beyond(rules.findings(found), found, harms)
+    assert {(each.action, each.name) for each in beyond} == left
