@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple  # noqa: UP
 
 MOUNT_POINT = "/srv/toybox"
 DATA_ROOT = "/var/lib/docker"
+METADATA = "169.254.0.0/16"
 RUNBOOK = "docs/runbook.md"
 
 Facts = Dict[str, Any]  # noqa: UP006
@@ -207,10 +208,13 @@ def has(found: List[List[str]], *wanted: str) -> bool:  # noqa: UP006
 
 
 def missing_rules(facts: Facts) -> Iterator[str]:
-    """What Docker's rules no longer do, in words. Docker writes them when it starts, and never looks at them again."""
+    """What the rules no longer do, in words. Docker, and what starts with it (`close-metadata`), write them at Docker's
+    start, and never look at them again."""
     nat, filters = (rules(facts["packet_filter"][table]) for table in ("nat", "filter"))
     postrouting, prerouting = reached(nat, "POSTROUTING"), reached(nat, "PREROUTING")
     forward = reached(filters, "FORWARD")
+    if not has(reached(rules(facts["packet_filter"]["raw"]), "PREROUTING"), f"-d {METADATA}", "-j DROP"):
+        yield "containers reach the cloud's metadata service, which holds the host key"
     for network in facts["networks"]:
         name, bridge = network["name"], network["bridge"]
         for subnet in network["subnets"]:
@@ -241,13 +245,13 @@ def missing_rules(facts: Facts) -> Iterator[str]:
 
 
 def of_the_packet_filter(facts: Facts) -> Iterator[Fault]:
-    """Docker's rules are there and packets reach them: `iptables -F` takes them away."""
+    """The rules are there and packets reach them: `iptables -F` takes them away."""
     if not all(facts[name] is not None for name in ("packet_filter", "networks", "containers")):
         return
     missing = sorted(missing_rules(facts))
     if missing:
         lines = "".join(f"\n    {each}" for each in missing)
-        text = f"Docker's rules are gone from the packet filter:{lines}"
+        text = f"Rules are gone from the packet filter:{lines}"
         yield Fault("packet-filter", text, MEND, mended=True)
 
 

@@ -265,7 +265,7 @@ def volumes() -> Facts:
 
 def packet_filter() -> Facts:
     """{table: its rules, as iptables-save prints them}. The same program as Docker's, so the same back end."""
-    return {table: output("iptables-save", "-t", table).splitlines() for table in ("filter", "nat")}
+    return {table: output("iptables-save", "-t", table).splitlines() for table in ("filter", "nat", "raw")}
 
 
 # disks

@@ -64,7 +64,8 @@ Nothing on it was changed; when it answers, run `pulumi up` again. Where to look
      security group toybox-{stack} let port {PORT} in?
   4. On its console there: did it boot, and how did cloud-init end?
      cloud-init status --long; tail /var/log/cloud-init-output.log
-  5. It is beyond help: docs/runbook.md, "The server is gone or broken". The data volume is not touched by that."""
+  5. Its own packet filter shuts you out: docs/runbook.md, "The packet filter was flushed". A reboot is enough.
+  6. It is beyond help: docs/runbook.md, "The server is gone or broken". The data volume is not touched by that."""
 
 
 def unreachable_hook(

@@ -84,6 +84,7 @@ FAULTS: dict[str, tuple[str, Callable[[Facts], object]]] = {
     ),
     "iptables -F": ("packet-filter", lambda f: flush(f, "filter")),
     "iptables -t nat -F": ("packet-filter", lambda f: flush(f, "nat")),
+    "iptables -t raw -F": ("packet-filter", lambda f: flush(f, "raw")),
     "no way out": ("packet-filter", lambda f: without_rule(f, "nat", "-s 172.19.0.0/16 ! -o")),
     "a published port that leads nowhere": (
         "packet-filter",
