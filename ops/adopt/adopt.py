@@ -49,8 +49,13 @@ class Adopt:
         cloud = self.look()
         seen = self.stack.exported()
         recorded = state.recorded(seen)
+        states = {each.name: each.exported() for each in self.stack.others()}
+        # before all other reasons, whose way out would lead on with another stack's data
+        for each in cloud.volumes:
+            if each.id == wanted:
+                refuse_anothers(each, name, states)
         volume = data_volume(cloud, name, settings, wanted or (recorded.id if recorded else None))
-        refuse_anothers(volume, name, {each.name: each.exported() for each in self.stack.others()})
+        refuse_anothers(volume, name, states)
         present = recorded is not None and recorded.id == volume.id
         renamed = names.is_aside(volume.name, name)
         unfinished = renamed or aside.under_way(cloud.volumes, name) or state.completed(seen) != volume.id

@@ -328,14 +328,15 @@ def test_a_state_that_is_lost_is_not_restored_beside_what_is_there(tmp_path: Pat
     assert world.steps == 0
 
 
-@pytest.mark.parametrize("wanted", ["kept", "data"])
+@pytest.mark.parametrize("wanted", ["kept", "data", "attached"])
 def test_prods_volumes_are_not_adopted_by_staging(wanted: str, tmp_path: Path) -> None:
-    """`prod restore` kept the only copy; and prod's own while it has no server."""
+    """`prod restore` kept the only copy; and prod's own while it has no server, or while it has one: staging's operator
+    is not told to detach it."""
     world = World(tmp_path)
     kept = world.volume(aside.aside_name("prod", NOW))
     data = world.volume("toybox-prod-data")
     with pytest.raises(OpsError, match="another stack's"):
-        adopt(world, {"kept": kept, "data": data}[wanted], "staging")
+        adopt(world, {"kept": kept, "data": data, "attached": world.data("prod")}[wanted], "staging")
     assert world.steps == 0
 
 
