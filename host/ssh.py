@@ -35,7 +35,10 @@ def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, A
         NoAnswerError: it did not get there, or did not end.
     """
     if returncode == 0:
-        facts: dict[str, Any] = json.loads(output)
+        try:
+            facts: dict[str, Any] = json.loads(output)
+        except ValueError:
+            raise NoAnswerError(f"it answers something else: {output[:80]!r}") from None
         return facts
     lines = complaint.decode(errors="replace").strip().splitlines()
     raise NoAnswerError(lines[-1] if lines else f"no answer within {SECONDS} s")
