@@ -1,6 +1,7 @@
 # make help lists the targets.
 STACK ?= prod
 PYTHON := .venv/bin/python
+INSTALLED = test -x $(PYTHON) || { echo "Nothing is installed in this checkout yet: run \`make up STACK=$(STACK)\` first." >&2; exit 1; }
 
 .PHONY: help up down status env test check bench docs
 .DEFAULT_GOAL := help
@@ -18,9 +19,11 @@ down: ## take all of it away again, data included
 	@$(PYTHON) -m lab down
 
 status: ## what runs on this machine, and its memory
+	@$(INSTALLED)
 	@$(PYTHON) -m lab status
 
 env: ## shell settings for pulumi and toybox on the lab: eval "$(make -s env STACK=prod)"
+	@$(INSTALLED)
 	@$(PYTHON) -m lab env $(STACK)
 
 test: ## every test, those on the local cloud included
@@ -39,4 +42,5 @@ bench: ## measure and write docs/benchmarks.md
 	@$(PYTHON) -m lab.bench
 
 docs: ## write docs/settings.md from settings.py
+	@$(INSTALLED)
 	@$(PYTHON) -m ops.settings_reference
