@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +87,7 @@ class Project:
         )
         while not (self.root / "waiting").exists():
             assert process.poll() is None, process.stdout.read() if process.stdout else ""
+            time.sleep(0.05)
         return process
 
 
