@@ -265,6 +265,10 @@ def no_such_call(call: Call, facts: Facts) -> Refusal:
 
 
 RULES = (
+    # what a request says comes before what is there, as in Nova's own checks
+    Rule("POST", "/servers", plain_user_data),
+    Rule("POST", "/servers", user_data_by_config_drive),
+    Rule("POST", "/servers", admin_password),
     Rule("POST", "/servers", boot_volume_first),
     Rule("POST", "/servers", boot_and_one_additional),
     Rule("POST", "/servers", hourly_flavors_only),
@@ -272,9 +276,6 @@ RULES = (
     Rule("POST", "/servers", no_networks),
     Rule("POST", "/servers", metadata_given),
     Rule("POST", "/servers", name_tag),
-    Rule("POST", "/servers", plain_user_data),
-    Rule("POST", "/servers", user_data_by_config_drive),
-    Rule("POST", "/servers", admin_password),
     Rule("POST", "/servers", name_of_its_own),
     Rule("POST", "/servers", complete_block_devices),
     Rule("PUT", "/servers/{server}", no_rename),
