@@ -1,4 +1,4 @@
-"""The explicit OpenStack provider of a stack, and what makes an update that was killed go on.
+"""The explicit OpenStack provider of a stack, behind the look for what killed updates left.
 
 Default providers are disabled in both stack files: with one, a shell that still holds another cloud's OS_* variables
 would quietly plan against that cloud (pulumi-openstack #201).
@@ -10,21 +10,26 @@ from typing import Any
 import pulumi
 import pulumi_openstack as openstack
 
-from components.cloud_leftovers import CloudLeftovers, connection
+from components.cloud_leftovers import EqualRules, connection, stop_for_leftovers
 from components.secret_output import secret_output
 from settings import Settings
 
 
 class Cloud(openstack.Provider):
-    """The provider, with the `hooks` of everything that is made through it, and a way to ask the cloud itself. Children
-    inherit a provider, not hooks."""
+    """The provider, with the `rule_hooks` of a security group's rules, and a way to ask the cloud itself."""
 
-    hooks: pulumi.ResourceHookBinding
+    rule_hooks: pulumi.ResourceHookBinding
     connect: Callable[[], Any]  # a Connection of openstack.connection; Pulumi evaluates this annotation
 
 
 def openstack_provider(settings: Settings) -> Cloud:
-    """The provider for everything in the cloud: password and project scope, as ConoHa demands (no unscoped tokens)."""
+    """The provider for everything in the cloud: password and project scope, as ConoHa demands (no unscoped tokens).
+
+    Raises:
+        pulumi.RunError: in an update, if the cloud has something of the stack that the state does not know.
+    """
+    if not pulumi.runtime.is_dry_run():
+        stop_for_leftovers(settings)
     account = settings.openstack
     cloud = Cloud(
         "openstack",
@@ -38,6 +43,6 @@ def openstack_provider(settings: Settings) -> Cloud:
         endpoint_type="public",
     )
     cloud.connect = lambda: connection(settings)
-    make_room = pulumi.ResourceHook("openstack-make-room", CloudLeftovers(cloud.connect).before_create)
-    cloud.hooks = pulumi.ResourceHookBinding(before_create=[make_room])
+    make_room = pulumi.ResourceHook("equal-rules", EqualRules(cloud.connect).before_create)
+    cloud.rule_hooks = pulumi.ResourceHookBinding(before_create=[make_room])
     return cloud

@@ -185,7 +185,7 @@ class DataVolume(pulumi.ComponentResource):
                 retain_on_delete=True,
                 import_=adopted,
                 ignore_changes=[*ORIGIN_PROPERTIES, "availability_zone", *(OWNERS_PROPERTIES if adopted else [])],
-                hooks=pulumi.ResourceHookBinding(before_create=provider.hooks.before_create, before_update=[keep_size]),
+                hooks=pulumi.ResourceHookBinding(before_update=[keep_size]),
             ),
         )
         self.id = self._own(settings.stack) if adopted else self.volume.id

@@ -17,6 +17,7 @@ from ops.adopt.commands import adopt
 from ops.ci import commands as ci
 from ops.guard.commands import guard
 from ops.kept import commands as kept
+from ops.leftovers.commands import leftovers
 from ops.prod import commands as prod
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import commands as restore_points
@@ -41,6 +42,7 @@ app.add_typer(prod.app, name="prod")
 app.add_typer(kept.app, name="kept")
 app.command("adopt")(adopt)
 app.command("rotate-host-key")(host_key.command)
+app.command("leftovers")(leftovers)
 
 
 @app.callback()

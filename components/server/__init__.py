@@ -102,7 +102,7 @@ class Server(pulumi.ComponentResource):
             None,
             pulumi.ResourceOptions(providers=[provider]),
         )
-        child = pulumi.ResourceOptions(parent=self, hooks=provider.hooks)
+        child = pulumi.ResourceOptions(parent=self)
         cloud_name = f"toybox-{stack}"
 
         image_id = boot_image_id(settings.image, pulumi.InvokeOptions(provider=provider))
@@ -119,7 +119,6 @@ class Server(pulumi.ComponentResource):
                 replace_on_changes=["size"],
                 # The old root disk would start its containers on the new data, before anybody looked at it.
                 replacement_trigger=data_volume_id,
-                hooks=provider.hooks,
             ),
         )
         key_pair = openstack.compute.Keypair(
@@ -127,7 +126,7 @@ class Server(pulumi.ComponentResource):
             name=cloud_name,
             public_key=identity.public_key,
             # two of one name cannot be there
-            opts=pulumi.ResourceOptions(parent=self, hooks=provider.hooks, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         security_group = openstack.networking.SecGroup(
             f"{name}-security-group",
@@ -145,7 +144,7 @@ class Server(pulumi.ComponentResource):
                 port_range_min=port,
                 port_range_max=port,
                 remote_ip_prefix=cidr,
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self, hooks=provider.rule_hooks),
             )
         self.instance = openstack.compute.Instance(
             f"{name}-instance",
@@ -189,7 +188,6 @@ class Server(pulumi.ComponentResource):
                 # security_groups: ConoHa has no action to add or remove one on a server.
                 ignore_changes=["user_data", "name", "security_groups"],
                 custom_timeouts=pulumi.CustomTimeouts(create="15m", delete="15m"),
-                hooks=provider.hooks,
             ),
         )
         self.address = self.instance.access_ip_v4

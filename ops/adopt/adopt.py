@@ -94,7 +94,7 @@ class Adopt:
             if present:
                 with timed.step("the server starts"):
                     start_server(self.connection, name)
-            bring_up(self.stack, settings, timed, protected=settings.is_production)
+            bring_up(self.stack, self.connection, self.now, settings, timed, protected=settings.is_production)
             with timed.step("the data is as it was"):
                 before = held.words if held and volume.server_id == held.server_id else recorded_words(volume)
                 # a volume that its server never lost may hold a database that this very server made

@@ -6,8 +6,16 @@ from conoha import names
 from ops.restore_points.model import Volume
 
 
-def deletable(volumes: Sequence[Volume], stack: str, keep: Collection[str], *, is_production: bool) -> list[Volume]:
-    """The stack's own former data volumes: of exactly its name, attached to nothing, and not among the ids to `keep`.
+def deletable(
+    volumes: Sequence[Volume],
+    stack: str,
+    *,
+    keep: Collection[str],
+    aside: Collection[str] = (),
+    is_production: bool,
+) -> list[Volume]:
+    """The stack's own former data volumes: of exactly its name or with an id in `aside`, attached to nothing, and not
+    among the ids to `keep`.
 
     Raises:
         ValueError: for a production, of which nothing is ever deleted.
@@ -18,5 +26,8 @@ def deletable(volumes: Sequence[Volume], stack: str, keep: Collection[str], *, i
     return [
         volume
         for volume in volumes
-        if volume.name == name and volume.id not in keep and volume.server_id is None and volume.word != "in-use"
+        if (volume.name == name or volume.id in aside)
+        and volume.id not in keep
+        and volume.server_id is None
+        and volume.word != "in-use"
     ]

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ops import OpsError
+from ops.cloud import declared
 from ops.data_volume import census, state
+from ops.leftovers.remove import make_way
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.model import Volume
 from ops.status.cloud.server import find_server
@@ -22,12 +24,17 @@ CERTIFICATE_PATIENCE = 120
 """Seconds for the site to answer: where it has no certificate yet, one has to be signed."""
 
 
-def bring_up(stack: PulumiStack, settings: Declared, timed: Timed, *, protected: bool) -> state.Recorded:
-    """`pulumi up`, and what must be true afterwards. Returns the data volume.
+def bring_up(
+    stack: PulumiStack, connection: "Connection", now: datetime, settings: Declared, timed: Timed, *, protected: bool
+) -> state.Recorded:
+    """`pulumi up`, and what must be true afterwards. Returns the data volume. What an earlier attempt left that was
+    killed goes out of the way first.
 
     Raises:
         OpsError: the update failed, the volume is not there or not protected, or the site does not answer.
     """
+    wanted = declared(stack).data_volume.origin  # the command has just written it
+    make_way(stack, wanted.id if wanted.source == "adopted" else None, connection, now, timed)
     with timed.step("pulumi up: volume, server, services"):
         stack.update(show=timed.line_of_pulumi)
     recorded = state.recorded(stack.exported())

@@ -75,7 +75,7 @@ class Restore:
                 with timed.step("the present volume leaves the state"):
                     back = attempt.forget(recorded)
                 self.say(f"    a copy of the state as it was: {back}")
-            present = bring_up(self.stack, settings, timed, protected=settings.is_production)
+            present = bring_up(self.stack, self.connection, self.now, settings, timed, protected=settings.is_production)
             with timed.step("the data is the restore point's"):
                 report = restored(self.stack, driver.volumes(), present.id, known={each.id for each in volumes})
             attempt.end(driver.volumes())

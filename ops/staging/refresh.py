@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from conoha import names
 from ops import OpsError
 from ops.cloud import cloud_errors, declared
-from ops.data_volume import choice, foresight, leftovers, origin, state
+from ops.data_volume import census, choice, foresight, leftovers, origin, state
 from ops.data_volume.known import data_volume_ids
 from ops.data_volume.swap import await_site
+from ops.leftovers.remove import make_way
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import schedule
 from ops.restore_points.drivers import driver_for
 from ops.restore_points.model import Driver, RestorePoint, Volume
 from ops.staging import verdict
 from ops.state import locks
+from ops.status.cloud.server import find_server
 from ops.timed import Timed
 from settings import Declared
 
@@ -61,17 +63,9 @@ class Refresh:
         point, keep = self.point(driver, settings, prods, wanted, allow_older=allow_older)
         self.say(f"From {choice.described(point, self.now)}")
         foresight.refuse_more(self.stack, self.say, foresight.REPLACING)
-        timed = Timed(self.say)
         former = state.recorded(self.stack.exported())
-        with timed.step("leftovers of earlier refreshes"):
-            self.delete(
-                leftovers.deletable(
-                    driver.volumes(),
-                    self.stack.name,
-                    {*keep, *([former.id] if former else [])},
-                    is_production=settings.is_production,
-                )
-            )
+        timed = Timed(self.say)
+        aside = make_way(self.stack, None, self.connection, self.now, timed)
         with timed.step(f"origin in {self.stack.settings_file.name}"):
             origin.write(self.stack.settings_file, origin.of_restore_point(point))
         with timed.step("pulumi up: volume, server, scrub, services"):
@@ -80,6 +74,8 @@ class Refresh:
         present = state.recorded(self.stack.exported())
         if present is None or (former and present.id == former.id):
             raise OpsError(f"The data volume was not replaced. Look with: pulumi preview --stack {self.stack.name}")
+        with timed.step("volume, server, database, containers"):
+            self.look_at_what_was_made(present.id, point, driver)
         with timed.step("rows, files, addresses"):
             report = self.verified(present.id)
         with timed.step("the site answers"):
@@ -87,7 +83,13 @@ class Refresh:
         with timed.step("the former data volume"):
             volumes = driver.volumes()
             self.delete(
-                leftovers.deletable(volumes, self.stack.name, {*keep, present.id}, is_production=settings.is_production)
+                leftovers.deletable(
+                    volumes,
+                    self.stack.name,
+                    keep={*keep, present.id},
+                    aside=aside,
+                    is_production=settings.is_production,
+                )
             )
         self.tell_of_kept(former, volumes)
         for line in verdict.summary(report):
@@ -116,15 +118,36 @@ class Refresh:
         )
         return point, prod_volumes
 
+    def look_at_what_was_made(self, volume_id: str, point: RestorePoint, driver: Driver) -> None:
+        """Ask the cloud and the server, neither of which is the state or the scrub's record. Raises OpsError if
+        anything is not as it should be."""
+        name, address = self.stack.name, self.stack.outputs()["address"]
+        with cloud_errors(f"to show volume {volume_id}"):
+            volume = self.connection.block_storage.get_volume(volume_id)
+        server = find_server(self.connection, name)
+        found = verdict.volume_problems(volume, point.id, server.id if server else None)
+        if server is None or server.address != address:
+            found.append(f"the server has the address {server.address if server else None}, the state says {address}")
+        found += verdict.container_problems(self.stack.on_server(address, verdict.CONTAINERS))
+        made = next(each for each in driver.volumes() if each.id == volume_id)
+        found += census.problems(None, census.look(self.stack, address), volume_id, made.created_at)
+        self.refuse(found)
+
     def verified(self, volume_id: str) -> dict[str, Any]:
         """What the server says about its data. Raises OpsError if anything is not as it should be."""
         address = self.stack.outputs()["address"]
         report: dict[str, Any] = json.loads(self.stack.on_server(address, VERIFY))
-        if found := verdict.problems(report, volume_id):
-            raise OpsError(
-                "Staging is up, and its data is not as it should be:\n" + "\n".join(f"  - {p}" for p in found)
-            )
+        self.refuse(verdict.problems(report, volume_id))
         return report
+
+    def refuse(self, problems: list[str]) -> None:
+        """Raise OpsError if there are any."""
+        if problems:
+            raise OpsError(
+                "Staging is up, and is not as it should be. Its former data volume is still there.\n"
+                + "\n".join(f"  - {each}" for each in problems)
+                + "\n    Way out: mend the cause, then `toybox staging refresh` again: it begins anew."
+            )
 
     def delete(self, volumes: list[Volume]) -> None:
         """Delete former data volumes of staging."""

@@ -20,11 +20,43 @@ def problems(report: Mapping[str, Any], volume_id: str) -> list[str]:
         expected = 0 if table in rows["emptied"] else before
         if rows["after"].get(table) != expected:
             found.append(f"table {table} has {rows['after'].get(table)} rows and should have {expected}")
+        if expected and not report["rows"].get(table):
+            found.append(f"table {table} is empty now, and had {expected} rows after the scrub")
     if report["media"] != media["before"]:
         found.append(f"media: {files(report['media'])}, and should be {files(media['before'])}")
     if sum(rows["before"].values()) == 0:
         found.append("the restore point's database has no rows at all")
     return found
+
+
+CONTAINERS = "docker ps --all --format '{{.Names}} {{.Status}}'"
+"""Asks Docker for the containers and their health, on the server."""
+
+EXPECTED = frozenset({"beat", "caddy", "postgres", "redis", "web", "worker"})
+
+
+def volume_problems(volume: Any, restore_point: str, server: str | None) -> list[str]:
+    """What is wrong with the volume as the cloud has it: whether it was made from the restore point, and whether the
+    stack's server has it. ConoHa tells the first in the metadata."""
+    origins = {volume.snapshot_id, volume.backup_id, (volume.metadata or {}).get("src_backup_id")} - {None, ""}
+    attached = [str(each["server_id"]) for each in volume.attachments or []]
+    found = []
+    if restore_point not in origins:
+        made_from = ", ".join(map(str, origins)) or "nothing"
+        found.append(f"volume {volume.id} was made from {made_from}, and should be from {restore_point}")
+    if attached != [server]:
+        found.append(f"volume {volume.id} is attached to {', '.join(attached) or 'nothing'}, the server is {server}")
+    return found
+
+
+def container_problems(printed: str) -> list[str]:
+    """What is wrong, by the answer to `CONTAINERS`."""
+    status = dict(line.split(" ", 1) for line in printed.splitlines() if line.strip())
+    return [
+        f"container {name} is {status.get(name, 'not there')}"
+        for name in sorted(EXPECTED)
+        if not status.get(name, "").endswith("(healthy)")
+    ]
 
 
 def files(media: Mapping[str, int]) -> str:

@@ -75,24 +75,37 @@ def test_a_scrub_that_fails_leaves_no_application_on_the_data(staging: Toybox, b
     compute.wait_for_server(compute.get_server(server), interval=0.3, wait=120)
     staging.wait_for_ssh()
     assert not containers(staging) & APPLICATION
+    assert cloud().block_storage.find_volume(str(before["volume"])), "nothing was verified that could take its place"
 
 
 def test_a_refresh_that_was_killed_harms_nothing_and_the_next_one_is_whole(
     staging: Toybox, before: dict[str, object]
 ) -> None:
-    """Killed when the cloud has made a volume that the state does not know yet. The next test's refresh must remove it,
-    as it says: it looks for what is there twice."""
+    """Killed when the cloud has made a volume that the state does not know, and run again; killed when it has made a
+    server that the state does not know, on a boot volume that it does. The next test's refresh must go on from there
+    and leave nothing twice. Staging's former volume outlives both: nothing was verified that could replace it."""
     storage, known = cloud().block_storage, staging.recorded("data-volume")["id"]
+    server = staging.server()[0]
     there = {volume.id for volume in storage.volumes(name="toybox-staging-data")}
 
     def made() -> set[str]:
         return {volume.id for volume in storage.volumes(name="toybox-staging-data")} - there
+
+    def unknown_server() -> list[str]:
+        found = [
+            each for each in cloud().compute.servers() if each.metadata.get("instance_name_tag") == "toybox-staging"
+        ]
+        return [each.id for each in found if each.id != server]
 
     staging.killed("toybox", "staging", "refresh", seen=made, seconds=240)
     assert staging.pulumi("cancel", "--yes").returncode == 0
     assert staging.recorded("data-volume")["id"] == known
     assert len(made()) == 1
     assert not containers(staging) & APPLICATION, "what runs on unscrubbed data"
+    staging.killed("toybox", "staging", "refresh", seen=unknown_server, seconds=240)
+    assert staging.pulumi("cancel", "--yes").returncode == 0
+    assert staging.recorded("server-instance")["id"] == server, "killed too late to prove anything"
+    assert storage.find_volume(str(before["volume"]))
 
 
 @pytest.mark.documented("docs/staging.md#refresh-staging-from-prod")

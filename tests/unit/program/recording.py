@@ -243,17 +243,19 @@ def run_program(
     preview: bool = False,
     images: Sequence[str] = (IMAGE_ID,),
     ask: Callable[[str, str], Mapping[str, Any]] = lambda _config, _address: HEALTHY,
+    look: Callable[..., None] = lambda _: None,
 ) -> Run:
     """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
 
     With `preview` it is the very first one: nothing that a provider would answer is known. `images` are the ids that
-    the cloud knows under the name of the server's image; `ask` answers for the server. Raises whatever the program
-    raises.
+    the cloud knows under the name of the server's image; `ask` answers for the server; `look` stands for the look for
+    what killed updates left. Raises whatever the program raises.
     """
     monitor = RecordingMonitor(Cloud(known=not preview, images=images), stack)
 
     def program() -> None:
-        runpy.run_path(str(CHECKOUT / "__main__.py"))
+        with mock.patch("components.cloud.stop_for_leftovers", look):
+            runpy.run_path(str(CHECKOUT / "__main__.py"))
 
     async def run() -> None:
         # Like pulumi.runtime.set_mocks, which leaves a stack behind that the next run would take for its own.

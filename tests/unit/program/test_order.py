@@ -1,7 +1,14 @@
 """What must have happened before what."""
 
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
 from components.host_secrets import DIRECTORY
-from tests.unit.program.recording import Run
+from tests.unit.program.conftest import configuration
+from tests.unit.program.recording import RecordingMonitor, Run, run_program
 
 
 def test_nothing_talks_to_docker_before_the_host_is_ready(run: Run) -> None:
@@ -62,17 +69,43 @@ def test_every_container_is_waited_for(run: Run) -> None:
 
 
 def test_a_killed_update_leaves_nothing_in_the_way_of_the_next_one(run: Run) -> None:
-    """Whatever is made under a name, in Docker or in the cloud, is looked for before. Providers hand no hooks down."""
+    """Whatever is made under a name in Docker is looked for before. Providers hand no hooks down."""
     for resource in run.custom():
         hooks = list(resource.request.hooks.before_create)
         assert "host-awake" not in hooks or hooks == list(resource.request.hooks.before_update), resource.name
         match resource.type.split(":")[0]:
             case "docker":
                 assert hooks == ["host-make-room"], resource.name
-            case "openstack":
-                assert hooks == ["openstack-make-room"], resource.name
+            case _ if resource.type == "openstack:networking/secGroupRule:SecGroupRule":
+                assert hooks == ["equal-rules"], resource.name
             case _:
                 assert hooks == (["host-awake"] if resource.name == "host-bundle" else []), resource.name
+
+
+def test_the_cloud_is_looked_at_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is replaced is deleted before it is made: a look at its creation would come too late."""
+
+    def found(_: object) -> None:
+        raise pulumi.RunError("something is there")
+
+    seen: list[str] = []
+    register = RecordingMonitor.RegisterResource
+
+    def registered(self: RecordingMonitor, request: Any) -> Any:
+        seen.append(request.type)
+        return register(self, request)
+
+    monkeypatch.setattr(RecordingMonitor, "RegisterResource", registered)
+    with pytest.raises(pulumi.RunError, match="something is there"):
+        run_program("prod", *configuration("prod"), tmp_path, look=found)
+    assert set(seen) <= {"pulumi:pulumi:Stack"}
+
+
+def test_a_preview_does_not_look_for_leftovers(tmp_path: Path) -> None:
+    """It makes nothing, and the look costs more than a second."""
+    looked: list[object] = []
+    run_program("prod", *configuration("prod"), tmp_path, preview=True, look=looked.append)
+    assert not looked
 
 
 def test_docker_things_carry_the_name_by_which_leftovers_are_known(run: Run) -> None:

@@ -2,6 +2,7 @@
 come to the same end, and nothing of prod's is lost on the way."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from ops.staging.refresh import Refresh
 from ops.state.locks import Lock
 from tests.unit.ops.data_volume.world import NOW, Interrupted, MemoryCloud, MemoryStack, World, nothing_to_do
 
-STEPS = range(1, 14)
+STEPS = range(1, 22)
 """More than any of them has; beyond the last step nothing is interrupted."""
 
 both = pytest.mark.parametrize("when", ["before", "after"])
@@ -92,6 +93,77 @@ def test_a_refresh_converges(when: str, step: int, tmp_path: Path) -> None:
     assert len(world.named("toybox-staging-boot")) == 1
     assert origin(world, "staging") == {"source": "backup", "id": world.point.id, "size": 200}
     assert (world.volumes[prod], world.states["prod"], origin(world, "prod")) == prod_before, "prod was not only read"
+
+
+@both
+@pytest.mark.parametrize("step", STEPS)
+def test_two_interrupted_refreshes_converge(when: str, step: int, tmp_path: Path) -> None:
+    """The second one stops where the first one did, on what that one left."""
+    world = World(tmp_path)
+    for _ in range(2):
+        setattr(world, f"stop_{when}", world.steps + step)
+        with suppress(Interrupted):
+            refresh(world)
+    world.stop_before = world.stop_after = None
+    refresh(world)
+    assert world.named("toybox-staging-data") == [world.data("staging")]
+    assert len(world.named("toybox-staging-boot")) == 1
+    assert len(world.tagged("staging")) == 1
+
+
+@both
+@pytest.mark.parametrize("step", STEPS)
+def test_the_former_volume_outlives_every_refresh_until_one_was_found_right(
+    when: str, step: int, tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    former, world.right = world.data("staging"), False
+    setattr(world, f"stop_{when}", step)
+    for _ in range(3):
+        with pytest.raises((Interrupted, OpsError)):
+            refresh(world)
+        assert former in world.volumes
+        world.stop_before = world.stop_after = None
+    world.right = True
+    refresh(world)
+    assert former not in world.volumes
+    assert world.named("toybox-staging-data") == [world.data("staging")]
+
+
+def test_a_refresh_goes_on_without_stagings_server(tmp_path: Path) -> None:
+    """Somebody deleted it in the control panel; the state knows the volume that it had, twice from the same restore
+    point."""
+    world = World(tmp_path)
+    refresh(world)
+    (server,) = world.tagged("staging")
+    world.delete_server(server.id)
+    refresh(world)
+    assert world.named("toybox-staging-data") == [world.data("staging")]
+
+
+def test_a_refresh_of_a_destroyed_staging_keeps_its_volume_until_the_new_one_was_found_right(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    former, world.right = world.data("staging"), False
+    (server,) = world.tagged("staging")
+    world.delete_server(server.id)
+    for boot in world.named("toybox-staging-boot"):
+        del world.volumes[boot]
+    world.states["staging"]["deployment"]["resources"] = []
+    with pytest.raises(OpsError, match="not as it should be"):
+        refresh(world)
+    assert names.is_aside(world.volumes[former].name, "staging")
+    world.right = True
+    refresh(world)
+    assert names.is_aside(world.volumes[former].name, "staging"), "what another run put aside, `toybox kept` shows"
+    assert world.named("toybox-staging-data") == [world.data("staging")]
+
+
+def test_a_refresh_with_a_lost_state_touches_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.states["staging"] = {"version": 3, "deployment": {}}
+    with pytest.raises(OpsError, match="toybox adopt staging"):
+        refresh(world)
+    assert world.steps == 0
 
 
 @both
@@ -211,7 +283,10 @@ def test_a_restore_whose_update_failed_late_is_brought_to_its_end_by_adopting_wh
     lost; and the record would say for ever that the restore has not come to its end."""
     world = World(tmp_path)
     former = world.data("prod")
-    world.stop_after = 8
+    (tmp_path / "whole").mkdir()
+    whole = World(tmp_path / "whole")
+    restore(whole)
+    world.stop_after = whole.steps - 1
     with pytest.raises(Interrupted):
         restore(world)
     world.stop_after = None

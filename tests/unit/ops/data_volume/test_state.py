@@ -80,11 +80,13 @@ def test_only_stagings_own_former_volumes_are_ever_deleted() -> None:
         volume("toybox-staging-data-before-20261124T0900Z", "kept"),
         volume("made-by-hand", "adopted"),
     ]
-    assert [each.id for each in leftovers.deletable(volumes, "staging", {"detached"}, is_production=False)] == [
-        "leftover"
-    ]
+    keep = {"detached"}
+    found = leftovers.deletable(volumes, "staging", keep=keep, is_production=False)
+    assert [each.id for each in found] == ["leftover"]
+    found = leftovers.deletable(volumes, "staging", keep=keep, aside={"kept"}, is_production=False)
+    assert [each.id for each in found] == ["leftover", "kept"]
     with pytest.raises(ValueError, match="prod"):
-        leftovers.deletable(volumes, "prod", set(), is_production=True)
+        leftovers.deletable(volumes, "prod", keep=(), is_production=True)
 
 
 def test_a_volume_that_was_put_aside_is_known_by_its_name() -> None:

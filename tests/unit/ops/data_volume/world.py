@@ -16,12 +16,16 @@ from typing import Any, Literal
 
 import yaml
 
+from conoha import leftovers
+from ops import OpsError
 from ops.data_volume.census import NAME as CENSUS
 from ops.guard import declared
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.model import RestorePoint, Volume
 from ops.state.locks import Lock
 from tests.unit.ops.data_volume.test_origin import CHECKOUT
+
+SERVICES = ("beat", "caddy", "postgres", "redis", "web", "worker")
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -57,6 +61,31 @@ def nothing_to_do(stack: str) -> dict[str, Any]:
     return {"config": {"toybox:environment": role}, "steps": steps, "changeSummary": {"same": len(steps)}}
 
 
+TYPES = {
+    "data-volume": "openstack:blockstorage/volume:Volume",
+    "server-boot-volume": "openstack:blockstorage/volume:Volume",
+    "server-instance": "openstack:compute/instance:Instance",
+}
+
+
+class Disk(Volume):
+    """A volume as our drivers and as openstacksdk have it."""
+
+    @property
+    def status(self) -> str:
+        return self.word
+
+    @property
+    def attachments(self) -> list[dict[str, str]]:
+        return [{"server_id": self.server_id}] if self.server_id else []
+
+    @property
+    def backup_id(self) -> str | None:
+        return self.metadata.get("backup_id")
+
+    snapshot_id = None
+
+
 @dataclass
 class World:
     """Two stacks, prod with a restore point."""
@@ -76,6 +105,8 @@ class World:
         self.copies: list[str] = []
         self.previewed: dict[str, Any] | None = None
         self.on_stop: Callable[[], object] = lambda: None
+        self.warning = ""  # of the last update
+        self.right = True  # whether a refreshed staging is what it should be
         for name in ("prod", "staging"):
             text = complete((CHECKOUT / f"Pulumi.{name}.yaml").read_text())
             (self.folder / f"Pulumi.{name}.yaml").write_text(text)
@@ -102,22 +133,22 @@ class World:
         if self.steps == self.stop_after:
             raise Interrupted
 
-    def volume(self, name: str, server: str | None = None) -> str:
+    def volume(self, name: str, backup: str | None = None) -> str:
         """A new volume."""
         key = f"00000000-0000-4000-8000-{next(self.numbers):012d}"
-        self.volumes[key] = Volume(key, name, 200, "in-use" if server else "available", NOW, {}, server)
+        metadata = {"backup_id": backup} if backup else {}
+        self.volumes[key] = Disk(key, name, 200, "available", NOW, metadata, None)
         return key
 
     def data(self, stack: str) -> str:
         """The id of the data volume in the state."""
-        (found,) = [
-            r["id"] for r in self.states[stack]["deployment"]["resources"] if r["urn"].endswith("::data-volume")
-        ]
-        return str(found)
+        resource = self.resource(stack, "data-volume")
+        assert resource
+        return str(resource["id"])
 
     def census(self, stack: str) -> str:
         """What the server's disk holds."""
-        server = next(s for s in self.servers.values() if s.name == f"toybox-{stack}")
+        (server,) = self.tagged(stack)
         found = {
             "disk": [f"virtio-{server.data[:20]}"],
             "identifier": int(self.database_made.timestamp()) << 32 | 4711,
@@ -131,36 +162,71 @@ class World:
         """The ids of the volumes that are called so."""
         return [key for key, volume in self.volumes.items() if volume.name == name]
 
-    def data_now(self, state: dict[str, Any], urn: str) -> str:
-        """The id of the volume that is not about to be deleted."""
-        return next(str(r["id"]) for r in state["resources"] if r["urn"] == urn and not r.get("delete"))
+    def tagged(self, stack: str) -> list[SimpleNamespace]:
+        """The stack's servers."""
+        return [server for server in self.servers.values() if server.name == f"toybox-{stack}"]
+
+    # the state
+
+    def resources(self, stack: str) -> list[dict[str, Any]]:
+        """All that the state has."""
+        found: list[dict[str, Any]] = self.states[stack]["deployment"].setdefault("resources", [])
+        return found
+
+    def resource(self, stack: str, name: str) -> dict[str, Any] | None:
+        """The resource of this name that is not about to be deleted."""
+        return next(
+            (r for r in self.resources(stack) if r["urn"].endswith(f"::{name}") and not r.get("delete")),
+            None,
+        )
+
+    def note(self, stack: str, name: str, id_: str, **more: Any) -> None:
+        """What was made, in the state; in the place of one that was deleted before it was replaced."""
+        present = self.resource(stack, name)
+        if present and present.get("pendingReplacement"):
+            self.resources(stack).remove(present)
+        resource = {"urn": f"urn:pulumi:{stack}::toybox::{name}", "type": TYPES[name], "id": id_, **more}
+        self.resources(stack).append(resource)
+
+    # the cloud
+
+    def attach(self, key: str, server: str) -> None:
+        """A volume can be attached to one server."""
+        if key not in self.volumes:
+            raise OpsError(f"Block Device Mapping is Invalid: failed to get volume {key}")
+        assert self.volumes[key].server_id is None, "the cloud refuses it: the volume is in use"
+        self.volumes[key] = replace(self.volumes[key], server_id=server, word="in-use")
 
     def delete_server(self, key: str) -> None:
-        """Its boot volume goes with it, by the engine's hand."""
-        del self.servers[key]
+        """Its boot volume stays, as on ConoHa. One that is gone already is no error, as for the provider."""
+        self.servers.pop(key, None)
         for volume in [volume for volume in self.volumes.values() if volume.server_id == key]:
-            if volume.name.endswith("-boot"):
-                del self.volumes[volume.id]
-            else:
-                self.volumes[volume.id] = replace(volume, server_id=None, word="available")
+            self.volumes[volume.id] = replace(volume, server_id=None, word="available")
 
-    def make_server(self, stack: str, data: str) -> None:
-        """With a boot volume of its own."""
+    def delete_boot_volume(self, key: str) -> None:
+        """The provider would detach it, which the cloud refuses."""
+        if key in self.volumes:
+            if self.volumes[key].server_id:
+                raise OpsError("Error detaching openstack_blockstorage_volume_v3: ConoHa does not detach boot volumes")
+            del self.volumes[key]
+
+    def make_server(self, stack: str, boot: str, data: str) -> str:
+        """With its two volumes."""
         key = f"server-{next(self.numbers)}"
-        tag = {"instance_name_tag": f"toybox-{stack}"}
+        self.attach(boot, key)
+        self.attach(data, key)
         self.servers[key] = SimpleNamespace(
             id=key,
             name=f"toybox-{stack}",
-            metadata=tag,
+            metadata={"instance_name_tag": f"toybox-{stack}"},
             status="ACTIVE",
             task_state=None,
             data=data,
+            created_at=NOW.isoformat(),
             addresses={},
             access_ipv4="198.51.100.7",
-            created_at=NOW.isoformat(),
         )
-        self.volume(f"toybox-{stack}-boot", key)
-        self.volumes[data] = replace(self.volumes[data], server_id=key, word="in-use")
+        return key
 
 
 class MemoryStack(PulumiStack):
@@ -203,54 +269,86 @@ class MemoryStack(PulumiStack):
     def on_server(self, address: str, command: str, stdin: str = "") -> str:
         if stdin:
             return self.world.census(self.name)
+        if command.startswith("docker ps"):
+            return "".join(f"{name} Up 2 minutes (healthy)\n" for name in SERVICES)
         rows = {"before": {"posts_post": 5}, "after": {"posts_post": 5}, "emptied": []}
         media = {"files": 1, "bytes": 1}
         record = {"volume": self.world.data(self.name), "rows": rows, "media": {"before": media, "after": media}}
-        return json.dumps({"record": record, "media": media, "addresses": {}, "unlisted": []})
+        if not self.world.right:
+            media = {"files": 0, "bytes": 0}
+        now = {"media": media, "rows": rows["after"], "addresses": {}, "unlisted": []}
+        return json.dumps({"record": record, **now})
 
     def update(self, *options: str, show: Any) -> None:
         self.engine("--replace" in options)
 
-    def engine(self, replace_data: bool = False) -> None:
-        """What the engine does with the program's data volume, boot volume and server, in its order."""
-        world, state = self.world, self.world.states[self.name]["deployment"]
+    def engine(self, replace_data: bool = False, replace_boot: bool = False) -> None:
+        """What the program and the engine do about the data volume, the boot volume and the server, in the engine's
+        order (seen in the lab). Making a thing and noting it are two steps, and so are deleting it and noting that."""
+        world, stack = self.world, self.name
         text = self.settings_file.read_text()
         origin = yaml.load(text, yaml.CSafeLoader)["config"]["toybox:dataVolume"]["origin"]
-        urn = f"urn:pulumi:{self.name}::toybox::data-volume"
-        state.setdefault("resources", [])
-        present = next((r for r in state["resources"] if r["urn"] == urn and not r.get("delete")), None)
+        adopted = origin["id"] if origin["source"] == "adopted" else None
+        self.look(adopted, blank=origin["source"] == "blank")
+
+        present = world.resource(stack, "data-volume")
         if present is None or replace_data:
-            inputs = {"backupId": origin["id"]} if origin["source"] == "backup" else {}
-            resource = {"urn": urn, "protect": self.name == "prod", "inputs": inputs}
+            backup = origin["id"] if origin["source"] == "backup" else None
             for _ in world.step():
-                if origin["source"] == "adopted":
-                    resource |= {"id": origin["id"], "importID": origin["id"]}
-                else:
-                    resource["id"] = world.volume(f"toybox-{self.name}-data")
+                made = adopted or world.volume(f"toybox-{stack}-data", backup)
             for _ in world.step():
                 if present:
                     present["delete"] = True
-                state["resources"].append(resource)
-        data = world.data_now(state, urn)
-        server = next((s for s in world.servers.values() if s.name == f"toybox-{self.name}"), None)
-        if server is None or server.data != data or server.status == "SHUTOFF":
-            if server:
-                for _ in world.step():
-                    world.delete_server(server.id)
+                inputs = {"backupId": backup} if backup else {}
+                imported = {"importID": adopted} if adopted else {}
+                world.note(stack, "data-volume", made, protect=stack == "prod", inputs=inputs, **imported)
+        data = world.data(stack)
+
+        boot = world.resource(stack, "server-boot-volume")
+        if boot is None or boot.get("pendingReplacement") or replace_boot or boot["trigger"] != data:
+            self.delete("server-instance", world.delete_server)
+            self.delete("server-boot-volume", world.delete_boot_volume)
             for _ in world.step():
-                world.make_server(self.name, data)
+                key = world.volume(f"toybox-{stack}-boot")
+            for _ in world.step():
+                world.note(stack, "server-boot-volume", key, trigger=data)
+        boot = world.resource(stack, "server-boot-volume")
+        assert boot
+
+        server = world.resource(stack, "server-instance")
+        if server is None or server.get("pendingReplacement"):
+            for _ in world.step():
+                key = world.make_server(stack, boot["id"], data)
+            for _ in world.step():
+                world.note(stack, "server-instance", key)
+        elif server["id"] in world.servers and world.servers[server["id"]].status == "SHUTOFF":
+            for _ in world.step():
+                world.servers[server["id"]].status = "ACTIVE"
         for _ in world.step():
-            state["resources"] = [r for r in state["resources"] if not r.get("delete")]
-            rest: list[dict[str, Any]] = [
-                {"urn": f"urn:pulumi:{self.name}::toybox::server", "id": "server"},
-                {"urn": f"urn:pulumi:{self.name}::toybox::{CENSUS}", "outputs": {"stdout": world.census(self.name)}},
-                {
-                    "urn": f"urn:pulumi:{self.name}::toybox::pulumi:pulumi:Stack::toybox-{self.name}",
-                    "outputs": {"dataVolumeId": data},
-                },
-            ]
-            urns = {r["urn"] for r in rest}
-            state["resources"] = [*(r for r in state["resources"] if r["urn"] not in urns), *rest]
+            rest: dict[str, dict[str, Any]] = {
+                f"urn:pulumi:{stack}::toybox::{CENSUS}": {"stdout": world.census(stack) if world.tagged(stack) else ""},
+                f"urn:pulumi:{stack}::toybox::pulumi:pulumi:Stack::toybox-{stack}": {"dataVolumeId": data},
+            }
+            kept = [r for r in world.resources(stack) if not r.get("delete") and r["urn"] not in rest]
+            noted = [{"urn": urn, "type": "rest", "outputs": outputs} for urn, outputs in rest.items()]
+            world.states[stack]["deployment"]["resources"] = [*kept, *noted]
+
+    def look(self, adopted: str | None, *, blank: bool) -> None:
+        """As components/cloud_leftovers.py, before all else."""
+        cloud: Any = MemoryCloud(self.world)
+        found = leftovers.find(cloud, self.name, self.exported(), lambda _: None, adopted=adopted, blank=blank)
+        self.world.warning = found.gone
+        if said := leftovers.refusal(self.name, found.leftovers):
+            raise OpsError(said)
+
+    def delete(self, name: str, in_the_cloud: Callable[[str], None]) -> None:
+        """Before its replacement. The engine tries again what was noted as deleted already."""
+        resource = self.world.resource(self.name, name)
+        if resource:
+            for _ in self.world.step():
+                in_the_cloud(resource["id"])
+            for _ in self.world.step():
+                resource["pendingReplacement"] = True
 
 
 class MemoryCloud:
@@ -276,6 +374,9 @@ class MemoryCloud:
     def find_volume(self, key: str, ignore_missing: bool = True) -> Volume | None:
         return self.world.volumes.get(key)
 
+    def get_volume(self, key: str) -> Volume:
+        return self.world.volumes[key]
+
     def update_volume(self, key: str, **changes: Any) -> None:
         for _ in self.world.step():
             self.world.volumes[key] = replace(self.world.volumes[key], **changes)
@@ -292,10 +393,11 @@ class MemoryCloud:
     # servers and the rest
 
     def servers(self, details: bool = True) -> Sequence[SimpleNamespace]:
-        return [*self.world.servers.values()]
+        return [self.get_server(key) for key in self.world.servers]
 
     def get_server(self, key: str) -> SimpleNamespace:
-        return self.world.servers[key]
+        attached = [{"id": volume.id} for volume in self.world.volumes.values() if volume.server_id == key]
+        return SimpleNamespace(**vars(self.world.servers[key]), attached_volumes=attached)
 
     def stop_server(self, key: str) -> None:
         for _ in self.world.step():
@@ -308,9 +410,9 @@ class MemoryCloud:
 
     def wait_for_server(self, *_: Any, **__: Any) -> None: ...
 
-    def delete_server(self, server: SimpleNamespace) -> None:
+    def delete_server(self, server: SimpleNamespace | str) -> None:
         for _ in self.world.step():
-            self.world.delete_server(server.id)
+            self.world.delete_server(server if isinstance(server, str) else server.id)
 
     def keypairs(self) -> Sequence[SimpleNamespace]:
         return []

@@ -1,0 +1,1 @@
+"""`toybox leftovers`: what killed updates left in the cloud, shown and removed."""

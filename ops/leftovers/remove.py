@@ -1,0 +1,102 @@
+"""Removing what killed updates left, step by step. Interrupted anywhere, it can be run again."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from conoha import leftovers
+from conoha.leftovers import Leftover
+from ops import OpsError
+from ops.cloud import cloud_errors
+from ops.data_volume.aside import aside_name
+from ops.pulumi_cli import PulumiStack
+from ops.timed import Timed
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+PATIENCE = 300
+"""Seconds for a server to shut down, and for the cloud to delete something."""
+
+
+def find(
+    stack: PulumiStack,
+    connection: "Connection",
+    say: Callable[[str], None],
+    *,
+    adopted: str | None = None,
+    blank: bool = False,
+) -> list[Leftover]:
+    """What the cloud has under the stack's names and its state does not know (see conoha.leftovers.leftovers)."""
+    exported = stack.exported() if stack.exists() else "{}"
+    with cloud_errors(f"to say what it has of {stack.name}"):
+        return leftovers.find(connection, stack.name, exported, say, adopted=adopted, blank=blank).leftovers
+
+
+def make_way(
+    stack: PulumiStack,
+    adopted: str | None,
+    connection: "Connection",
+    now: datetime,
+    timed: Timed,
+) -> set[str]:
+    """What a killed update left goes out of the way of a command that puts another data volume, and so another server,
+    in their place, and has said so. A data volume keeps what is on it, under another name; returns the ids of those.
+
+    Raises:
+        OpsError: something is in the way that no killed update can have left. Nothing was changed.
+    """
+    found = find(stack, connection, timed.say, adopted=adopted)
+    strangers = [each for each in found if not each.removable and each.kind != "data volume"]
+    if said := leftovers.refusal(stack.name, strangers):
+        raise OpsError(said)
+    remove(found, connection, timed)
+    data = [each for each in found if each.kind == "data volume" and each.blocks]
+    for each in data:
+        name = aside_name(stack.name, now)
+        with timed.step(f"renamed to {name}"), cloud_errors(f"to rename {each}"):
+            connection.block_storage.update_volume(each.id, name=name)
+    return {each.id for each in data}
+
+
+def remove(found: Sequence[Leftover], connection: "Connection", timed: Timed) -> None:
+    """Remove those that are removable, in this order. A server is shut down first: it may have run its containers.
+
+    Raises:
+        OpsError: the cloud refuses it.
+    """
+    for each in found:
+        if not each.removable:
+            continue
+        with timed.step(f"{each.kind} {each.name}"), cloud_errors(f"to remove {each}"):
+            match each.kind:
+                case "server":
+                    _remove_server(each.id, connection)
+                case "boot volume":
+                    _remove_boot_volume(each.id, connection)
+                case "key pair":
+                    connection.compute.delete_keypair(each.id)
+                case "security group":
+                    connection.network.delete_security_group(each.id)
+                case "data volume":
+                    raise AssertionError("a data volume is never removed here")
+
+
+def _remove_server(id_: str, connection: "Connection") -> None:
+    compute, storage = connection.compute, connection.block_storage
+    server = compute.get_server(id_)
+    if server.status == "ACTIVE":
+        compute.stop_server(id_)
+        compute.wait_for_server(server, "SHUTOFF", interval=0.5, wait=PATIENCE)
+    volumes = [volume["id"] for volume in server.attached_volumes or []]
+    compute.delete_server(id_)
+    compute.wait_for_delete(server, interval=0.5, wait=PATIENCE)
+    for volume in volumes:
+        storage.wait_for_status(storage.get_volume(volume), "available", interval=0.5, wait=PATIENCE)
+
+
+def _remove_boot_volume(id_: str, connection: "Connection") -> None:
+    storage = connection.block_storage
+    volume = storage.get_volume(id_)
+    storage.delete_volume(id_)
+    storage.wait_for_delete(volume, interval=0.5, wait=PATIENCE)
