@@ -109,7 +109,9 @@ def await_healthy_command(name: str, seconds: int) -> str:
 class Service(pulumi.ComponentResource):
     """One container and its health gate, `healthy`: what needs the service depends on that and not on the container.
 
-    The gate fails the update with the container's last log lines when it does not become healthy.
+    The gate fails the update with the container's last log lines when it does not become healthy. Each new container
+    passes it, and all of them when the look at the host found one ill: what was restarted in place is waited for, and a
+    crash loop does not pass.
     """
 
     container: docker.Container
@@ -170,7 +172,7 @@ class Service(pulumi.ComponentResource):
         self.healthy = host.command(
             f"{name}-healthy",
             create=await_healthy_command(spec.name, spec.health.start),
-            triggers=[self.container.id],
+            triggers=[self.container.id, host.condition.token],
             parent=self,
         )
         platform.healthy.append(self.healthy)

@@ -1,8 +1,9 @@
 """How the host is, looked at once in each run of the program, before anything on it is deleted or made.
 
 A host that is as the last update left it changes nothing. One that `pulumi up` can mend makes it send the host bundle
-and the secrets again. One on which people must decide stops the update. One that does not answer makes the update try
-it, and end with what to do about that.
+and the secrets again, and lets each container pass its health gate again; so does a container that is ill. One on which
+people must decide stops the update. One that does not answer makes the update try it, and end with what to do about
+that.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import pulumi
 
 from components.docker_host.make_room import on_the_server
 from host import fitness
+from host.containers import ailment, is_declared
 from host.look import APPLIED
 from host.ssh import NoAnswerError, ask
 
@@ -40,9 +42,18 @@ def judged(facts: Mapping[str, Any], new_token: str) -> Verdict:
     """The verdict on these facts."""
     found = fitness.faults(dict(facts))
     if not found:
-        return Verdict(facts["applied"] or new_token)
+        ill = ailing(facts)
+        return Verdict(new_token, "\n".join(ill)) if ill else Verdict(facts["applied"] or new_token)
     problem = f"The server is not fit to run TOYBOX:\n{fitness.render(found)}"
     return Verdict(new_token, problem, for_people=not all(fault.mended for fault in found))
+
+
+def ailing(facts: Mapping[str, Any]) -> list[str]:
+    """The containers that do not do their work, in words. An update lets each pass its health gate again: one that was
+    only stopped is started, one in a crash loop fails the update."""
+    now = datetime.fromtimestamp(facts["clock"], UTC)
+    ill = ((each["name"], ailment(each, now)) for each in facts["containers"] if is_declared(each))
+    return [f"Container {name}: {found.text}" for name, found in ill if found and found.lasting]
 
 
 def silent(reason: str, new_token: str) -> Verdict:

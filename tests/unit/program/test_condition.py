@@ -15,6 +15,16 @@ from tests.unit.program.recording import ADDRESS, HEALTHY, Run, run_program
 MENDERS = ("host-bundle", "host-ready", "secrets-installed")
 """What runs again when the host is not as it was left."""
 
+SERVICES = ("postgres", "redis", "django-web", "django-worker", "django-beat", "caddy")
+GATES = tuple(f"{name}-healthy" for name in SERVICES)
+"""What each container passes again."""
+
+
+def ill(**changes: object) -> list[dict[str, Any]]:
+    """The containers, one of them with something the matter."""
+    first, *others = copy.deepcopy(HEALTHY["containers"])
+    return [first | changes, *others]
+
 
 def facts(**changes: object) -> dict[str, Any]:
     return copy.deepcopy(HEALTHY) | changes
@@ -31,7 +41,7 @@ def run_with(folder: Path, told: Mapping[str, Any] | Exception) -> Run:
 
 
 def tokens(run: Run) -> set[str]:
-    return {run.one(name).inputs["triggers"][-1] for name in MENDERS}
+    return {run.one(name).inputs["triggers"][-1] for name in (*MENDERS, *GATES)}
 
 
 def test_a_host_as_it_was_left_changes_nothing(tmp_path: Path) -> None:
@@ -47,8 +57,11 @@ def test_a_host_as_it_was_left_changes_nothing(tmp_path: Path) -> None:
         facts(daemons=[]),
         facts(applied=None),
         NoAnswerError("No route to host"),
+        facts(containers=ill(state="exited")),
+        facts(containers=ill(state="restarting", restarts=7)),
+        facts(containers=ill(health="unhealthy")),
     ],
-    ids=["files", "secrets", "disk", "daemon", "never", "silence"],
+    ids=["files", "secrets", "disk", "daemon", "never", "silence", "stopped", "crash loop", "hanging"],
 )
 def test_a_host_that_is_not_as_it_was_left_is_sent_everything_again(
     tmp_path: Path, told: dict[str, Any] | Exception
@@ -56,6 +69,18 @@ def test_a_host_that_is_not_as_it_was_left_is_sent_everything_again(
     """Until now: "67 unchanged", with the host's scripts deleted and with the server gone."""
     (token,) = tokens(run_with(tmp_path, told))
     assert token not in (HEALTHY["applied"], None, "")
+
+
+def test_a_container_that_was_restarted_and_is_well_again_changes_nothing(tmp_path: Path) -> None:
+    """A reboot at night must not look like drift."""
+    assert tokens(run_with(tmp_path, facts(applied="left so", containers=ill(restarts=1)))) == {"left so"}
+
+
+def test_a_crash_loop_stops_no_update_before_its_gate(tmp_path: Path) -> None:
+    """The update may bring what mends it. Its gate is passed with the container as it is then."""
+    run = run_with(tmp_path, facts(containers=ill(state="restarting", restarts=7)))
+    for gate in GATES:
+        assert f"{gate.removesuffix('-healthy')}-container" in run.before(run.one(gate)), gate
 
 
 def test_an_update_stops_before_an_unfit_host_is_touched(tmp_path: Path) -> None:
