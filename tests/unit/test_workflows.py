@@ -132,3 +132,12 @@ def test_a_deployment_looks_after_the_data_first_and_keeps_the_state_last() -> N
         "pulumi up --yes",
         "toybox state export",
     ]
+
+
+def test_the_nightly_look_sees_what_differs_in_nothing() -> None:
+    """A container in a crash loop is as declared. The status is asked even if the preview has found something."""
+    (drift,) = [file for file in FILES if file.name == "drift.yml"]
+    preview, status = steps(drift)[-2:]
+    assert preview["run"].startswith("pulumi preview --refresh --expect-no-changes")
+    assert status["run"] == "toybox status --stack ${{ matrix.stack }}"
+    assert status["if"] == f"always() && steps.{preview['id']}.outcome != 'skipped'"
