@@ -15,6 +15,7 @@ from typing import Any
 from ops.guard import declared, docker_volumes
 from ops.guard.finding import Finding
 from ops.guard.preview import UNKNOWN, Change, Preview, State
+from ops.guard.words import DANGEROUS, shortened, sized
 
 HARMLESS = frozenset(
     {
@@ -401,11 +402,16 @@ def _redirected(containers: _Containers, change: Change) -> Iterator[Finding]:
     led = [
         word
         for word in added
-        if DANGEROUS_OPTIONS.search(word) or re.search(r"(^|=)/(?!dev/shm|tmp/|run/secrets/)", word)
+        if DANGEROUS.search(word)
+        or DANGEROUS_OPTIONS.search(word)
+        or re.search(r"(^|=)/(?!dev/shm|tmp/|run/secrets/)", word)
     ]
     if lost or led or _is_not_known(new):
-        words = [*(f"- {word}" for word in sorted(lost)), *(f"+ {word}" for word in sorted(led))]
+        words = [shortened(word) for word in (*(f"- {each}" for each in lost), *(f"+ {each}" for each in led))]
         yield _elsewhere(change, new, f"would run another command ({', '.join(words) or 'unknown'})")
+    checks = [word for word in _checks(new) if word not in _checks(old) and DANGEROUS.search(word)]
+    if checks:
+        yield _elsewhere(change, new, f"would run {', '.join(map(shortened, checks))} as its health check")
 
 
 def _is_not_known(container: State) -> bool:
@@ -439,14 +445,10 @@ def _pairs(old: State, new: State) -> "Iterator[tuple[Counter[str], Counter[str]
     yield after, before
 
 
-def sized(word: str) -> str:
-    """A word with zeros for its numbers."""
-    return re.sub(r"\d+", "0", word)
-
-
-def shortened(word: str, most: int = 60) -> str:
-    """A word of a command for a message."""
-    return word if len(word) <= most else word[: most - 3] + "..."
+def _checks(container: State) -> list[str]:
+    """The words of the health check. It runs beside the program, with the same data."""
+    check = container.inputs.get("healthcheck")
+    return [str(word) for word in _list(check.get("tests"))] if isinstance(check, dict) else []
 
 
 def _words(container: State) -> "Counter[str]":

@@ -18,32 +18,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.guard import declared
-from ops.guard.containers import shortened, sized
 from ops.guard.finding import Finding
 from ops.guard.preview import UNKNOWN, Change, Preview, State
+from ops.guard.words import DANGEROUS, shortened, sized
 
 TEXTS = ("create", "update", "delete", "dir", "interpreter", "environment", "archivePaths", "assetPaths")
 """Inputs of a command that decide what runs. `stdin` may be a program, or files for one."""
 SECRET = "[secret]"
 
-DANGEROUS = re.compile(
-    r"""
-    \b(mkfs|mke2fs|wipefs|blkdiscard|shred|sgdisk|sfdisk|fdisk|parted|e2label|tune2fs|resize2fs|debugfs|fsck|e2fsck
-      |mkswap|cryptsetup|losetup|lvremove|vgremove|pvremove|umount|pivot_root|chattr|truncate|fallocate|rsync)\b
-    | \bdd\b .* \bof= | \brm\b \s+ (-\w*[rR]|--recursive) | \bfind\b .* (-delete|-exec) | \bxargs\b
-    | \bmv\b | \bmount\b | \b(chown|chmod)\b .* -\w*R | >\s*/(dev|srv)/
-    | \bdocker\b .* \b(rm|prune|kill|stop|down)\b | --volumes-from | --privileged | docker\.sock
-    | \b(dropdb|initdb|pg_resetwal|pg_ctl|pg_restore)\b | \b(DROP|TRUNCATE|DELETE\s+FROM|ALTER\s+SYSTEM)\b
-    | \b(FLUSHALL|FLUSHDB)\b | rmtree | \bos\.(remove|unlink|rename|system|popen)\b | \bunlink\b
-    | \b(iptables|ip6tables|nft|ufw)\b | \bsnap\b | \bapt(-get)?\b .* \b(remove|purge|autoremove)\b
-    | \bsystemctl\b .* \b(mask|disable)\b | \b(eval|exec)\b .* (base64|curl|wget) | \b(curl|wget)\b
-    | base64\s+(-d|--decode) .* \|\s*(ba|da)?sh | /srv/toybox | /dev/(sd|vd|nvme|disk|mapper) | /var/lib/docker
-    | \btype=(volume|bind) | \bDefaultDependencies=no | data-root
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-"""Words that delete, format, mount, move, or name the places where the data is. No list of them is complete: so a text
-that is not one of our scripts is a finding whatever it says."""
 NOTED = re.compile(
     r"(apply|run|stdin|root/etc/docker/daemon\.json|program/.*|root/usr/local/lib/toybox/(?!data[-_]disk)[\w.-]+)$"
 )
@@ -63,6 +45,9 @@ NAMED_BY_VOLUME = re.compile(
 )
 """A data volume's id, its device on the server, and its file system's label (components/data_disk.py)."""
 MOST_LINES = 6
+"""Of a file that are looked at for the report."""
+MOST_SHOWN = 10
+"""Of all files that are in it."""
 
 
 @dataclass(frozen=True)
@@ -263,19 +248,22 @@ def _added(before: str, after: str) -> tuple[str, ...]:
     """The lines that are new, without those that say nothing."""
     difference = difflib.ndiff(before.splitlines(), after.splitlines())
     lines = [line[2:].strip() for line in difference if line.startswith("+ ")]
-    return tuple(line for line in lines if line and not re.match(r"#(?!!)", line))
+    return tuple(line for line in lines if re.search(r"\w", line) and not re.match(r"#(?!!)|mode \d+$", line))
 
 
 def _runs(change: Change, stops: list[Difference]) -> Finding:
-    where = ", ".join(each.where for each in stops)
-    lines = "; ".join(_quoted(line) for each in stops for line in each.lines[:MOST_LINES])
+    where = ", ".join(each.where.removeprefix("root/") for each in stops)
+    # of each file one line before another one's second
+    lines = [each.lines[number] for number in range(MOST_LINES) for each in stops if number < len(each.lines)]
+    more = f"; and {len(lines) - MOST_SHOWN} lines more" if len(lines) > MOST_SHOWN else ""
+    shown = "; ".join(map(_quoted, lines[:MOST_SHOWN])) + more
     machine = "the operator's machine" if change.type.startswith("command:local:") else "the server, as root"
     new = "" if change.before else " It is new."
     return Finding(
         "run",
         change.urn,
         f"Another program would run on {machine}: {where}.{new}",
-        f"It reaches all data, and the guard does not know it to be harmless: {lines}.",
+        f"It reaches all data, and the guard does not know it to be harmless: {shown}.",
         "Read the lines in the pull request. If they are meant, say in an exception what they do to the data.",
     )
 

@@ -396,6 +396,11 @@ LOSES: Mapping[str, Plan] = {
     "Redis in another directory": loses(
         "no-change", words(REDIS, "/tmp/r", without=("/data",)), by=(("unmount", REDIS),)
     ),
+    "a health check that deletes": loses(
+        "no-change",
+        replace(POSTGRES, healthcheck={"tests": ["CMD-SHELL", f"rm -rf {PGDATA}/pgdata"]}),
+        by=(("unmount", POSTGRES),),
+    ),
     "another major version of PostgreSQL": loses(
         "release",
         replace("postgres-image-pulled", name="docker.io/library/postgres:16-bookworm@sha256:" + SOME_DIGEST),
