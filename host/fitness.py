@@ -300,7 +300,9 @@ def of_the_look(facts: Facts) -> Iterator[Fault]:
     for name in needed:
         if facts[name] is None:
             reason = f"{name.replace('_', ' ')} could not be looked at: {facts['untold'].get(name)}"
-            yield Fault("look", reason, "on the server: python3 /usr/local/lib/toybox/look.py", mended=False)
+            wiped = name in OF_DOCKER and section("Docker's folder was wiped")
+            way_out = wiped or "on the server: python3 /usr/local/lib/toybox/look.py"
+            yield Fault("look", reason, way_out, mended=False)
 
 
 # what people and programs read

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from components import volumes
 from components.docker_host import bundle
 from host import fitness, look
+from tests.documentation import CHECKOUT
 
 Facts = dict[str, Any]
 HEALTHY: Facts = json.loads(Path(__file__).with_name("facts.json").read_text())
@@ -161,6 +163,14 @@ def test_a_daemon_that_is_down_is_one_fault_and_not_five() -> None:
     for name in ("containers", "networks", "volumes"):
         untold(facts, name)
     assert codes(facts) == ["daemon"]
+
+
+def test_each_section_of_the_runbook_that_is_a_way_out_is_there() -> None:
+    runbook = (CHECKOUT / fitness.RUNBOOK).read_text()
+    source = Path(fitness.__file__).read_text()
+    titles = re.findall(r'section\("([^"]+)"\)', source)
+    assert len(titles) > 3
+    assert [title for title in titles if f"\n## {title}\n" not in runbook] == []
 
 
 def test_look_fitness_and_bundle_speak_of_the_same_places() -> None:
