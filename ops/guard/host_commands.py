@@ -252,7 +252,7 @@ def _added(before: str, after: str) -> tuple[str, ...]:
 
 
 def _runs(change: Change, stops: list[Difference]) -> Finding:
-    where = ", ".join(each.where.removeprefix("root/") for each in stops)
+    where = ", ".join(each.where.removeprefix("root") for each in stops)
     # of each file one line before another one's second
     lines = [each.lines[number] for number in range(MOST_LINES) for each in stops if number < len(each.lines)]
     more = f"; and {len(lines) - MOST_SHOWN} lines more" if len(lines) > MOST_SHOWN else ""
