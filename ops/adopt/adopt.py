@@ -66,7 +66,8 @@ class Adopt:
         parts = disposable(cloud, name) if lost else Disposable((), (), (), ())
         leaving = [each for each in to_put_aside(cloud.volumes, name, recorded) if each.id != volume.id]
         self.tell(volume, leaving, parts, starts=present)
-        foresight.refuse_more(self.stack, self.say, None if recorded else foresight.MAKING)
+        harms = None if recorded else foresight.MAKING
+        foresight.refuse_more(self.stack, self.say, harms, first=state.completed(seen) is None)
         self.confirm(name)
         attempt = Attempt(self.stack, self.connection, f"adopt {volume.id}", self.now, seen)
         attempt.begin()

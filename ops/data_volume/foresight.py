@@ -23,9 +23,12 @@ REPLACING = frozenset({"unprotect", "unretain"})
 MOST_LINES = 30
 
 
-def refuse_more(stack: PulumiStack, say: Callable[[str], None], harms: Collection[str] | None = None) -> None:
+def refuse_more(
+    stack: PulumiStack, say: Callable[[str], None], harms: Collection[str] | None = None, *, first: bool = False
+) -> None:
     """Say what else the update would do. `harms` are the guard's words for what the command is not for, with regard to
-    the data volume; None if it leaves the one that the state has alone.
+    the data volume; None if it leaves the one that the state has alone. `first`: no update has come to its end on
+    this state, so that what is new in it is new to the state alone.
 
     Raises:
         OpsError: there is no whole preview, or the guard stops it.
@@ -33,7 +36,7 @@ def refuse_more(stack: PulumiStack, say: Callable[[str], None], harms: Collectio
     printed, said, ended_well = stack.preview(refresh=False)
     found = preview.read(printed, said, ended_well=ended_well)
     judged = exceptions.judge(
-        beyond(rules.findings(found), found, harms),
+        beyond(rules.findings(found), found, harms, first=first),
         exceptions.read(ROOT / exceptions.FILE),
         found.stack,
         datetime.now(UTC).date(),
@@ -44,10 +47,13 @@ def refuse_more(stack: PulumiStack, say: Callable[[str], None], harms: Collectio
         say(line)
 
 
-def beyond(findings: Sequence[Finding], found: Preview, harms: Collection[str] | None) -> tuple[Finding, ...]:
+def beyond(
+    findings: Sequence[Finding], found: Preview, harms: Collection[str] | None, *, first: bool = False
+) -> tuple[Finding, ...]:
     """The findings that are not the command's own purpose: another data volume (after an attempt that was killed, the
     state has none), and a new server, to which the pointers on it move (after one whose server was made, and whose
     update failed)."""
+    new = {change.urn for change in found.changes if first and change.made and change.old is None}
     moving = {change.urn for change in found.of_type(declared.DOCKER_VOLUME) if _same_pointer(change)}
 
     def own(finding: Finding) -> bool:
@@ -56,6 +62,8 @@ def beyond(findings: Sequence[Finding], found: Preview, harms: Collection[str] |
         if finding.urn.split("::")[2].endswith(f"${declared.SERVER}"):
             # its restore points may hang on it; but the former volume stays
             return finding.action == "replace"
+        if finding.action == "run" and finding.urn in new:
+            return True
         return finding.action == "replace" and finding.urn in moving
 
     return tuple(each for each in findings if not own(each))

@@ -146,3 +146,17 @@ def test_of_the_engines_own_previews_only_what_is_not_the_commands_purpose_is_le
     found = preview.read(recordings.text(recording))
     beyond = foresight.beyond(rules.findings(found), found, harms)
     assert {(each.action, each.name) for each in beyond} == left
+
+
+def test_what_a_killed_adoption_of_a_lost_state_had_not_made_yet_does_not_stop_the_next_one() -> None:
+    """A state on which no update has come to its end: its commands on the host are new to it alone."""
+    document = recordings.document("no-change")
+    step = recordings.step(document, "host-ready")
+    step["op"] = "create"
+    del step["oldState"]
+    document["changeSummary"] = {"create": 1, "same": document["changeSummary"]["same"] - 1}
+    found = preview.read(json.dumps(document))
+    findings = rules.findings(found)
+    assert ("run", "host-ready") in {(each.action, each.name) for each in findings}
+    assert ("run", "host-ready") in {(each.action, each.name) for each in foresight.beyond(findings, found, None)}
+    assert foresight.beyond(findings, found, None, first=True) == ()
