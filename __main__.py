@@ -93,7 +93,7 @@ django = Django(
     depends_on=scrubbed("scrub", settings, data.disk, platform, after=database),
     platform=platform,
 )
-caddy = Caddy("caddy", settings=settings, depends_on=[django.web], platform=platform)
+caddy = Caddy("caddy", settings=settings, memory=flavor.memory, depends_on=[django.web], platform=platform)
 tidy = Tidy("tidy", images=[images.postgres, images.redis, images.django, caddy.reference], platform=platform)
 FormerPasswords("former-passwords", login=postgres.login, redis=redis.password, platform=platform, after=tidy.done)
 

@@ -85,6 +85,22 @@ def _on_conoha(values: Values) -> bool:
     return account.is_conoha(_text(values, "openstack", "authUrl") or "")
 
 
+LEAST_MEMORY = 1024
+"""MiB. The limits of TOYBOX's containers (components/memory.py) do not fit in less."""
+
+
+def _containers_fit_flavor(values: Values) -> Iterator[Problem]:
+    plan = FLAVORS.get(_text(values, "server", "flavor") or "")
+    if plan and plan.memory < LEAST_MEMORY:
+        fits = ", ".join(other.name for other in FLAVORS.values() if other.memory >= LEAST_MEMORY)
+        yield Problem(
+            "toybox:server.flavor",
+            f"is {plan.name}, whose memory is too small for TOYBOX.",
+            f"Its containers need {LEAST_MEMORY} MB together. On less the kernel would end one of them at random.",
+            f"Choose one of: {fits}.",
+        )
+
+
 def _boot_volume_fits_flavor(values: Values) -> Iterator[Problem]:
     plan = FLAVORS.get(_text(values, "server", "flavor") or "")
     size = _number(values, "server", "bootVolume", "size")
@@ -254,6 +270,7 @@ def _keys_differ(values: Values) -> Iterator[Problem]:
 
 
 _RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
+    _containers_fit_flavor,
     _boot_volume_fits_flavor,
     _data_volume_fits_origin,
     _conoha_makes_no_volume_from_a_snapshot,

@@ -7,9 +7,10 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from components.docker_host.bundle import LIBRARY
+from components.docker_host.bundle import LIBRARY, LOG_DRIVER
 from components.docker_host.make_room import NAME_LABEL
 from components.host_secrets import DIRECTORY, HostSecrets, folder
+from components.memory import SHARES
 from components.platform import Platform
 from components.volumes import Volume
 
@@ -51,18 +52,49 @@ class Spec:
         accepted: names of secrets of which every value that is still accepted is seen, as files in a folder of that
             name below /run/secrets. A new value replaces no container.
         entrypoint: in place of the image's own, if not empty.
+        memory: MiB, page cache and tmpfs included.
+        processes: how many processes and threads it may have, its health check's included.
+        user: uid:gid in place of the image's own, if not empty.
+        groups: further groups' ids, for files that another container writes.
+        capabilities: all that it keeps of Docker's default ones, as Docker writes them (CAP_...): by a shorter name a
+            refresh would find a difference.
+        temporary: {directory: MiB} that it may write to, in memory; all else of its root is read-only.
+        shared_memory: MiB of /dev/shm; Docker's default.
     """
 
     name: str
     command: tuple[str, ...]
     health: HealthCheck
     stop_seconds: int
+    memory: int
+    processes: int
     environment: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, tuple[Volume, bool]] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     entrypoint: tuple[str, ...] = ()
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    temporary: Mapping[str, int] = field(default_factory=lambda: {"/tmp": 16})
+    shared_memory: int = 64
+
+
+def started(spec: Spec) -> tuple[list[str], list[str]]:
+    """(entrypoint, command) of a container that tells the kernel its place among those to be killed when the server's
+    memory runs out. Docker could, but the provider has no such option. A process may raise its own score, and needs no
+    capability for it: so all do but the database, which is the last."""
+    score = SHARES[spec.name].oom_score
+    raised = ("sh", "-c", f'echo {score} >/proc/self/oom_score_adj && exec "$@"', "sh") if score else ()
+    if spec.entrypoint:
+        return [*raised, *spec.entrypoint], list(spec.command)
+    return [], [*raised, *spec.command]
+
+
+def tmpfs_options(megabytes: int) -> str:
+    """The options of a tmpfs that every user of the container may write to."""
+    return f"rw,noexec,nosuid,nodev,mode=1777,size={megabytes}m"
 
 
 def duration(seconds: int) -> str:
@@ -100,10 +132,12 @@ def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
     return volume_mounts + secret_mounts
 
 
-def await_healthy_command(name: str, seconds: int) -> str:
-    """Waits for the container's health. The script keeps to `seconds` itself; timeout(1) is for a Docker daemon that
-    does not answer it."""
-    return f"timeout {seconds + 60} {LIBRARY}/await-healthy {name} {seconds}"
+def await_healthy_command(spec: Spec) -> str:
+    """Limits the container's processes, for which the provider has no option, and waits for its health. The script
+    keeps to its seconds itself; timeout(1) is for a Docker daemon that does not answer it."""
+    limit = f"timeout 60 docker update --pids-limit {spec.processes} {spec.name} >/dev/null"
+    seconds = spec.health.start
+    return f"{limit} && timeout {seconds + 60} {LIBRARY}/await-healthy {spec.name} {seconds}"
 
 
 class Service(pulumi.ComponentResource):
@@ -131,13 +165,16 @@ class Service(pulumi.ComponentResource):
         super().__init__("toybox:services:Service", name, None, pulumi.ResourceOptions(parent=parent))
         host = platform.host
         volumes = [platform.volumes.resources[volume] for volume, _ in spec.volumes.values()]
+        entrypoint, words = started(spec)
         self.container = docker.Container(
             f"{name}-container",
             name=spec.name,
             hostname=spec.name,
             image=image_id,
-            entrypoints=list(spec.entrypoint) or None,
-            command=list(spec.command),
+            entrypoints=entrypoint or None,
+            command=words,
+            user=spec.user or None,
+            group_adds=list(spec.groups) or None,
             envs=environment_list(spec.environment),
             labels=[docker.ContainerLabelArgs(label=NAME_LABEL, value=spec.name)],
             mounts=mounts(spec, platform.secrets),
@@ -153,11 +190,19 @@ class Service(pulumi.ComponentResource):
                 retries=3,
             ),
             restart="unless-stopped",
+            log_driver=LOG_DRIVER,
             destroy_grace_seconds=spec.stop_seconds,
             stop_timeout=spec.stop_seconds,
             # `rm -v` deletes anonymous volumes: with one wrong mount path, that is the database
             remove_volumes=False,
             security_opts=["no-new-privileges:true"],
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(spec.capabilities) or None),
+            read_only=True,
+            tmpfs={target: tmpfs_options(size) for target, size in spec.temporary.items()},
+            memory=spec.memory,
+            # the same: no swap on top, or a container that runs full makes the whole server slow instead
+            memory_swap=spec.memory,
+            shm_size=spec.shared_memory,
             wait=False,
             must_run=True,
             opts=host.options(
@@ -171,7 +216,7 @@ class Service(pulumi.ComponentResource):
         )
         self.healthy = host.command(
             f"{name}-healthy",
-            create=await_healthy_command(spec.name, spec.health.start),
+            create=await_healthy_command(spec),
             triggers=[self.container.id, host.condition.token],
             parent=self,
         )

@@ -8,6 +8,9 @@ MOUNT_POINT = "/srv/toybox"
 DJANGO_UID = 10001
 """The user and group that TOYBOX's image runs as."""
 
+DATABASE_UID = 999
+"""The user and group of the official images of PostgreSQL and Redis. The data disk's reserve is for it alone."""
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -27,11 +30,12 @@ class Volume:
         return f"{MOUNT_POINT}/{self.name}"
 
 
-POSTGRES = Volume("postgres", owner=999)
-REDIS = Volume("redis", owner=999)
+POSTGRES = Volume("postgres", owner=DATABASE_UID)
+REDIS = Volume("redis", owner=DATABASE_UID)
 MEDIA = Volume("media", owner=DJANGO_UID)
 STATIC = Volume("static", owner=DJANGO_UID)
+BEAT = Volume("beat", owner=DJANGO_UID)
 CADDY_DATA = Volume("caddy-data", owner=0)
 CADDY_CONFIG = Volume("caddy-config", owner=0)
 
-VOLUMES = (POSTGRES, REDIS, MEDIA, STATIC, CADDY_DATA, CADDY_CONFIG)
+VOLUMES = (POSTGRES, REDIS, MEDIA, STATIC, BEAT, CADDY_DATA, CADDY_CONFIG)

@@ -18,6 +18,7 @@ from ops.ci import commands as ci
 from ops.guard.commands import guard
 from ops.kept import commands as kept
 from ops.leftovers.commands import leftovers
+from ops.logs import logs
 from ops.prod import commands as prod
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points import commands as restore_points
@@ -34,6 +35,7 @@ err = Console(highlight=False, soft_wrap=True, stderr=True)
 app.add_typer(state.app, name="state")
 app.add_typer(restore_points.app, name="restore-points")
 app.command("status")(status_command)
+app.command("logs")(logs)
 app.command("guard")(guard)
 app.add_typer(ci.app, name="ci")
 app.command("api")(api.api)

@@ -12,9 +12,10 @@ import pulumi
 import pulumi_docker as docker
 
 from components.caddy.build_context import CONTEXT, content_hash, read_context
+from components.memory import memory_limit
 from components.platform import Platform
 from components.service import HealthCheck, Service, Spec
-from components.volumes import CADDY_CONFIG, CADDY_DATA, MEDIA, STATIC
+from components.volumes import CADDY_CONFIG, CADDY_DATA, DJANGO_UID, MEDIA, STATIC
 from settings import Settings, Tls
 
 ACCESS_FILE = "access"
@@ -53,8 +54,9 @@ def bcrypt_base64(data: bytes) -> bytes:
     return base64.b64encode(data).rstrip(b"=").translate(to_bcrypt)
 
 
-def caddy_spec(access: str) -> Spec:
-    """The container: the two published ports of the whole host."""
+def caddy_spec(access: str, memory: int) -> Spec:
+    """The container for a server with `memory` MiB: the two published ports of the whole host. It reads what Django
+    writes as a member of Django's group; root without capabilities is a user like any other."""
     return Spec(
         name="caddy",
         command=(
@@ -75,6 +77,10 @@ def caddy_spec(access: str) -> Spec:
         health=HealthCheck(("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8081/"), start=60),
         stop_seconds=15,
         ports=(80, 443),
+        memory=memory_limit("caddy", memory),
+        processes=256,
+        groups=(str(DJANGO_UID),),
+        capabilities=("CAP_NET_BIND_SERVICE",),
     )
 
 
@@ -89,6 +95,7 @@ class Caddy(pulumi.ComponentResource):
         name: str,
         *,
         settings: Settings,
+        memory: int,
         platform: Platform,
         depends_on: list[pulumi.Resource],
     ) -> None:
@@ -114,7 +121,7 @@ class Caddy(pulumi.ComponentResource):
         )
         Service(
             name,
-            spec=caddy_spec(settings.access),
+            spec=caddy_spec(settings.access, memory),
             image_id=self.image.image_id,
             platform=platform,
             networks=[platform.networks.edge],

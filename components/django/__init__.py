@@ -11,10 +11,10 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from components.django.specs import (
-    STATIC_ROOT,
     beat_spec,
-    docker_run_options,
     environment,
+    release_options,
+    static_version,
     web_spec,
     worker_spec,
 )
@@ -25,17 +25,20 @@ from components.service import Service, Spec
 from components.volumes import STATIC
 from conoha.flavors import Flavor
 
+END_FORMER_RELEASE = f"timeout 60 {LIBRARY}/release --end"
 
-def release_command(image: str, web: Spec, secrets: Mapping[str, str]) -> str:
-    """Migrations, static files and a trial run of the new web process, in that order, against the real database.
-    `secrets` is where each secret's file is on the server."""
-    options = docker_run_options(web, network="backend", secrets=secrets, writable={STATIC_ROOT: STATIC.name})
+
+def release_command(image: str, web: Spec, memory: int, secrets: Mapping[str, str]) -> str:
+    """Migrations, static files and a trial run of the new web process, in that order, against the real database, on a
+    server with `memory` MiB. `secrets` is where each secret's file is on the server."""
     arguments = [
         image,
         shlex.join(web.command),
         shlex.join(web.health.command),
         str(web.health.start),
-        *options,
+        STATIC.device,
+        static_version(image),
+        *release_options(web, memory, network="backend", secrets=secrets),
     ]
     return f"timeout 1800 {LIBRARY}/release {shlex.join(arguments)}"
 
@@ -63,12 +66,15 @@ class Django(pulumi.ComponentResource):
     ) -> None:
         super().__init__("toybox:services:Django", name)
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
-        variables = environment(domain, database_login=database_login, sends_mail=sends_mail)
+        variables = environment(domain, image, database_login=database_login, sends_mail=sends_mail)
         web = web_spec(variables, flavor.vcpus, flavor.memory)
+        former = platform.host.in_every_update(END_FORMER_RELEASE)
         release = platform.host.command(
             f"{name}-release",
-            create=release_command(image, web, {name: platform.secrets.path(name) for name in web.secrets}),
-            triggers=[self.image.id],
+            create=release_command(
+                image, web, flavor.memory, {name: platform.secrets.path(name) for name in web.secrets}
+            ),
+            triggers=[pulumi.Output.all(self.image.id, former).apply(lambda known: str(known[0]))],
             parent=self,
             depends_on=[
                 *depends_on,
@@ -91,6 +97,6 @@ class Django(pulumi.ComponentResource):
             )
 
         self.web = service(web, platform.networks.edge).healthy
-        service(worker_spec(variables, flavor.vcpus))
-        service(beat_spec(variables))
+        service(worker_spec(variables, flavor.vcpus, flavor.memory))
+        service(beat_spec(variables, flavor.memory))
         self.register_outputs({})

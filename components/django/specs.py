@@ -4,17 +4,30 @@ server's size."""
 from collections.abc import Mapping
 
 from components import postgres, redis
-from components.service import SECRETS_IN_CONTAINER, HealthCheck, Spec
-from components.volumes import MEDIA, STATIC
+from components.memory import SHARES, memory_limit
+from components.service import SECRETS_IN_CONTAINER, HealthCheck, Spec, tmpfs_options
+from components.volumes import BEAT, MEDIA, STATIC
 
 MEDIA_ROOT = "/srv/media"
-STATIC_ROOT = "/srv/static"
+STATIC_VOLUME = "/srv/static"
+BEAT_FOLDER = "/srv/beat"
 SECRET_KEY_FILE = "django_secret_key"
 SECRET_FILES = (SECRET_KEY_FILE, postgres.PASSWORD_FILE, redis.PASSWORD_FILE)
 WEB_PORT = 8000
 
 
-def environment(domain: str, *, database_login: str, sends_mail: bool) -> dict[str, str]:
+RELEASE_DATABASE_OPTIONS = "-c lock_timeout=5s"
+"""For the migrations: one that waits for a lock keeps all others waiting behind it, readers included. After these
+seconds it gives up, and the old site goes on."""
+
+
+def static_version(image: str) -> str:
+    """The directory of an image's static files: each has its own, so that those of one that fails its trial are never
+    seen. `image` ends with its digest."""
+    return image.rpartition("@sha256:")[2][:12]
+
+
+def environment(domain: str, image: str, *, database_login: str, sends_mail: bool) -> dict[str, str]:
     """What the image is told, none of it secret. Staging has copies of real people's accounts, and may write to nobody
     whatever its code or its data says."""
     return {
@@ -25,10 +38,11 @@ def environment(domain: str, *, database_login: str, sends_mail: bool) -> dict[s
         "POSTGRES_USER": database_login,
         "POSTGRES_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/{postgres.PASSWORD_FILE}",
         "REDIS_HOST": redis.NAME,
+        "REDIS_CACHE_HOST": redis.CACHE,
         "REDIS_PASSWORD_FILE": f"{SECRETS_IN_CONTAINER}/{redis.PASSWORD_FILE}",
         "DJANGO_SECRET_KEY_FILE": f"{SECRETS_IN_CONTAINER}/{SECRET_KEY_FILE}",
         "MEDIA_ROOT": MEDIA_ROOT,
-        "STATIC_ROOT": STATIC_ROOT,
+        "STATIC_ROOT": f"{STATIC_VOLUME}/{static_version(image)}",
     }
 
 
@@ -44,13 +58,15 @@ def celery_concurrency(vcpus: int) -> int:
 
 def web_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
     """Gunicorn. Its health check asks the site itself, which asks the database and Redis."""
+    limit = memory_limit("web", memory)
+    workers = gunicorn_workers(vcpus, memory)
     probe = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{WEB_PORT}/healthz', timeout=5)"
     return Spec(
         name="web",
         command=(
             *("gunicorn", "toybox.wsgi:application"),
             *("--bind", f"0.0.0.0:{WEB_PORT}"),
-            *("--workers", str(gunicorn_workers(vcpus, memory))),
+            *("--workers", str(workers)),
             *("--threads", "4"),
             # the heartbeat file on a disk can block a worker until it is killed (Gunicorn's FAQ)
             *("--worker-tmp-dir", "/dev/shm"),
@@ -58,15 +74,20 @@ def web_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
             *("--access-logfile", "-"),
         ),
         environment=environment,
-        volumes={MEDIA_ROOT: (MEDIA, False), STATIC_ROOT: (STATIC, True)},
+        volumes={MEDIA_ROOT: (MEDIA, False), STATIC_VOLUME: (STATIC, True)},
         secrets=SECRET_FILES,
         health=HealthCheck(("python", "-c", probe), start=90),
         stop_seconds=30,
+        memory=limit,
+        processes=32 + 8 * workers,
+        # an upload of more than 2.5 MB lies there until it is saved (Django's FILE_UPLOAD_MAX_MEMORY_SIZE)
+        temporary={"/tmp": max(limit // 4, 64)},
     )
 
 
-def worker_spec(environment: Mapping[str, str], vcpus: int) -> Spec:
+def worker_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
     """The Celery worker. A ping over Redis notices a worker that lives and does nothing."""
+    limit = memory_limit("worker", memory)
     return Spec(
         name="worker",
         command=(
@@ -87,13 +108,17 @@ def worker_spec(environment: Mapping[str, str], vcpus: int) -> Spec:
             timeout=30,
         ),
         stop_seconds=60,
+        memory=limit,
+        processes=32 + 8 * celery_concurrency(vcpus),
+        temporary={"/tmp": max(limit // 4, 64)},
     )
 
 
-def beat_spec(environment: Mapping[str, str]) -> Spec:
+def beat_spec(environment: Mapping[str, str], memory: int) -> Spec:
     """Celery beat: exactly one, or every scheduled job runs twice. It writes its schedule's file at least once a
-    minute; a file older than three means that it hangs."""
-    schedule = "/tmp/celerybeat-schedule"
+    minute; a file older than three means that it hangs. The file has when each job ran last: lost with the container, a
+    daily job would wait a whole day again after each release."""
+    schedule = f"{BEAT_FOLDER}/celerybeat-schedule"
     return Spec(
         name="beat",
         command=(
@@ -108,39 +133,48 @@ def beat_spec(environment: Mapping[str, str]) -> Spec:
             "--pidfile=",
         ),
         environment=environment,
+        volumes={BEAT_FOLDER: (BEAT, False)},
         secrets=SECRET_FILES,
         health=HealthCheck(
             (
                 "sh",
                 "-c",
-                f"find /tmp -path '{schedule}*' -newermt '180 seconds ago' | grep -q .",
+                f"find {BEAT_FOLDER} -path '{schedule}*' -newermt '180 seconds ago' | grep -q .",
             ),
             start=90,
         ),
         stop_seconds=30,
+        memory=memory_limit("beat", memory),
+        processes=32,
     )
 
 
-def docker_run_options(
-    spec: Spec, *, network: str, secrets: Mapping[str, str], writable: Mapping[str, str]
-) -> list[str]:
-    """`docker run`'s options for a one-off container like `spec`, with `writable` ({target: volume}) on top.
+def release_options(web: Spec, memory: int, *, network: str, secrets: Mapping[str, str]) -> list[str]:
+    """`docker run`'s options for the release's containers on a server with `memory` MiB: as `web` has them, with static
+    files that may be written.
 
     `secrets` is where each secret's file is on the server.
     """
-    options = ["--network", network, "--security-opt", "no-new-privileges:true"]
-    for name, value in sorted(spec.environment.items()):
+    limit = memory_limit("release", memory)
+    options = [
+        *("--network", network),
+        *("--security-opt", "no-new-privileges:true"),
+        *("--cap-drop", "ALL"),
+        "--read-only",
+        *("--memory", f"{limit}m"),
+        *("--memory-swap", f"{limit}m"),
+        *("--oom-score-adj", str(SHARES["release"].oom_score)),
+        *("--pids-limit", str(web.processes)),
+        *("--env", f"PGOPTIONS={RELEASE_DATABASE_OPTIONS}"),
+    ]
+    for target, size in web.temporary.items():
+        options += ["--tmpfs", f"{target}:{tmpfs_options(size)}"]
+    for name, value in sorted(web.environment.items()):
         options += ["--env", f"{name}={value}"]
-    for target, (volume, read_only) in spec.volumes.items():
-        if target not in writable:
-            suffix = ",readonly" if read_only else ""
-            options += [
-                "--mount",
-                f"type=volume,source={volume.name},target={target}{suffix}",
-            ]
-    for target, volume_name in writable.items():
-        options += ["--mount", f"type=volume,source={volume_name},target={target}"]
-    for secret in spec.secrets:
+    for target, (volume, read_only) in web.volumes.items():
+        suffix = ",readonly" if read_only and volume != STATIC else ""
+        options += ["--mount", f"type=volume,source={volume.name},target={target}{suffix}"]
+    for secret in web.secrets:
         options += [
             "--mount",
             f"type=bind,source={secrets[secret]},target={SECRETS_IN_CONTAINER}/{secret},readonly",

@@ -21,6 +21,7 @@ from components.docker_host.bundle import (
     unpack_and_run,
 )
 from components.docker_host.condition import Condition
+from components.docker_host.every_update import in_every_update
 from components.docker_host.make_room import make_room_hook
 from components.docker_host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.ssh import USER, Identity
@@ -78,6 +79,7 @@ class DockerHost(pulumi.ComponentResource):
         self._instance = instance
         self._address = address
         self._commands = provider
+        self._ssh_config = ssh_config
         self._explain = unreachable_hook(
             f"{name}-unreachable",
             stack=identity.stack,
@@ -147,6 +149,11 @@ class DockerHost(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(**options),  # type: ignore[arg-type]
         )
+
+    def in_every_update(self, command: str) -> pulumi.Output[str]:
+        """Run a command on this host in each update, also where nothing changes; what has to wait for it takes the
+        output, which is always ""."""
+        return in_every_update(command, ssh_config=self._ssh_config, address=self._address, after=self.ready.stdout)
 
     def command(
         self,

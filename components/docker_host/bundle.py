@@ -13,7 +13,7 @@ from pathlib import Path
 import host
 from components import data_disk
 from components.data_disk import DataDisk
-from components.volumes import MOUNT_POINT, VOLUMES
+from components.volumes import DATABASE_UID, MOUNT_POINT, VOLUMES
 from host.fitness import DATA_ROOT
 from host.look import MANIFEST
 
@@ -27,6 +27,7 @@ SHUTDOWN = "toybox-shutdown.service"
 JUDGES = Path(host.__file__).parent
 """`look.py` and `fitness.py`, which `ready` and `apply` run on the server, too."""
 
+LOG_DRIVER = "journald"
 HOST_SCRIPTS = (
     "await-healthy",
     "close-metadata",
@@ -51,23 +52,35 @@ class BundleFile:
 
 
 def render_daemon_json() -> str:
-    """Docker's daemon.json. live-restore: restarting the daemon leaves the containers running. Log rotation: a full
-    root disk is how the next incident would begin. data-root and pidfile, though they are the defaults: a second daemon
-    that reads this file does not start with a data root or a pidfile of its own (dockerd: "specified both as a flag and
-    in the configuration file"), nor with these."""
+    """Docker's daemon.json. live-restore: restarting the daemon leaves the containers running. journald: a container's
+    log would be deleted with it, and the old one's last lines are the ones that are looked for. data-root and pidfile,
+    though they are the defaults: a second daemon that reads this file does not start with a data root or a pidfile of
+    its own (dockerd: "specified both as a flag and in the configuration file"), nor with these."""
     settings = {
         "data-root": DATA_ROOT,
         "pidfile": "/var/run/docker.pid",
         "live-restore": True,
-        "log-driver": "json-file",
-        "log-opts": {"max-size": "10m", "max-file": "5"},
+        "log-driver": LOG_DRIVER,
     }
     return json.dumps(settings, indent=2) + "\n"
 
 
+def render_journald() -> str:
+    """journald's settings. A full root disk is how the next incident would begin, so there is a limit for all logs
+    together. None for how many lines come at once: to journald all containers are one service, docker.service, and one
+    that says much would silence the others."""
+    return """\
+[Journal]
+Storage=persistent
+SystemMaxUse=2G
+RateLimitIntervalSec=0
+"""
+
+
 def render_mount_unit(device: str) -> str:
     """The systemd unit that mounts the data disk. It is wanted by multi-user.target and not required by
-    local-fs.target: without the disk the server still boots and lets operators in, and only Docker stays down."""
+    local-fs.target: without the disk the server still boots and lets operators in, and only Docker stays down.
+    resuid: the twentieth that ext4 reserves is for the database, which goes on when uploads have filled the rest."""
     return f"""\
 [Unit]
 Description=TOYBOX data disk
@@ -79,7 +92,7 @@ After={DISK_CHECK}
 What={device}
 Where={MOUNT_POINT}
 Type=ext4
-Options=noatime,errors=remount-ro
+Options=noatime,errors=remount-ro,resuid={DATABASE_UID}
 
 [Install]
 WantedBy=multi-user.target
@@ -219,6 +232,7 @@ def host_bundle(disk: DataDisk, authorized_keys: Sequence[str]) -> dict[str, Bun
     units = "/etc/systemd/system"
     root = {
         "/etc/docker/daemon.json": BundleFile(render_daemon_json()),
+        "/etc/systemd/journald.conf.d/10-toybox.conf": BundleFile(render_journald()),
         f"{units}/{mount_unit_name()}": BundleFile(render_mount_unit(disk.device)),
         f"{units}/{DISK_CHECK}": BundleFile(render_disk_check_unit(disk.device)),
         f"{units}/{SHUTDOWN}": BundleFile(render_shutdown_unit()),

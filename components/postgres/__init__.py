@@ -10,11 +10,12 @@ import pulumi_command as command
 from pydantic import SecretStr
 
 from components.host_secrets import version
+from components.memory import memory_limit
 from components.platform import Platform
-from components.postgres.tuning import memory_settings
+from components.postgres.tuning import MAX_CONNECTIONS, memory_settings, shared_memory
 from components.pulled_image import PulledImage
 from components.service import HealthCheck, Service, Spec, locked_entrypoint
-from components.volumes import POSTGRES
+from components.volumes import DATABASE_UID, POSTGRES
 
 HERE = Path(__file__).parent
 HAND_OVER_SQL = HERE / "hand_over.sql"
@@ -37,7 +38,12 @@ one would stay empty (docker-library/docs #2505)."""
 def postgres_spec(memory: int) -> Spec:
     """The container for a server with `memory` MiB. PGDATA is a subdirectory: initdb refuses a directory with a
     lost+found, and an unmounted disk becomes visible as a missing directory."""
-    settings = memory_settings(memory)
+    limit = memory_limit(NAME, memory)
+    settings = {
+        **memory_settings(limit),
+        # a query whose client is gone ends: that of a killed migration would still be applied
+        "client_connection_check_interval": "2s",
+    }
     return Spec(
         name=NAME,
         entrypoint=locked_entrypoint(f"{PGDATA_VOLUME}/.lock", (HERE / "entrypoint").read_text()),
@@ -53,6 +59,12 @@ def postgres_spec(memory: int) -> Spec:
             start=120,
         ),
         stop_seconds=120,
+        memory=limit,
+        # one for each connection, and as many for vacuum, parallel queries, health checks and people's own
+        processes=2 * MAX_CONNECTIONS,
+        shared_memory=shared_memory(limit),
+        user=f"{DATABASE_UID}:{DATABASE_UID}",
+        temporary={"/tmp": 16, "/var/run/postgresql": 1},
     )
 
 

@@ -1,21 +1,37 @@
-"""PostgreSQL's memory settings for a server's size."""
+"""PostgreSQL's memory settings for its container's limit."""
 
 MAX_CONNECTIONS = 80
 """Gunicorn's threads, twice while a release tries the new ones beside the old, Celery's processes and some room, on the
 largest server; each may use work_mem several times over."""
 
+PARALLEL_WORKERS = 8
+"""PostgreSQL's own number (max_parallel_workers)."""
 
-def memory_settings(memory: int) -> dict[str, str]:
-    """Settings for a server with `memory` MiB that runs all of TOYBOX.
 
-    A quarter for shared_buffers and half for effective_cache_size is the PostgreSQL manual's advice ("Resource
-    Consumption", 15) for a dedicated machine; this one is shared with Gunicorn, Celery and Redis, so half of that.
-    work_mem: what is left for sorting, spread over all connections.
+def memory_settings(limit: int) -> dict[str, str]:
+    """Settings for a container that may use `limit` MiB, its page cache included.
+
+    A quarter for shared_buffers is the PostgreSQL manual's advice ("Resource Consumption", 15). work_mem: another
+    quarter, spread over all connections. Autovacuum's three workers would each take maintenance_work_mem. The rest is
+    for the processes themselves and for the page cache.
     """
     return {
-        "shared_buffers": f"{memory // 8}MB",
-        "effective_cache_size": f"{memory // 4}MB",
-        "maintenance_work_mem": f"{max(memory // 32, 16)}MB",
-        "work_mem": f"{max(memory // 16 // MAX_CONNECTIONS, 1)}MB",
+        "shared_buffers": f"{limit // 4}MB",
+        "effective_cache_size": f"{limit * 3 // 4}MB",
+        "maintenance_work_mem": f"{max(limit // 16, 16)}MB",
+        "autovacuum_work_mem": f"{max(limit // 64, 1)}MB",
+        "work_mem": f"{work_mem(limit)}MB",
         "max_connections": str(MAX_CONNECTIONS),
+        "max_parallel_workers": str(PARALLEL_WORKERS),
     }
+
+
+def work_mem(limit: int) -> int:
+    """MiB for one sort; a hash table may have twice that (hash_mem_multiplier)."""
+    return max(limit // 4 // MAX_CONNECTIONS, 1)
+
+
+def shared_memory(limit: int) -> int:
+    """MiB of /dev/shm, where the processes of a parallel query share a hash table. At most PARALLEL_WORKERS help, one
+    in each of as many queries, and each of both brings its part of the table. Docker's 64 MiB is the least."""
+    return max(2 * work_mem(limit) * 2 * PARALLEL_WORKERS, 64)

@@ -54,6 +54,7 @@ def scrub_bundle(disk: DataDisk, login: str) -> dict[str, BundleFile]:
         "superuser": postgres.SUPERUSER,
         "login": login,
         "redis": redis.NAME,
+        "cache": redis.CACHE,
     }
     package = "program/components"
     return {

@@ -319,15 +319,15 @@ class Server:
         password = 'cat "$(ls /run/secrets/redis_password/* | head -n 1)"'
         script = f"{{ printf 'AUTH '; {password}; printf '\\n%s\\n' \"$@\"; }} | redis-cli"
 
-        def ask(*commands: str) -> str:
-            command = ["docker", "exec", self.parameters["redis"], "sh", "-c", script, "sh", "\n".join(commands)]
+        def ask(container: str, *commands: str) -> str:
+            command = ["docker", "exec", self.parameters[container], "sh", "-c", script, "sh", "\n".join(commands)]
             return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-        said = ask("FLUSHALL SYNC", "BGREWRITEAOF")
-        if said.split("\n")[:2] != ["OK", "OK"]:
+        said = ask("cache", "FLUSHALL SYNC") + ask("redis", "FLUSHALL SYNC", "BGREWRITEAOF")
+        if [line for line in said.split("\n") if line][:3] != ["OK", "OK", "OK"]:
             raise ScrubError(f"Redis was not emptied: {said.strip()}")
         for _ in range(100):
-            state = ask("INFO persistence")
+            state = ask("redis", "INFO persistence")
             if "aof_rewrite_in_progress:0" in state and "aof_rewrite_scheduled:0" in state:
                 return
             time.sleep(0.1)

@@ -40,7 +40,7 @@ def test_all_containers_removed_by_hand_come_back_with_the_data(
     prod: Toybox, procedure: Procedures, unharmed: Callable[[], None]
 ) -> None:
     before = container_ids(prod)
-    assert set(before) == {"postgres", "redis", "web", "worker", "beat", "caddy"}
+    assert set(before) == {"postgres", "redis", "cache", "web", "worker", "beat", "caddy"}
     prod.ssh("docker rm -f $(docker ps -aq)")
     procedure(prod.shell()).rest()
     after = container_ids(prod)
@@ -89,7 +89,7 @@ def test_removing_every_docker_volume_loses_nothing(
     assert prod.ssh("docker volume ls -q") == ""
     procedure(prod.shell()).rest()
     volumes = prod.ssh("docker volume ls --format '{{.Name}}'").split()
-    assert sorted(volumes) == ["caddy-config", "caddy-data", "media", "postgres", "redis", "static"]
+    assert sorted(volumes) == ["beat", "caddy-config", "caddy-data", "media", "postgres", "redis", "static"]
     unharmed()
 
 

@@ -21,7 +21,7 @@ from lab.paths import CACHE
 from lab.stack import PEOPLE, Workspace, environment, pulumi, write_settings
 from tests.documentation import section
 from tests.lab.test_security_groups import answers, becomes
-from tests.lab.test_site import PASSWORD, submit
+from tests.lab.test_site import PASSWORD, picture, submit
 from tests.lab.test_staging_refresh import sql
 from tests.lab.test_update import broken_image
 from tests.lab.toybox import PROJECT, Toybox, copy_of_the_program
@@ -230,22 +230,33 @@ def test_a_disk_that_lost_its_signature_is_not_formatted_and_is_mended(prod: Toy
 
 
 @pytest.mark.documented("docs/runbook.md#the-data-disk-is-full")
-def test_a_full_data_disk_has_a_reserve(prod: Toybox, procedure: Procedures) -> None:
-    before = prod.fingerprint()
+def test_uploads_that_fill_the_data_disk_leave_the_database_its_reserve(prod: Toybox, procedure: Procedures) -> None:
     disk = prod.data_disk()
-    grow = "SELECT repeat('x', 1000) INTO grown FROM generate_series(1, 20000)"
-    prod.ssh("fallocate --length $(df --output=avail --block-size=1 /srv/toybox | tail -n 1) /srv/toybox/filler")
+    web = "docker exec web sh -c"
+    written = f"{web} 'head -c 1M /dev/zero >/srv/media/upload' 2>&1"
+    available = "$(df --output=avail --block-size=1 /srv/toybox | tail -n 1)"
+    prod.ssh(f'{web} "fallocate --length {available} /srv/media/filler; cat /dev/zero >/srv/media/rest || true"')
     try:
-        refused = prod.ssh(f'docker exec postgres psql -U postgres toybox -c "{grow}"', check=False)
-        assert "No space left on device" in refused
+        user = prod.browser()
+        name = f"late{time.time_ns()}"
+        fields = {"username": name, "email": f"{name}@example.com", "password1": PASSWORD, "password2": PASSWORD}
+        submit(user, "/accounts/signup/", fields)
+        submit(user, "/accounts/login/", {"username": name, "password": PASSWORD})
+        refused = submit(user, "/posts/new/", {"body": "x"}, files={"images": ("toy.png", picture(), "image/png")})
+        assert refused.status_code == 500
+        assert "No space left on device" in prod.ssh(written, check=False)
+        assert (
+            sql(prod, "SELECT count(*) FROM generate_series(1, 20000) WHERE length(repeat('x', 1000)) > 1") == "20000"
+        )
+        assert sql(prod, "SELECT repeat('x', 1000) INTO grown FROM generate_series(1, 20000)") == "SELECT 20000"
+        assert submit(user, "/posts/new/", {"body": "a post"}).status_code == 200
         steps = procedure(prod.shell())
         assert "100% /srv/toybox" in steps.run()
         steps.rest()
-        sql(prod, grow)
+        prod.ssh(written)
     finally:
-        prod.ssh(f"rm /srv/toybox/filler; tune2fs -m 5 {disk}")
+        prod.ssh(f"rm -f /srv/toybox/media/filler /srv/toybox/media/rest /srv/toybox/media/upload; tune2fs -m 5 {disk}")
     sql(prod, "DROP TABLE grown")
-    assert prod.fingerprint() == before
 
 
 SNAP = """\

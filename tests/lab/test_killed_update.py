@@ -18,7 +18,7 @@ from lab.stack import Workspace
 from tests.lab.toybox import Toybox, cloud, new_stack
 from tests.procedure import Procedures
 
-SERVICES = ["beat", "caddy", "postgres", "redis", "web", "worker"]
+SERVICES = ["beat", "cache", "caddy", "postgres", "redis", "web", "worker"]
 
 
 def killed_up(toybox: Toybox, *arguments: str, making: str, seen: Callable[[], bool]) -> None:

@@ -110,3 +110,7 @@ def test_postgres_shuts_down_cleanly_when_its_container_is_replaced(prod: Toybox
     log = prod.ssh("docker logs postgres 2>&1")
     assert "database system was shut down at" in log
     assert "was not properly shut down" not in log
+    last_words = "database system is shut down"
+    assert last_words not in log, "those of the container that is gone"
+    code, shown = prod.shell().run("toybox logs postgres")
+    assert (code, last_words in shown) == (0, True), shown

@@ -80,6 +80,12 @@ def test_static_files_come_from_caddy_and_the_feed_has_ogp_tags(prod: Toybox) ->
     assert answer.headers["Cache-Control"] == "public, max-age=3600"
 
 
+def test_a_request_larger_than_any_upload_is_refused_by_caddy(prod: Toybox) -> None:
+    """Django would take it, and what it takes lies in web's memory until it is saved."""
+    answer = prod.browser().post("/posts/new/", data=b"x" * (65 << 20))
+    assert answer.status_code == 413
+
+
 def test_healthz_says_that_database_and_redis_answer(prod: Toybox) -> None:
     assert prod.browser().get("/healthz").status_code == 200
 

@@ -57,19 +57,29 @@ def test_a_caddyfile_that_does_not_validate_leaves_the_old_site_answering(prod: 
 def test_an_app_image_that_does_not_start_leaves_the_old_site_answering(prod: Toybox) -> None:
     """The release step starts the new image beside the old one before anything is replaced."""
     before = prod.ssh("docker inspect --format '{{.Id}}' web worker beat")
+    style = prod.browser().get("/static/posts/site.css").text
     with prod.changed_settings(images__django=broken_image()):
         said = prod.failing_up()
     assert "django-release" in said
     assert "broken on purpose" in said, "the message carries the last lines of the log"
     assert prod.ssh("docker inspect --format '{{.Id}}' web worker beat") == before
     assert prod.browser().get("/healthz").status_code == 200
+    assert prod.browser().get("/static/posts/site.css").text == style, "its static files are not shown"
     assert "toybox-release" not in prod.ssh("docker ps -a")
     prod.up()
 
 
 def broken_image() -> str:
     """The reference of an image like TOYBOX's whose web process cannot start."""
+    broken = {
+        "app/toybox/wsgi.py": b"raise RuntimeError('broken on purpose')\n",
+        "app/posts/static/posts/site.css": b"body { display: none }\n",
+    }
+    return changed_image("broken", broken)
+
+
+def changed_image(new_tag: str, files: dict[str, bytes]) -> str:
+    """The reference of an image like TOYBOX's with some files added or replaced."""
     name, tag = json.loads(IMAGES.read_text())["django"].removeprefix(f"{ADDRESS}/").split("@")[0].split(":")
-    broken = {"app/toybox/wsgi.py": b"raise RuntimeError('broken on purpose')\n"}
-    digest = Registry(ADDRESS, AUTHORITY).derive(name, tag, "broken", broken)
-    return f"{ADDRESS}/{name}:broken@{digest}"
+    digest = Registry(ADDRESS, AUTHORITY).derive(name, tag, new_tag, files)
+    return f"{ADDRESS}/{name}:{new_tag}@{digest}"

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from syrupy.assertion import SnapshotAssertion
 
 import settings
+from components import memory
 from conoha import flavors, volumes
 from ops.init import ed25519_key
 from ops.settings_reference import FILE, example_file, text
@@ -310,12 +311,24 @@ def test_another_openstack_may_use_snapshots_and_documentation_addresses() -> No
 @examples
 @given(st.sampled_from(list(flavors.FLAVORS)), st.sampled_from(volumes.BOOT.sizes))
 def test_a_boot_volume_is_taken_exactly_where_the_plan_takes_it(flavor: str, size: int) -> None:
-    off = {"driver": "conoha", "schedule": "off"}  # the 512 MB plan has no automatic backup
-    changes = {"server.flavor": flavor, "server.bootVolume.size": size, "snapshotPolicy": off}
-    if (flavor == "g2l-t-c1m512") == (size == 30):
-        assert parse(changes).server.boot_volume.size == size
+    changes = {"server.flavor": flavor, "server.bootVolume.size": size}
+    refused = f"is {size} GB, which {flavor} does not take."
+    if flavor == "g2l-t-c1m512":
+        assert (refused in refusal(changes)) == (size != 30)
+    elif size == 30:
+        assert refused in refusal(changes)
     else:
-        assert f"is {size} GB, which {flavor} does not take." in refusal(changes)
+        assert parse(changes).server.boot_volume.size == size
+
+
+@pytest.mark.parametrize("plan", flavors.FLAVORS.values(), ids=lambda plan: plan.name)
+def test_a_plan_is_taken_exactly_where_the_containers_fit(plan: flavors.Flavor) -> None:
+    """Their limits together are less than its memory: components/memory.py."""
+    changes = {"server.flavor": plan.name, "server.bootVolume.size": plan.boot_sizes[0]}
+    if plan.memory >= memory.LEAST:
+        assert parse(changes).server.flavor == plan.name
+    else:
+        assert "too small for TOYBOX" in refusal(changes)
 
 
 @examples

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from celery import current_app
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -12,14 +13,19 @@ def _database() -> None:
         cursor.execute("SELECT 1")
 
 
-def _redis() -> None:
+def _cache() -> None:
     cache.get("healthz")
 
 
+def _broker() -> None:
+    with current_app.connection_for_write(connect_timeout=3) as connection:
+        connection.default_channel.client.ping()
+
+
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 "ok" if the database and Redis answer; else 503 and what does not."""
+    """200 "ok" if the database and both Redis answer; else 503 and what does not."""
     problems = []
-    for name, check in (("database", _database), ("redis", _redis)):
+    for name, check in (("database", _database), ("cache", _cache), ("broker", _broker)):
         try:
             check()
         except Exception as error:  # whatever it is, it is the answer

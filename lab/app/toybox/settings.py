@@ -77,11 +77,16 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = f"redis://:{quote(secret('REDIS_PASSWORD_FILE'), safe='')}@{os.environ['REDIS_HOST']}:6379"
+
+def redis_url(host: str) -> str:
+    """The address of the Redis on `host`; all have the same password."""
+    return f"redis://:{quote(secret('REDIS_PASSWORD_FILE'), safe='')}@{host}:6379"
+
+
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": f"{REDIS_URL}/1",
+        "LOCATION": f"{redis_url(os.environ['REDIS_CACHE_HOST'])}/0",
         # the health check must say that Redis hangs, and not hang with it
         "OPTIONS": {"socket_connect_timeout": 3, "socket_timeout": 3},
     },
@@ -111,7 +116,7 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 
 # Every post, upload and thumbnail is in the database or in MEDIA_ROOT; Redis holds tasks that can be sent again.
-CELERY_BROKER_URL = f"{REDIS_URL}/0"
+CELERY_BROKER_URL = f"{redis_url(os.environ['REDIS_HOST'])}/0"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_TASK_IGNORE_RESULT = True

@@ -15,8 +15,9 @@ from components.django.specs import beat_spec, environment, web_spec, worker_spe
 from components.docker_host import REACHABLE, READY
 from components.docker_host import bundle as host
 from components.host_secrets import versioned
+from components.memory import LEAST
 from components.postgres import HAND_OVER, add_login_sql, end_former_logins_sql, login_role, postgres_spec
-from components.redis import redis_spec
+from components.redis import cache_spec, redis_spec
 from components.server.user_data import render_user_data
 from components.service import await_healthy_command
 from components.ssh import render_ssh_config
@@ -28,7 +29,10 @@ from tests.unit.components.test_data_disk import disk
 
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n"
 PROD = FLAVORS["g2l-t-c4m4"]
-ENVIRONMENT = environment("toybox.example", database_login="toybox_1", sends_mail=True)
+IMAGE = "ghcr.io/toybox/toybox@sha256:" + "feed" * 16
+ENVIRONMENT = environment("toybox.example", IMAGE, database_login="toybox_1", sends_mail=True)
+ROOMY = [plan for plan in FLAVORS.values() if plan.memory >= LEAST]
+"""Those that TOYBOX fits in."""
 
 
 def test_user_data(snapshot: SnapshotAssertion) -> None:
@@ -76,19 +80,20 @@ def test_remote_commands(snapshot: SnapshotAssertion) -> None:
         "reachable": REACHABLE,
         "bundle": host.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
         "ready": READY,
-        "await-healthy": await_healthy_command("postgres", 120),
+        "await-healthy": await_healthy_command(postgres_spec(PROD.memory)),
         "hand-over": HAND_OVER,
-        "release": release_command("sha256:feed", web, secrets),
+        "release": release_command(IMAGE, web, PROD.memory, secrets),
     } == snapshot
 
 
-@pytest.mark.parametrize("plan", FLAVORS.values(), ids=lambda plan: plan.name)
+@pytest.mark.parametrize("plan", ROOMY, ids=lambda plan: plan.name)
 def test_commands_of_the_containers_tuned_to_memory(plan: Flavor, snapshot: SnapshotAssertion) -> None:
     assert {
         "postgres": " ".join(postgres_spec(plan.memory).command),
         "redis": " ".join(redis_spec(plan.memory).command),
+        "cache": " ".join(cache_spec(plan.memory).command),
         "web": " ".join(web_spec(ENVIRONMENT, plan.vcpus, plan.memory).command),
-        "worker": " ".join(worker_spec(ENVIRONMENT, plan.vcpus).command),
+        "worker": " ".join(worker_spec(ENVIRONMENT, plan.vcpus, plan.memory).command),
     } == snapshot
 
 
@@ -99,10 +104,11 @@ def test_specs(snapshot: SnapshotAssertion) -> None:
         for spec in (
             postgres_spec(PROD.memory),
             redis_spec(PROD.memory),
+            cache_spec(PROD.memory),
             web_spec(ENVIRONMENT, PROD.vcpus, PROD.memory),
-            worker_spec(ENVIRONMENT, PROD.vcpus),
-            beat_spec(ENVIRONMENT),
-            caddy_spec("password"),
+            worker_spec(ENVIRONMENT, PROD.vcpus, PROD.memory),
+            beat_spec(ENVIRONMENT, PROD.memory),
+            caddy_spec("password", PROD.memory),
         )
     } == snapshot
 

@@ -244,12 +244,14 @@ def run_program(
     images: Sequence[str] = (IMAGE_ID,),
     ask: Callable[[str, str], Mapping[str, Any]] = lambda _config, _address: HEALTHY,
     look: Callable[..., None] = lambda _: None,
+    ssh: Sequence[str] = ("true",),
 ) -> Run:
     """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
 
     With `preview` it is the very first one: nothing that a provider would answer is known. `images` are the ids that
     the cloud knows under the name of the server's image; `ask` answers for the server; `look` stands for the look for
-    what killed updates left. Raises whatever the program raises.
+    what killed updates left, and `ssh` for what the program runs on the server by itself. Raises whatever the program
+    raises.
     """
     monitor = RecordingMonitor(Cloud(known=not preview, images=images), stack)
 
@@ -275,6 +277,7 @@ def run_program(
         with (
             mock.patch.object(pulumi.runtime.stack, "asyncio", OutputsAwaitedOnce()),  # as the language host does
             mock.patch("components.docker_host.condition.ask", ask),
+            mock.patch("components.docker_host.every_update.ssh_arguments", return_value=list(ssh)),
         ):
             await run_in_stack(program)
 

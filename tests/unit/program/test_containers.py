@@ -4,14 +4,18 @@ import re
 from typing import Any
 
 from components.host_secrets import DIRECTORY
+from components.memory import memory_limit
 from components.volumes import VOLUMES
 from tests.unit.program.recording import CHECKOUT, Registered, Run
 
-SECONDS_TO_STOP = {"postgres": 120, "redis": 30, "web": 30, "worker": 30, "beat": 30, "caddy": 10}
+SECONDS_TO_STOP = {"postgres": 120, "redis": 30, "cache": 10, "web": 30, "worker": 30, "beat": 30, "caddy": 10}
 """The least that each gets between SIGTERM and SIGKILL."""
 
-OFFICIAL_VOLUMES = {"postgres": {"/var/lib/postgresql/data"}, "redis": {"/data"}}
+OFFICIAL_VOLUMES = {"postgres": {"/var/lib/postgresql/data"}, "redis": {"/data"}, "cache": {"/data"}}
 """VOLUME of docker.io/library/postgres:15-bookworm and redis:7-bookworm; caddy:2 has none."""
+
+IMAGE_OF = {"cache": "redis"}
+"""Containers that are not called as their image is."""
 
 
 def containers(run: Run) -> dict[str, Registered]:
@@ -51,8 +55,8 @@ def test_mounts_are_where_the_images_declare_their_volumes(run: Run) -> None:
     (docker-library/docs #2505). The lab's stand-ins keep the official images' contract."""
     for name, container in containers(run).items():
         official = OFFICIAL_VOLUMES.get(name, set())
-        assert official <= mounts(container, "volume").keys(), name
-        dockerfile = CHECKOUT / "lab" / "images" / name / "Dockerfile"
+        assert official <= {*mounts(container, "volume"), *container.inputs["tmpfs"]}, name
+        dockerfile = CHECKOUT / "lab" / "images" / IMAGE_OF.get(name, name) / "Dockerfile"
         if dockerfile.exists():
             assert set(re.findall(r"^VOLUME (\S+)$", dockerfile.read_text(), re.MULTILINE)) == official, name
 
@@ -92,6 +96,7 @@ def test_one_writer_for_each_volume_and_none_in_front(run: Run) -> None:
         "postgres": {"postgres"},
         "redis": {"redis"},
         "media": {"web", "worker"},
+        "beat": {"beat"},
         "caddy-data": {"caddy"},
         "caddy-config": {"caddy"},
     }
@@ -101,7 +106,8 @@ def test_databases_hold_a_lock_on_their_files(run: Run) -> None:
     """With live-restore a container outlives a wiped /var/lib/docker; a second database on its files destroys them."""
     for name in ("postgres", "redis"):
         container = containers(run)[name]
-        *program, lock, shell, option, script, _ = container.inputs["entrypoints"]
+        words = container.inputs["entrypoints"]
+        *program, lock, shell, option, script, _ = words[words.index("flock") :]
         assert (program, shell, option) == (["flock", "--no-fork", "--nonblock"], "bash", "-c")
         assert script.rstrip().endswith('\nexec docker-entrypoint.sh "$@"')
         assert lock.rsplit("/", 1)[0] in mounts(container, "volume"), "the lock must be on the data disk"
@@ -135,6 +141,98 @@ def test_only_caddy_publishes_ports_and_only_80_and_443(run: Run) -> None:
         assert container.inputs["securityOpts"] == ["no-new-privileges:true"], name
 
 
+def test_containers_keep_only_the_capabilities_that_they_need(run: Run) -> None:
+    """Docker's fourteen let a broken-into process change other users' files, or listen to the network."""
+    for name, container in containers(run).items():
+        capabilities = container.inputs["capabilities"]
+        assert capabilities["drops"] == ["ALL"], name
+        assert capabilities.get("adds", []) == (["CAP_NET_BIND_SERVICE"] if name == "caddy" else []), name
+
+
+def test_databases_are_not_root(run: Run) -> None:
+    """Without capabilities root could not read its own files; the volumes belong to the images' user."""
+    for name in ("postgres", "redis", "cache"):
+        assert containers(run)[name].inputs["user"] == "999:999", name
+
+
+def test_containers_write_to_their_volumes_and_to_memory_only(run: Run) -> None:
+    for name, container in containers(run).items():
+        assert container.inputs["readOnly"] is True, name
+        for target, options in container.inputs["tmpfs"].items():
+            assert "size=" in options, (name, target)
+            assert {"noexec", "nosuid"} <= set(options.split(",")), (name, target)
+
+
+def test_containers_have_limits_that_together_fit_the_server(run: Run) -> None:
+    """Without swap on top, or one that runs full would make the whole server slow instead."""
+    found = {name: container.inputs["memory"] for name, container in containers(run).items()}
+    memory = {"prod": 4096, "staging": 2048}[run.stack]
+    assert sum(found.values()) + memory_limit("release", memory) <= memory * 7 // 8
+    for name, container in containers(run).items():
+        assert container.inputs["memorySwap"] == found[name], name
+
+
+def test_each_health_gate_limits_the_containers_processes(run: Run) -> None:
+    """The provider has no option for it."""
+    gates = {
+        gate.inputs["create"].split(" >")[0].split()[-1]: gate.inputs["create"]
+        for gate in run.of_type("command:remote:Command")
+        if gate.name.endswith("-healthy")
+    }
+    assert gates.keys() == containers(run).keys()
+    for name, gate in gates.items():
+        assert re.match(rf"timeout 60 docker update --pids-limit [1-9][0-9]+ {name} >/dev/null && ", gate), gate
+
+
+def test_the_database_is_the_last_that_the_kernel_ends(run: Run) -> None:
+    """Each but the database raises its own score, as its first deed and in its place, so that signals reach it."""
+    for name, container in containers(run).items():
+        words = [*(container.inputs.get("entrypoints") or []), *container.inputs["command"]]
+        raised = re.fullmatch(r'echo ([1-9][0-9]*) >/proc/self/oom_score_adj && exec "\$@"', words[2])
+        assert bool(raised) == (name != "postgres"), name
+        if raised:
+            assert words[:2] + words[3:4] == ["sh", "-c", "sh"], name
+
+
+def test_logs_outlive_their_container(run: Run) -> None:
+    """json-file is deleted with the container, and an update that replaces it takes the reason for it away."""
+    for name, container in containers(run).items():
+        assert container.inputs["logDriver"] == "journald", name
+
+
+def test_caddy_waits_longer_for_web_than_web_takes_to_stop(run: Run) -> None:
+    """And half a minute for the new one's start."""
+    caddyfile = (CHECKOUT / "components/caddy/build/Caddyfile").read_text()
+    (patience,) = re.findall(r"lb_try_duration (\d+)s", caddyfile)
+    assert int(patience) >= containers(run)["web"].inputs["destroyGraceSeconds"] + 30
+
+
+def test_an_upload_fits_where_django_keeps_it_until_it_is_saved(run: Run) -> None:
+    caddyfile = (CHECKOUT / "components/caddy/build/Caddyfile").read_text()
+    (largest,) = re.findall(r"max_size (\d+)MB", caddyfile)
+    (room,) = re.findall(r"size=(\d+)m", containers(run)["web"].inputs["tmpfs"]["/tmp"])
+    assert int(largest) <= int(room)
+
+
+def test_beats_schedule_is_on_the_data_disk(run: Run) -> None:
+    """Lost with the container, a daily job would never run where releases are more frequent."""
+    beat = containers(run)["beat"]
+    words = beat.inputs["command"]
+    schedule = words[words.index("--schedule") + 1]
+    assert schedule.rpartition("/")[0] in mounts(beat, "volume")
+
+
+def test_each_images_static_files_have_a_place_of_their_own(run: Run) -> None:
+    """Those of an image that fails its trial would otherwise reach visitors of the old one."""
+    web = containers(run)["web"]
+    environment = dict(line.split("=", 1) for line in web.inputs["envs"])
+    digest = run.one("django-image-pulled").inputs["name"].rpartition("@sha256:")[2]
+    assert environment["STATIC_ROOT"] == f"/srv/static/{digest[:12]}"
+    assert "/srv/static" in mounts(web, "volume")
+    caddyfile = (CHECKOUT / "components/caddy/build/Caddyfile").read_text()
+    assert "root * /srv/static/current\n" in caddyfile, "the link that the release sets after the trial"
+
+
 def test_networks_let_only_caddy_and_web_out(run: Run) -> None:
     internal = {network.inputs["name"]: network.inputs.get("internal", False) for network in networks(run)}
     assert internal == {"edge": False, "backend": True}
@@ -145,6 +243,7 @@ def test_networks_let_only_caddy_and_web_out(run: Run) -> None:
     assert joined == {
         "postgres": {"backend"},
         "redis": {"backend"},
+        "cache": {"backend"},
         "worker": {"backend"},
         "beat": {"backend"},
         "web": {"backend", "edge"},

@@ -86,7 +86,8 @@ def test_a_new_secret_replaces_the_application_and_not_the_databases(run: Run) -
     that was replaced with the first step of a rotation would lock the old containers out."""
     for container in run.of_type("docker:index/container:Container"):
         sources = [mount["source"] for mount in container.inputs["mounts"] if mount["type"] == "bind"]
-        if container.inputs["name"] in ("postgres", "redis"):
-            assert sources == ([f"{DIRECTORY}/redis_password.d"] if container.inputs["name"] == "redis" else [])
+        name = container.inputs["name"]
+        if name in ("postgres", "redis", "cache"):
+            assert sources == ([] if name == "postgres" else [f"{DIRECTORY}/redis_password.d"])
         else:
             assert all(re.fullmatch(rf"{DIRECTORY}/\w+[.]d/[0-9a-f]{{12}}", source) for source in sources)

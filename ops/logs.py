@@ -1,0 +1,47 @@
+"""`toybox logs`: the last lines of a container, those of its predecessors included.
+
+Docker gives them to the server's journal, which outlives containers. `docker logs` shows those of the present one only.
+"""
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from ops import OpsError
+from ops.cloud import opened
+
+CONTAINERS = ("web", "worker", "beat", "caddy", "postgres", "redis", "cache", "release")
+"""What can be asked for. The release is the trial of a new version in an update."""
+
+IN_DOCKER = {"release": "toybox-release"}
+"""Containers whose name in Docker is another one."""
+
+
+def journal_command(container: str, lines: int) -> str:
+    """The command for the server. Raises OpsError for a container that TOYBOX does not have."""
+    if container not in CONTAINERS:
+        raise OpsError(
+            f"There is no container {container!r}, so it has no log. Containers: {', '.join(CONTAINERS)}. "
+            "All of the server's logs: ssh to it, then `journalctl`."
+        )
+    name = IN_DOCKER.get(container, container)
+    words = ["journalctl", "--no-pager", "--output", "short-iso", "--lines", str(lines), f"CONTAINER_NAME={name}"]
+    return shlex.join(words)
+
+
+def logs(
+    container: Annotated[str, typer.Argument(help=f"{', '.join(CONTAINERS)}.")],
+    stack: Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")],
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many.")] = 200,
+) -> None:
+    """Show the last lines of a container's log, also of those that an update has replaced."""
+    command = journal_command(container, lines)
+    chosen = opened(stack)
+    address = chosen.outputs().get("address")
+    if address is None:
+        raise OpsError(
+            f"The stack {stack} has no address, so there is no server to ask: no update of it has succeeded yet. "
+            f"Next: pulumi up --stack {stack}"
+        )
+    typer.echo(chosen.on_server(address, command), nl=False)
