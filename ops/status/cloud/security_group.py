@@ -44,12 +44,13 @@ def security_group_line(rules: Sequence[Rule] | None, operators: Collection[str]
     declared = wanted(operators)
     extra = [each for each in rules if _pair(each) not in declared]
     missing = sorted(declared - {_pair(each) for each in rules})
-    if extra:
-        text = f"it lets in more than is declared: {', '.join(each.in_words for each in extra)}"
-        return Line(NAME, "bad", text, f"toybox api DELETE network /security-group-rules/{extra[0].id} --stack {stack}")
+    # an update first: what is too much may be what the settings said before
     if missing:
         text = f"it keeps out what is declared: {', '.join(f'port {port} for {source}' for port, source in missing)}"
         return Line(NAME, "bad", text, f"pulumi up --stack {stack} --refresh --target '**::server-ingress-*'")
+    if extra:
+        text = f"it lets in more than is declared: {', '.join(each.in_words for each in extra)}"
+        return Line(NAME, "bad", text, f"toybox api DELETE network /security-group-rules/{extra[0].id} --stack {stack}")
     return Line(NAME, "good", f"22 for {', '.join(sorted(operators))}; 80 and 443 for everybody")
 
 

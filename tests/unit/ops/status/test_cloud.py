@@ -306,8 +306,14 @@ def declared_rules() -> list[Rule]:
             f"keeps out what is declared: port 22 for {OPERATOR}",
             "pulumi up --stack prod --refresh --target '**::server-ingress-*'",
         ),
+        (
+            [*(each for each in declared_rules() if each.first != 22), Rule("x", "tcp", 22, 22, "203.0.113.9/32")],
+            "bad",
+            "keeps out what is declared",
+            "pulumi up --stack prod --refresh --target '**::server-ingress-*'",
+        ),
     ],
-    ids=["declared", "gone", "opened", "wide open", "closed"],
+    ids=["declared", "gone", "opened", "wide open", "closed", "settings not applied yet"],
 )
 def test_the_security_group_lets_in_what_is_declared_and_nothing_else(
     rules: list[Rule] | None, verdict: str, words: str, command: str
