@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from components.redis import APPEND_DIRECTORY
 from tests.lab.test_security_groups import becomes
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures, Shell
@@ -142,7 +143,7 @@ def test_a_server_that_is_off_or_lets_nobody_in_is_red_and_its_command_brings_it
 @pytest.fixture
 def broken_redis(prod: Toybox) -> Iterator[Callable[[], str]]:
     """Redis in a crash loop: it cannot read its own log. Says what Docker thinks of it."""
-    log = "/srv/toybox/redis/appendonlydir"
+    log = f"/srv/toybox/redis/{APPEND_DIRECTORY}"
     prod.ssh(f"docker stop redis; cp -a {log} /root/redis-log; echo nonsense >{log}/appendonly.aof.manifest")
     prod.ssh("docker start redis")
     yield lambda: prod.ssh("docker inspect --format '{{.State.Status}} {{.RestartCount}}' redis")
