@@ -151,6 +151,25 @@ def swapped(inputs: dict[str, Any]) -> None:
         each["source"] = {"media": "static", "static": "media"}.get(each["source"], each["source"])
 
 
+def larger_buffers(inputs: dict[str, Any]) -> None:
+    """The database with another size of its shared buffers."""
+    inputs["command"] = [
+        "shared_buffers=999MB" if word.startswith("shared_buffers=") else word for word in inputs["command"]
+    ]
+    assert "shared_buffers=999MB" in inputs["command"]
+
+
+def without_data(name: str) -> Edit:
+    """A container that has never had a volume."""
+
+    def edit(document: dict[str, Any]) -> None:
+        for side in ("oldState", "newState"):
+            inputs = step(document, name)[side]["inputs"]
+            inputs["mounts"] = [each for each in inputs["mounts"] if each["type"] != "volume"]
+
+    return edit
+
+
 DATA, INSTANCE, BUNDLE = "data-volume", "server-instance", "host-bundle"
 BOOT = "server-boot-volume"
 
@@ -621,9 +640,7 @@ HARMLESS: Mapping[str, Plan] = {
     "a tmpfs beside the database's directory": harmless(
         "no-change", replace(POSTGRES, tmpfs={"/var/run/postgresql": "", "/var/lib/postgresql/database": ""})
     ),
-    "another size of the database's buffers": harmless(
-        "no-change", words(POSTGRES, "shared_buffers=1024MB", without=("shared_buffers=512MB",))
-    ),
+    "another size of the database's buffers": harmless("no-change", altered(POSTGRES, "replace", larger_buffers)),
     "more workers": harmless("no-change", words(WEB, "8", without=("4",))),
     "another health check": harmless(
         "no-change", replace(POSTGRES, healthcheck={"tests": ["CMD", "pg_isready"], "interval": "10s"})
@@ -645,12 +662,12 @@ HARMLESS: Mapping[str, Plan] = {
         "no-change", not_found_by_a_refresh("volumes-caddy-config"), not_found_by_a_refresh(CADDY)
     ),
     "a beat with a volume of its own": harmless(
-        "no-change", pointer("beat"), add_mount(BEAT, **volume_mount("beat", "/srv/beat"))
+        "no-change", pointer("schedule"), add_mount(BEAT, **volume_mount("schedule", "/srv/schedule"))
     ),
     "a new container that reads uploads": harmless(
         "no-change", container("search", volume_mount("media", "/srv/media", read_only=True))
     ),
-    "a container that only reads is removed": harmless("no-change", remove(BEAT)),
+    "a container without data is removed": harmless("no-change", without_data(BEAT), remove(BEAT)),
     "Caddy no longer reads the uploads": harmless("no-change", mount(CADDY, "/srv/media")),
     "a secret is rotated": harmless(
         "no-change",
