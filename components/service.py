@@ -133,11 +133,10 @@ def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
 
 
 def await_healthy_command(spec: Spec) -> str:
-    """Limits the container's processes, for which the provider has no option, and waits for its health. The script
-    keeps to its seconds itself; timeout(1) is for a Docker daemon that does not answer it."""
-    limit = f"timeout 60 docker update --pids-limit {spec.processes} {spec.name} >/dev/null"
+    """Return the command that limits the container's processes and waits for its health. The script keeps to its seconds
+    itself; timeout(1) is for a Docker daemon that does not answer it."""
     seconds = spec.health.start
-    return f"{limit} && timeout {seconds + 60} {LIBRARY}/await-healthy {spec.name} {seconds}"
+    return f"timeout {seconds + 120} {LIBRARY}/await-healthy {spec.name} {seconds} {spec.processes}"
 
 
 class Service(pulumi.ComponentResource):

@@ -201,9 +201,11 @@ def _secret_stdin(change: Change) -> Iterator[Difference]:
 
 def _depends_on_another_volume(preview: Preview, change: Change) -> bool:
     """Whether the input is unknown only because it names a data volume that is not there yet; that has a finding."""
-    sources = (change.new.property_dependencies.get("stdin") or ()) if change.new else ()
+    sources = set((change.new.property_dependencies.get("stdin") or ()) if change.new else ())
     coming = {each.urn for each in declared.data_volumes(preview) if not each.stays}
-    return bool(sources) and set(sources) <= coming
+    # the note of what the volume was made from is as new as the volume
+    noted = {each.urn for each in preview.changes if each.qualified_type == declared.DATA_ORIGIN}
+    return bool(sources & coming) and sources <= coming | noted
 
 
 def _files(text: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 Under ConoHa's rules, with backups of its nights. Named after what happened to the data, or could have.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -40,8 +41,11 @@ def test_next_months_restore_point_replaces_nothing_in_prod(prod: Toybox) -> Non
     restore_point(prod)
     point = newest_restore_point(prod.shell())
     with prod.changed_settings(dataVolume__origin={"source": "backup", "id": point, "size": 200}):
-        done = prod.pulumi("preview", "--expect-no-changes")
+        done = prod.pulumi("preview", "--json")
     assert done.returncode == 0, done.stdout
+    # the state notes the wish and goes on with what the volume was made from (components/data_volume.py)
+    planned = {(step["op"], step["urn"].rpartition("::")[2]) for step in json.loads(done.stdout)["steps"]}
+    assert planned == {("update", "data-origin")}
 
 
 def test_wiped_disk_then_deleted_server_and_volume_come_back_from_the_last_night(prod: Toybox) -> None:

@@ -11,6 +11,7 @@ from components.docker_host.bundle import FILES
 DOCKER = """\
 #!/bin/bash
 echo "$1" >>calls
+[[ $1 != update ]] || echo "$@" >limit
 case "$1 $3" in
 "inspect {{range"*) printf 'CMD\\ntrue\\n' ;;
 "inspect {{.State.Status}} {{.HostConfig.RestartPolicy.Name}}") echo "$(<status) $(<policy)" ;;
@@ -31,9 +32,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def gate(folder: Path) -> "subprocess.CompletedProcess[str]":
+def gate(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [FILES / "await-healthy", "redis", "2"],
+        [FILES / "await-healthy", "redis", "2", *arguments],
         cwd=folder,
         env={"PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
@@ -45,6 +46,13 @@ def gate(folder: Path) -> "subprocess.CompletedProcess[str]":
 def test_one_that_runs_and_is_healthy_passes(folder: Path) -> None:
     assert gate(folder).returncode == 0
     assert "start" not in (folder / "calls").read_text().split()
+
+
+def test_its_processes_are_limited_before_it_is_asked(folder: Path) -> None:
+    assert gate(folder, "48").returncode == 0
+    assert (folder / "limit").read_text() == "update --pids-limit 48 redis\n"
+    calls = (folder / "calls").read_text().split()
+    assert calls.index("update") < calls.index("exec")
 
 
 def test_one_that_was_stopped_is_started_and_then_asked(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from components.docker_host.bundle import LIBRARY
 from components.host_secrets import DIRECTORY
 from components.memory import memory_limit
 from components.volumes import VOLUMES
@@ -175,13 +176,13 @@ def test_containers_have_limits_that_together_fit_the_server(run: Run) -> None:
 def test_each_health_gate_limits_the_containers_processes(run: Run) -> None:
     """The provider has no option for it."""
     gates = {
-        gate.inputs["create"].split(" >")[0].split()[-1]: gate.inputs["create"]
+        gate.inputs["create"].split("await-healthy ")[1].split()[0]: gate.inputs["create"]
         for gate in run.of_type("command:remote:Command")
         if gate.name.endswith("-healthy")
     }
     assert gates.keys() == containers(run).keys()
     for name, gate in gates.items():
-        assert re.match(rf"timeout 60 docker update --pids-limit [1-9][0-9]+ {name} >/dev/null && ", gate), gate
+        assert re.fullmatch(rf"timeout \d+ {LIBRARY}/await-healthy {name} \d+ [1-9]\d+", gate), gate
 
 
 def test_the_database_is_the_last_that_the_kernel_ends(run: Run) -> None:

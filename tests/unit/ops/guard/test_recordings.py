@@ -15,7 +15,7 @@ from tests.unit.ops.guard import recordings
 from tests.unit.ops.guard.plans import LOSES
 
 TODAY = date(2026, 11, 24)
-VOLUMES = ("caddy-config", "caddy-data", "media", "postgres", "redis", "static")
+VOLUMES = ("beat", "caddy-config", "caddy-data", "media", "postgres", "redis", "static")
 
 STOPS = {
     "no-change": set[tuple[str, str]](),
