@@ -45,7 +45,7 @@ def restore_point(prod: Toybox) -> None:
 def before(prod: Toybox, staging: Toybox) -> Iterator[dict[str, object]]:
     """Prod with what must not get to staging, a restore point of it, and what prod and staging were then."""
     sql(prod, "CREATE TABLE newsletter (id int, phone text); INSERT INTO newsletter VALUES (1, '03-1234-5678');")
-    sql(prod, "ANALYZE newsletter;")
+    sql(prod, "ALTER TABLE newsletter OWNER TO toybox; ANALYZE newsletter;")
     sql(prod, "UPDATE posts_post SET body = body || ' Write to yuki.real@gmail.com!' WHERE id % 50 = 0;")
     sql(prod, "CREATE ROLE reader LOGIN PASSWORD 'reader of prod';")
     cached(prod, "cache.set('prod', 1, 9999)")
