@@ -294,7 +294,8 @@ class Toybox:
 
 @contextmanager
 def new_stack(workspace: Workspace, name: str) -> Iterator[Toybox]:
-    """A stack that has nothing yet, with staging's settings and a domain of its own; its settings go afterwards."""
+    """A stack that has nothing yet, with staging's settings and a domain of its own; its settings and its state go
+    afterwards, and what it made is the caller's to delete."""
     committed = workspace.program / f"Pulumi.{name}.yaml"
     settings = (workspace.program / "Pulumi.staging.yaml").read_text()
     committed.write_text(settings.replace("staging.toybox", f"{name}.toybox"))
@@ -303,6 +304,7 @@ def new_stack(workspace: Workspace, name: str) -> Iterator[Toybox]:
         toybox.initialise()
         yield toybox
     finally:
+        toybox.pulumi("stack", "rm", "--force", "--yes", "--preserve-config")
         committed.unlink()
         workspace.settings_file(name).unlink(missing_ok=True)
 
