@@ -133,8 +133,8 @@ def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
 
 
 def await_healthy_command(spec: Spec) -> str:
-    """Return the command that limits the container's processes and waits for its health. The script keeps to its seconds
-    itself; timeout(1) is for a Docker daemon that does not answer it."""
+    """Return the command that limits the container's processes and waits for its health. The script keeps to its
+    seconds itself; timeout(1) is for a Docker daemon that does not answer it."""
     seconds = spec.health.start
     return f"timeout {seconds + 120} {LIBRARY}/await-healthy {spec.name} {seconds} {spec.processes}"
 
