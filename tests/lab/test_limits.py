@@ -142,7 +142,7 @@ def column(prod: Toybox) -> bool:
 def reader_of(prod: Toybox, table: str) -> Iterator[None]:
     """A transaction that has read the table and does not end: what a report or a forgotten shell is."""
     waits = f"BEGIN; LOCK TABLE {table} IN ACCESS SHARE MODE; SELECT pg_sleep(300)"
-    prod.ssh(f"docker exec -d postgres psql -U toybox -d toybox -c '{waits}'")
+    prod.ssh(f"docker exec -d postgres psql -U postgres -d toybox -c '{waits}'")
     try:
         yield
     finally:
