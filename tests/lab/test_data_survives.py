@@ -8,7 +8,7 @@ import pytest
 
 from components.data_disk import DataDisk
 from components.data_volume import data_device
-from components.docker_host.bundle import host_bundle, render_mount_unit
+from components.docker_host.bundle import DISK_CHECK, host_bundle, render_disk_check_unit, render_mount_unit
 from components.volumes import MOUNT_POINT
 from tests.lab.toybox import Toybox, cloud, stock_cloud
 from tests.procedure import Procedures
@@ -133,12 +133,13 @@ def test_without_the_data_disk_nothing_starts_and_nothing_is_written(
 
 
 ELSEWHERE = "/srv/elsewhere"
+ELSEWHERE_CHECK = "elsewhere-check.service"
 
 
 @pytest.fixture
 def spare_disk(prod: Toybox) -> Iterator[DataDisk]:
     """One more volume on prod's server, which ConoHa would not attach (it runs, and it has one): blank, prod's,
-    with a mount unit for ELSEWHERE."""
+    with a mount unit for ELSEWHERE, and the check of its file system that a mount waits for."""
     connection, server = stock_cloud(), prod.outputs()["serverId"]
     volume = connection.block_storage.create_volume(name="spare", size=200, volume_type="c3j1-ds02-add")
     connection.block_storage.wait_for_status(volume, "available", interval=0.3, wait=60)
@@ -146,11 +147,13 @@ def spare_disk(prod: Toybox) -> Iterator[DataDisk]:
     volume = connection.block_storage.get_volume(volume.id)
     connection.block_storage.wait_for_status(volume, "in-use", interval=0.3, wait=60)
     disk = DataDisk("prod", True, volume.id, data_device(volume.id), origin="blank", copy=False, blank=True)
-    unit = render_mount_unit(disk.device).replace(MOUNT_POINT, ELSEWHERE)
-    prod.ssh("cat >/etc/systemd/system/srv-elsewhere.mount && systemctl daemon-reload", unit)
+    mount = render_mount_unit(disk.device).replace(MOUNT_POINT, ELSEWHERE).replace(DISK_CHECK, ELSEWHERE_CHECK)
+    prod.ssh(f"cat >/etc/systemd/system/{ELSEWHERE_CHECK}", render_disk_check_unit(disk.device))
+    prod.ssh("cat >/etc/systemd/system/srv-elsewhere.mount && systemctl daemon-reload", mount)
     yield disk
     prod.ssh(f"umount {ELSEWHERE}; chattr -i {ELSEWHERE}; rmdir {ELSEWHERE}", check=False)
-    prod.ssh("systemctl disable --now srv-elsewhere.mount; rm -f /etc/systemd/system/srv-elsewhere.mount", check=False)
+    prod.ssh("systemctl disable --now srv-elsewhere.mount", check=False)
+    prod.ssh(f"cd /etc/systemd/system && rm -f srv-elsewhere.mount {ELSEWHERE_CHECK}; systemctl daemon-reload")
     connection.compute.delete_volume_attachment(server, volume.id)
     volume = connection.block_storage.get_volume(volume.id)
     connection.block_storage.wait_for_status(volume, "available", interval=0.3, wait=60)

@@ -15,6 +15,7 @@ import pytest
 
 from components.docker_host.bundle import LIBRARY
 from components.postgres import login_role
+from components.ssh import render_ssh_config
 from lab import deploy
 from lab.credentials import credentials
 from lab.paths import CACHE
@@ -366,7 +367,10 @@ def test_an_old_ssh_key_opens_nothing_after_its_rotation(prod: Toybox, procedure
     """Wherever somebody wrote it: sshd reads the declared list alone. The server stays, and so does the site."""
     old, address = tmp_path / "old", prod.outputs()["address"]
     shutil.copy(prod.workspace.program / f".toybox/{prod.stack}/ssh/identity", old)
-    knock = f"ssh -F .toybox/{prod.stack}/ssh/config -S none -o IdentityFile=none -i {old} {address} echo in"
+    # A configuration with the old key alone: to an IdentityFile of the command line, ssh adds the configuration's.
+    folder, alone = f".toybox/{prod.stack}/ssh", tmp_path / "config"
+    alone.write_text(render_ssh_config(folder, f"toybox-{prod.stack}").replace(f"{folder}/identity", str(old)))
+    knock = f"ssh -F {alone} -S none {address} echo in"
     prod.ssh("cp /etc/ssh/toybox_authorized_keys /root/.ssh/authorized_keys")
     before, containers = prod.outputs(), prod.ssh("docker inspect --format '{{.Id}}' web postgres redis caddy")
     steps = procedure(prod.shell())
