@@ -66,7 +66,7 @@ def test_an_older_cluster_is_changed_over_with_all_that_is_in_it(prod: Toybox) -
         psql("toybox", MADE_BEFORE)
         hand_over()
         assert psql("postgres", NOT_OURS) == ""
-        superusers = "SELECT rolname FROM pg_roles WHERE rolsuper"
+        superusers = "SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY rolname"
         assert psql("postgres", superusers).split() == ["postgres", "toybox_hand_over"]
         assert psql("postgres", "SELECT count(*) FROM pg_authid WHERE rolsuper AND rolpassword IS NOT NULL") == "0\n"
         log_in = "PGPASSWORD=former psql -XAtq -h $(hostname -i) -U toybox toybox -c 'SELECT count(*) FROM post'"
