@@ -80,11 +80,16 @@ RateLimitIntervalSec=0
 def render_mount_unit(device: str) -> str:
     """The systemd unit that mounts the data disk. It is wanted by multi-user.target and not required by
     local-fs.target: without the disk the server still boots and lets operators in, and only Docker stays down.
+    DefaultDependencies=no: by default a mount comes before local-fs.target, and so before all services, among them the
+    check that it waits for. systemd would break that cycle at each boot by leaving one of them out, and not always the
+    same: with it went Docker. Nor does SSH wait for a long check. umount.target is left of the defaults.
     resuid: the twentieth that ext4 reserves is for the database, which goes on when uploads have filled the rest."""
     return f"""\
 [Unit]
 Description=TOYBOX data disk
-Before=docker.service
+DefaultDependencies=no
+Conflicts=umount.target
+Before=umount.target docker.service
 Requires={DISK_CHECK}
 After={DISK_CHECK}
 
