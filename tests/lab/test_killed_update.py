@@ -63,8 +63,8 @@ def test_killed_when_docker_had_made_the_database(prod: Toybox, procedure: Proce
     # the server looks by itself, for some seconds each time: faster than asking over and over
     loop = f"timeout 5 bash -c 'until {listing} | grep -v {old} | grep -q .; do :; done; echo seen'"
     changes = {
-        # read by initdb alone, so that it changes nothing but the container
-        "components/postgres/__init__.py": ("--encoding=UTF8", "--encoding=UTF-8"),
+        # changes nothing but the container
+        "components/postgres/__init__.py": ('check_interval": "2s"', 'check_interval": "3s"'),
         # the provider answers when the database is healthy: the window is seconds long
         "components/service.py": ("wait=False", 'wait=spec.name == "postgres"'),
     }

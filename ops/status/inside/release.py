@@ -15,7 +15,7 @@ def release_line(released: Mapping[str, Any] | None, now: datetime, stack: str) 
     if released is None:
         return Line(NAME, "off", "the server has noted none yet")
     ago = schedule.in_words(now - datetime.fromtimestamp(released["ended"], now.tzinfo))
-    image = str(released["image"]).removeprefix("sha256:")[:12]
+    image = str(released["image"]).rpartition("sha256:")[2][:12]
     if released["failed"]:
         text = f"{image} failed {ago} ago at its step {released['failed']}; the image before it goes on serving"
         return Line(NAME, "bad", text, f"pulumi up --stack {stack}")

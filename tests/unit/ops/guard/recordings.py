@@ -130,6 +130,13 @@ def _anonymous(text: str) -> str:
 
     uuid = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
     text = re.sub(rf"{uuid}|\b(?:[0-9a-f]{{64}}|[0-9a-f]{{16}}|[0-9a-f]{{12}})\b", numbered, text)
+    # the moment of an update, which the host keeps as its token
+    moments: dict[str, int] = {}
+    text = re.sub(
+        r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00",
+        lambda found: f"2026-01-22T00:00:{moments.setdefault(found[0], len(moments) + 1):02d}+00:00",
+        text,
+    )
     text = re.sub(r"\b198\.51\.100\.1:5001/", "registry.example/", text)
     text = re.sub(r"\b198\.51\.100\.(?!1\b)\d+\b", "198.51.100.7", text)
     text = re.sub(r"\bgnct\d{8}\b", "gnct12345678", text)
