@@ -46,8 +46,9 @@ BEGIN
             UNION ALL SELECT 'pg_largeobject'::regclass, oid FROM pg_largeobject_metadata WHERE lomowner = 10
         ) AS owned
         CROSS JOIN LATERAL pg_identify_object(owned.catalog, owned.oid, 0) AS identified
-        -- what initdb made is the system's, but it makes no large object, and those may have any number; what belongs to
-        -- an extension stays with who made that; the sequence of a column, and what else is a part of something, follows it
+        -- what initdb made is the system's, but it makes no large object, and those may have any number; what belongs
+        -- to an extension stays with who made that; the sequence of a column, and what else is a part of something,
+        -- follows it
         WHERE (owned.oid >= 16384 OR owned.catalog = 'pg_largeobject'::regclass)
             AND NOT EXISTS (
                 SELECT FROM pg_depend
