@@ -81,8 +81,8 @@ def test_static_files_come_from_caddy_and_the_feed_has_ogp_tags(prod: Toybox) ->
 
 
 def test_a_request_larger_than_any_upload_is_refused_by_caddy(prod: Toybox) -> None:
-    """Django would take it, and what it takes lies in web's memory until it is saved. Caddy may end the connection while
-    the rest is still on its way."""
+    """Django would take it, and what it takes lies in web's memory until it is saved. Caddy may end the connection
+    while the rest is still on its way."""
     try:
         refused = prod.browser().post("/posts/new/", data=b"x" * (65 << 20)).status_code == 413
     except requests.ConnectionError:
