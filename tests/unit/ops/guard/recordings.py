@@ -129,7 +129,9 @@ def _anonymous(text: str) -> str:
         return f"{number:0{len(found)}d}"
 
     uuid = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    text = re.sub(rf"{uuid}|\b(?:[0-9a-f]{{64}}|[0-9a-f]{{16}}|[0-9a-f]{{12}})\b", numbered, text)
+    text = re.sub(
+        rf"{uuid}|(?<=\btoybox_)[0-9a-f]{{12}}\b|\b(?:[0-9a-f]{{64}}|[0-9a-f]{{16}}|[0-9a-f]{{12}})\b", numbered, text
+    )
     # the moment of an update, which the host keeps as its token
     moments: dict[str, int] = {}
     text = re.sub(

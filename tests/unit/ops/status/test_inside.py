@@ -186,11 +186,8 @@ def test_a_wrong_clock_is_red(off: int, verdict: str, words: str) -> None:
 )
 def test_a_release_that_failed_is_red(failed: str, verdict: str, words: str) -> None:
     ended = (NOW - timedelta(hours=1)).timestamp()
-    line = release_line(
-        {"ended": ended, "image": f"198.51.100.1:5001/django@sha256:{'0123456789abcdef' * 4}", "failed": failed},
-        NOW,
-        "prod",
-    )
+    image = f"198.51.100.1:5001/django@sha256:{'0123456789abcdef' * 4}"
+    line = release_line({"ended": ended, "image": image, "failed": failed}, NOW, "prod")
     assert line.verdict == verdict
     assert words in line.text
 
