@@ -14,7 +14,7 @@ import json
 import re
 import shlex
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ops.guard import declared
@@ -44,6 +44,10 @@ NAMED_BY_VOLUME = re.compile(
     r"virtio-[0-9a-f-]{20}|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|[a-z0-9~-]+:[0-9a-f]{5}\b"
 )
 """A data volume's id, its device on the server, and its file system's label (components/data_disk.py)."""
+ESCAPED_DASH = r"\x2d"
+"""In the name of a device's unit."""
+DISK = re.compile(r'"disk": \{[^{}]*\}')
+"""The data disk in the parameters of staging's scrub (components/staging_scrub), with what its volume was made from."""
 MOST_LINES = 6
 """Of a file that are looked at for the report."""
 MOST_SHOWN = 10
@@ -229,7 +233,7 @@ def _file_differs(preview: Preview, name: str, before: str, after: str) -> Diffe
     lines = _added(before, after)
     dangerous = [line for line in lines if DANGEROUS.search(line)]
     noted = NOTED.match(name) is not None
-    if not noted and _is_of_another_volume(preview, name, before, after):
+    if (dangerous or not noted) and _is_of_another_volume(preview, name, before, after):
         return Difference(name, ("names the new data volume",), stops=False)
     stops = bool(dangerous) or not noted
     shown = (dangerous or lines or ["fewer lines than before"])[:MOST_LINES]
@@ -239,11 +243,26 @@ def _file_differs(preview: Preview, name: str, before: str, after: str) -> Diffe
 
 
 def _is_of_another_volume(preview: Preview, name: str, before: str, after: str) -> bool:
-    """Whether the one difference is the data volume that takes the place of another, which has a finding. What that one
-    was made from is in disk.json."""
-    if all(each.stays for each in declared.data_volumes(preview)):
+    """Whether the one difference is the data volume: one that takes the place of another, which has a finding, or the
+    one that is there, where an update ended after it had come and before this file named it. What it was made from is
+    in disk.json, and in the scrub's parameters."""
+    volumes = declared.data_volumes(preview)
+    if all(each.stays for each in volumes) and not _names_first(volumes, before, after):
         return False
-    return name.endswith("disk.json") or NAMED_BY_VOLUME.sub("", before) == NAMED_BY_VOLUME.sub("", after)
+    if name.endswith("/parameters.json"):
+        before, after = (DISK.sub("", text) for text in (before, after))
+    return name.endswith("disk.json") or _without_volume(before) == _without_volume(after)
+
+
+def _names_first(volumes: Iterable[Change], before: str, after: str) -> bool:
+    """Whether a file names a data volume that is there, and named another one before; a device has 20 characters."""
+    present = [each.old.id[:20] for each in volumes if each.stays and each.old]
+    old, new = (text.replace(ESCAPED_DASH, "-") for text in (before, after))
+    return any(volume in new and volume not in old for volume in present) and NAMED_BY_VOLUME.search(old) is not None
+
+
+def _without_volume(text: str) -> str:
+    return NAMED_BY_VOLUME.sub("", text.replace(ESCAPED_DASH, "-"))
 
 
 def _added(before: str, after: str) -> tuple[str, ...]:
