@@ -230,10 +230,15 @@ def _files(text: str) -> dict[str, str]:
 
 
 def _file_differs(preview: Preview, name: str, before: str, after: str) -> Difference:
+    another = _comes_with_a_volume(preview, before, after)
+    if another and name.endswith("/parameters.json"):
+        before, after = (DISK.sub("", text) for text in (before, after))
     lines = _added(before, after)
     dangerous = [line for line in lines if DANGEROUS.search(line)]
     noted = NOTED.match(name) is not None
-    if (dangerous or not noted) and _is_of_another_volume(preview, name, before, after):
+    # what the volume was made from is in disk.json
+    same = name.endswith("disk.json") or _without_volume(before) == _without_volume(after)
+    if another and same and (dangerous or not noted):
         return Difference(name, ("names the new data volume",), stops=False)
     stops = bool(dangerous) or not noted
     shown = (dangerous or lines or ["fewer lines than before"])[:MOST_LINES]
@@ -242,16 +247,11 @@ def _file_differs(preview: Preview, name: str, before: str, after: str) -> Diffe
     return Difference(name, tuple(shown), stops)
 
 
-def _is_of_another_volume(preview: Preview, name: str, before: str, after: str) -> bool:
-    """Whether the one difference is the data volume: one that takes the place of another, which has a finding, or the
-    one that is there, where an update ended after it had come and before this file named it. What it was made from is
-    in disk.json, and in the scrub's parameters."""
+def _comes_with_a_volume(preview: Preview, before: str, after: str) -> bool:
+    """Whether the file would change with the data volume: one takes the place of another, which has a finding, or an
+    update ended after it had come and before this file named it."""
     volumes = declared.data_volumes(preview)
-    if all(each.stays for each in volumes) and not _names_first(volumes, before, after):
-        return False
-    if name.endswith("/parameters.json"):
-        before, after = (DISK.sub("", text) for text in (before, after))
-    return name.endswith("disk.json") or _without_volume(before) == _without_volume(after)
+    return not all(each.stays for each in volumes) or _names_first(volumes, before, after)
 
 
 def _names_first(volumes: Iterable[Change], before: str, after: str) -> bool:

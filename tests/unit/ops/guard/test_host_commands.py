@@ -3,7 +3,7 @@
 import pytest
 
 from components.data_disk import DataDisk
-from components.docker_host.bundle import host_bundle, pack
+from components.docker_host.bundle import BundleFile, host_bundle, pack
 from components.staging_scrub import scrub_bundle
 from ops.guard.declared import DATA_VOLUME
 from ops.guard.host_commands import findings
@@ -49,3 +49,10 @@ def test_a_bundle_that_names_a_volume_that_is_not_there_is_stopped(kind: str) ->
 
 def test_the_volume_that_is_there_does_not_become_one_to_be_formatted() -> None:
     assert stopped(bundle("host", disk(PRESENT, blank=False)), bundle("host", disk(PRESENT, blank=True)))
+
+
+def test_another_list_of_what_is_personal_goes_with_it() -> None:
+    present = scrub_bundle(disk(PRESENT, blank=False), "toybox_b9fe6b3c6017")
+    (name,) = (name for name in present if name.endswith("parameters.json"))
+    present[name] = BundleFile(present[name].text.replace('"rules": "', '"rules": "0'))
+    assert stopped(bundle("scrub", disk(FORMER, blank=True)), pack(present)) == []
