@@ -40,6 +40,7 @@ HOST_SCRIPTS = (
     "shutdown",
     "stop-orphans",
     "tidy",
+    "watch-health",
 )
 
 
@@ -150,8 +151,8 @@ WantedBy=multi-user.target
 def render_docker_drop_in() -> str:
     """Docker starts only with the data disk mounted: a container on an unmounted disk starts with an empty directory
     and exit code 0 (measured on Docker 20.10), and writes its database to the root disk. What then runs unknown to
-    Docker is ended, and what was stopped for the shutdown is started. Nor does it start before the metadata service is
-    closed to containers."""
+    Docker is ended, the health of what it knows is watched on, and what was stopped for the shutdown is started. Nor
+    does it start before the metadata service is closed to containers."""
     return f"""\
 [Unit]
 RequiresMountsFor={MOUNT_POINT}
@@ -159,6 +160,7 @@ RequiresMountsFor={MOUNT_POINT}
 [Service]
 ExecStartPre={LIBRARY}/close-metadata
 ExecStartPost=-{LIBRARY}/stop-orphans
+ExecStartPost=-{LIBRARY}/watch-health
 ExecStartPost=-{LIBRARY}/shutdown end
 """
 
