@@ -87,20 +87,6 @@ def test_after_a_power_cut_every_acknowledged_commit_is_there_and_the_disk_was_c
     assert prod.fingerprint() == before
 
 
-def test_a_reboot_stops_the_containers_in_their_time_and_starts_them_again(prod: Toybox) -> None:
-    compute = cloud().compute
-    server = compute.get_server(prod.server()[0])
-    compute.reboot_server(server, "SOFT")
-    compute.wait_for_server(server, "ACTIVE", interval=0.5, wait=120)
-    prod.wait_for_ssh()
-    for name in ("postgres", "redis", "web", "worker", "beat", "caddy"):
-        prod.ssh(f"timeout 120 /usr/local/lib/toybox/await-healthy {name} 120")
-    assert "was not properly shut down" not in prod.ssh("docker logs --since 5m postgres 2>&1")
-    assert prod.browser().get("/healthz").status_code == 200
-    # systemd breaks a cycle by leaving out a unit of its choice: most boots say nothing, and one has no Docker
-    assert "ordering cycle" not in prod.ssh("systemd-analyze verify default.target 2>&1", check=False)
-
-
 def test_a_container_does_not_reach_the_metadata_service_and_the_host_does(prod: Toybox) -> None:
     """user_data has the server's SSH host key. Here the service is on the host itself; elsewhere behind it."""
     ask = "import urllib.request as r; print(r.urlopen('http://169.254.169.254/', timeout=3).status)"
