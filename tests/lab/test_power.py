@@ -74,7 +74,9 @@ def test_after_a_power_cut_every_acknowledged_commit_is_there_and_the_disk_was_c
             assert time.monotonic() < deadline, f"{len(numbers)} commits within 120 s"
             time.sleep(0.2)
         prod.ssh("echo lost >/srv/toybox/not-synced")
-        compute.reboot_server(prod.server()[0], "HARD")
+        server = prod.server()[0]
+        compute.reboot_server(server, "HARD")
+        compute.wait_for_server(compute.get_server(server), "ACTIVE", interval=0.5, wait=120)
     prod.wait_for_ssh()
     assert prod.ssh("cat /srv/toybox/not-synced 2>&1", check=False) != "lost\n", "the lab is kinder than a power cut"
     prod.ssh("rm -f /srv/toybox/not-synced; systemctl is-active --wait docker")
