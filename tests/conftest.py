@@ -13,6 +13,9 @@ from tests.procedure import Procedure, Procedures, Shell
 STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests/lab/test_staging_refresh.py")
 """What needs staging beside production. One process has them all, so that it is made once."""
 
+FIRST = "tests/lab/test_guard.py"
+"""Its recordings are of a production as `pulumi up` made it; other tests restore, adopt and refresh theirs."""
+
 LONGEST = (*STAGING, "tests/lab/test_worst_day.py", "tests/lab/test_data_survives.py")
 """What takes minutes begins first, so that no process is left with it while the other one has nothing to do."""
 
@@ -37,9 +40,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 def place(nodeid: str) -> int:
     """Where a test's file stands in the order of all."""
     file = nodeid.partition("::")[0]
+    if file == FIRST:
+        return 0
     if file in LONGEST:
-        return LONGEST.index(file)
-    return len(LONGEST) + (1 if file == ALONE else 0 if file.startswith("tests/lab/") else 2)
+        return 1 + LONGEST.index(file)
+    return 1 + len(LONGEST) + (1 if file == ALONE else 0 if file.startswith("tests/lab/") else 2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
