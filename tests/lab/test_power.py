@@ -79,7 +79,9 @@ def test_after_a_power_cut_every_acknowledged_commit_is_there_and_the_disk_was_c
         compute.wait_for_server(compute.get_server(server), "ACTIVE", interval=0.5, wait=120)
     prod.wait_for_ssh()
     assert prod.ssh("cat /srv/toybox/not-synced 2>&1", check=False) != "lost\n", "the lab is kinder than a power cut"
-    prod.ssh("rm -f /srv/toybox/not-synced; systemctl is-active --wait docker")
+    prod.ssh(
+        "rm -f /srv/toybox/not-synced; timeout 60 sh -c 'until systemctl is-active --quiet docker; do sleep 1; done'"
+    )
     assert "recovering journal" in prod.ssh("journalctl --no-pager --boot --unit toybox-disk-check")
     prod.ssh("timeout 60 /usr/local/lib/toybox/await-healthy postgres 60")
     there = sql(prod, "SELECT number FROM power ORDER BY number").split()

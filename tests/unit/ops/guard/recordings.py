@@ -141,6 +141,7 @@ def _anonymous(text: str) -> str:
     )
     text = re.sub(r"\b198\.51\.100\.1:5001/", "registry.example/", text)
     text = re.sub(r"\b198\.51\.100\.(?!1\b)\d+\b", "198.51.100.7", text)
+    text = re.sub(r"\bvm-[0-9a-f]{8}-[0-9a-f]{2}\b", "vm-00000000-00", text)  # ConoHa's name for a server
     text = re.sub(r"\bgnct\d{8}\b", "gnct12345678", text)
     return re.sub(r"http://127\.0\.0\.1:\d+/[a-z0-9/]*v3", "https://identity.c3j1.conoha.io/v3", text)
 

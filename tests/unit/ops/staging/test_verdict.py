@@ -107,5 +107,6 @@ def test_every_container_is_healthy_by_dockers_word() -> None:
     assert container_problems("\n".join(lines[:-1])) == ["container worker is not there"]
     restarting = [*lines[:-1], "worker Restarting (1) 3 seconds ago"]
     assert container_problems("\n".join(restarting)) == ["container worker is Restarting (1) 3 seconds ago"]
+    assert container_problems("\n".join([*lines[:-1], "worker Up 8 seconds (health: starting)"])) == []
     unhealthy = [*lines[:-1], "worker Up 2 minutes (unhealthy)"]
     assert len(container_problems("\n".join(unhealthy))) == 1
