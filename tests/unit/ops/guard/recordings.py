@@ -40,7 +40,13 @@ KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {
     "pulumi:providers:openstack": ("authUrl", "region", "tenantName"),
     "pulumi:providers:docker": ("host", "sshOpts"),
 }
-"""Of the inputs of providers; of the others all."""
+"""Of the inputs of providers; of the others all, but for those that a refresh fills in."""
+FILLED_IN = {
+    "openstack:compute/instance:Instance": (
+        "accessIpV4", "availabilityZone", "flavorId", "imageId", "imageName", "name", "networks", "tags",
+    ),
+    "openstack:blockstorage/volume:Volume": ("availabilityZone",),
+}  # fmt: skip
 KEPT_DEPENDENCIES = ("stdin", "image")
 TYPE_ONLY = ("openstack:compute/keypair:Keypair",)
 
@@ -79,7 +85,7 @@ def _slim_state(state: Mapping[str, Any]) -> dict[str, Any]:
     inputs = {
         key: BUNDLE if _is_bundle(value) else value
         for key, value in _without_defaults(state.get("inputs", {})).items()
-        if (key in names if names else not key.startswith("__"))
+        if (key in names if names else not key.startswith("__") and key not in FILLED_IN.get(state["type"], ()))
     }
     kept = {key: state[key] for key in KEPT_OF_STATE if state.get(key)}
     if not state["type"].startswith("openstack:"):
