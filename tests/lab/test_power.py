@@ -93,10 +93,10 @@ def test_after_a_power_cut_every_acknowledged_commit_is_there_and_the_disk_was_c
 
 def test_a_container_does_not_reach_the_metadata_service_and_the_host_does(prod: Toybox) -> None:
     """user_data has the server's SSH host key. Here the service is on the host itself; elsewhere behind it."""
-    ask = "import urllib.request as r; print(r.urlopen('http://169.254.169.254/', timeout=3).status)"
+    ask = "import urllib.request as r; print(r.urlopen('http://169.254.169.254:8169/', timeout=3).status)"
     prod.ssh(
         "ip address add 169.254.169.254/32 dev lo; cd /var/tmp;"
-        " setsid python3 -m http.server --bind 169.254.169.254 80 </dev/null >/dev/null 2>&1 & sleep 1"
+        " setsid python3 -m http.server --bind 169.254.169.254 8169 </dev/null >/dev/null 2>&1 & sleep 1"
     )
     try:
         assert prod.ssh(f'python3 -c "{ask}"') == "200\n"
