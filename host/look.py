@@ -94,7 +94,14 @@ def is_daemon(pid: int) -> bool:
     names = [text_of(f"/proc/{pid}/comm")]
     with contextlib.suppress(OSError):  # a kernel thread, or gone
         names.append(os.path.basename(os.readlink(f"/proc/{pid}/exe")))
-    return "dockerd" in names
+    # a daemon's helpers run the same program for a moment, under another first word (libnetwork-setkey, as a hook of
+    # each container that starts) or as a child that has not yet become another program
+    first = os.path.basename((text_of(f"/proc/{pid}/cmdline") or "").split("\0")[0])
+    parent = (text_of(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()[1:2]
+    with contextlib.suppress(OSError):
+        if parent and os.path.basename(os.readlink(f"/proc/{parent[0]}/exe")) == "dockerd":
+            return False
+    return "dockerd" in names and first in ("dockerd", "")
 
 
 def sockets_of(pid: int) -> List[str]:  # noqa: UP006
