@@ -101,7 +101,7 @@ def is_daemon(pid: int) -> bool:
     with contextlib.suppress(OSError):
         if parent and os.path.basename(os.readlink(f"/proc/{parent[0]}/exe")) == "dockerd":
             return False
-    return "dockerd" in names and first in ("dockerd", "")
+    return "dockerd" in names and not first.startswith(("libnetwork-", "docker-"))
 
 
 def sockets_of(pid: int) -> List[str]:  # noqa: UP006
