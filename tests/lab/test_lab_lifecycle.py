@@ -236,8 +236,10 @@ def test_docker_survives_the_loss_of_its_containers_folder(server: Server) -> No
     assert server.ssh("docker ps --all --quiet") == ""
 
 
-def test_deleting_a_server_frees_its_disks_and_keeps_the_data(server: Server, tmp_path: Path) -> None:
-    server.ssh("echo last words > /srv/data/file")  # not synced
+def test_deleting_a_server_frees_its_disks_and_keeps_what_was_synced(server: Server, tmp_path: Path) -> None:
+    """Nova cuts the power of a server that it deletes."""
+    check_health(server)  # the disk is mounted
+    server.ssh("echo last words > /srv/data/file; sync")
     server.cloud.compute.delete_server(server.id)
     server.cloud.compute.wait_for_delete(server.cloud.compute.get_server(server.id), interval=0.3, wait=60)
     volume = paths.VOLUMES / f"volume-{server.data_volume}"
