@@ -21,6 +21,7 @@ COMMANDS = {
     "mmdebstrap": "mmdebstrap",
     "ssh": "openssh-client",
     "losetup": "mount",
+    "rsync": "rsync",
     "flock": "util-linux",
 }
 """What the lab runs, and the package that brings it."""

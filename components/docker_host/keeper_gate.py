@@ -1,0 +1,65 @@
+#!/usr/bin/python3 -I
+"""The keeper's login shell and only command: hands `rsync --server --sender` to the unit that reads the kept files.
+
+What the client asked for is in SSH_ORIGINAL_COMMAND. The unit's sandbox decides what can be read; this only says no to
+everything that is not a reading rsync, and carries bytes in both directions.
+"""
+
+import os
+import selectors
+import socket
+import sys
+
+SOCKET = "/run/toybox-keeper/files"
+READING = "rsync --server --sender "
+CHUNK = 256 * 1024
+
+
+def carry(connection: socket.socket) -> int:
+    """Carry standard input to the socket and the socket to standard output, until it ends; return the bytes out."""
+    sent = 0
+    with selectors.DefaultSelector() as ready:
+        ready.register(0, selectors.EVENT_READ)
+        ready.register(connection, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select():
+                if key.fileobj == 0:
+                    data = os.read(0, CHUNK)
+                    if data:
+                        connection.sendall(data)
+                    else:
+                        ready.unregister(0)
+                        connection.shutdown(socket.SHUT_WR)
+                else:
+                    data = connection.recv(CHUNK)
+                    if not data:
+                        return sent
+                    view = memoryview(data)
+                    while view:
+                        view = view[os.write(1, view) :]
+                    sent += len(data)
+
+
+def main() -> None:
+    """Serve one rsync, or say why not."""
+    command = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    if not command.startswith(READING) or "\n" in command:
+        sys.exit("keeper: this login forwards to the database and reads files by rsync, and nothing else.")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(SOCKET)
+            connection.sendall(command.encode() + b"\n")
+            sent = carry(connection)
+        except OSError as error:
+            sys.exit(
+                f"keeper: the files cannot be read: {error}. On the server: systemctl status toybox-keeper-files.socket"
+            )
+    if not sent:
+        sys.exit(
+            "keeper: the files cannot be read now: the data disk is not mounted, or rsync did not start. "
+            "On the server: journalctl -u 'toybox-keeper-files@*'"
+        )
+
+
+if __name__ == "__main__":
+    main()
