@@ -22,6 +22,7 @@ COMMANDS = {
     "ssh": "openssh-client",
     "losetup": "mount",
     "rsync": "rsync",
+    "psql": "postgresql-client-15",
     "flock": "util-linux",
 }
 """What the lab runs, and the package that brings it."""

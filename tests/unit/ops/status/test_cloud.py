@@ -13,7 +13,7 @@ from ops.restore_points.model import RestorePoint, Volume
 from ops.state.locks import Lock
 from ops.status.cloud.kept import kept_lines
 from ops.status.cloud.restore_point import points_of, restore_point_line
-from ops.status.cloud.security_group import Rule, security_group_line, wanted
+from ops.status.cloud.security_group import Rule, security_group_line, ssh_networks, wanted
 from ops.status.cloud.server import ServerSeen, server_line
 from ops.status.cloud.volume import data_of, volume_line
 from ops.status.known import Known, known
@@ -21,7 +21,7 @@ from ops.status.line import Line
 from ops.status.state import lock_lines, state_line
 from tests.unit.ops.restore_points.cloud import NOW, point, volume
 from tests.unit.ops.status.world import DAY, HOUR, KNOWN, NEW_SERVER, SERVER
-from tests.unit.test_settings import parse
+from tests.unit.test_settings import KEEPER, parse
 
 ASIDE = "toybox-prod-data-before-20261124T0100Z"
 
@@ -321,3 +321,13 @@ def test_the_security_group_lets_in_what_is_declared_and_nothing_else(
     line = security_group_line(rules, [OPERATOR], "prod")
     assert (line.verdict, line.command) == (verdict, command)
     assert words in line.text
+
+
+def test_the_keepers_rule_is_declared_and_no_door_left_open() -> None:
+    settings = parse({"operators": [OPERATOR], "keeper": KEEPER})
+    rule = Rule("k", "tcp", 22, 22, f"{KEEPER['address']}/32")
+    line = security_group_line([*declared_rules(), rule], ssh_networks(settings), "prod")
+    assert line.verdict == "good", line.text
+    assert security_group_line(declared_rules(), ssh_networks(settings), "prod").verdict == "bad"
+    without = ssh_networks(parse({"operators": [OPERATOR]}))
+    assert security_group_line([*declared_rules(), rule], without, "prod").verdict == "bad"
