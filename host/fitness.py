@@ -23,7 +23,7 @@ KEEPER_GATE = "/usr/local/lib/toybox/keeper_gate.py"
 KEEPER_KEYS = "/etc/ssh/toybox_keeper_authorized_keys"
 KEEPER_FORWARD = "10.213.77.2:5432"
 KEEPER_SERVICE = "/etc/systemd/system/toybox-keeper-files@.service"
-KEEPER_CGROUP = re.compile(r"/system\.slice/(system-[^/]*\.slice/)?toybox-keeper-files@[^/]+\.service$")
+KEEPER_CGROUP = re.compile(r":/system\.slice/(system-[^/]*\.slice/)?toybox-keeper-files@[^/]+\.service$")
 KEEPER_ACCOUNT = {"uid": KEEPER_UID, "home": "/", "shell": KEEPER_GATE, "groups": ["keeper"], "has_password": False}
 KEEPER_SSHD = {
     "allowusers": ["keeper", "root"],

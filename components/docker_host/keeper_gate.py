@@ -5,39 +5,35 @@ What the client asked for is in SSH_ORIGINAL_COMMAND. The unit's sandbox decides
 everything that is not a reading rsync, and carries bytes in both directions.
 """
 
+import contextlib
 import os
-import selectors
 import socket
 import sys
+import threading
 
 SOCKET = "/run/toybox-keeper/files"
 READING = "rsync --server --sender "
 CHUNK = 256 * 1024
 
 
+def upload(connection: socket.socket) -> None:
+    """Carry standard input to the socket, until one of them ends."""
+    with contextlib.suppress(OSError):  # the other side has all that it wants
+        while data := os.read(0, CHUNK):
+            connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+
+
 def carry(connection: socket.socket) -> int:
-    """Carry standard input to the socket and the socket to standard output, until it ends; return the bytes out."""
+    """Carry both directions, each in a thread: neither waits for the other. Return the bytes that came out."""
+    threading.Thread(target=upload, args=(connection,), daemon=True).start()
     sent = 0
-    with selectors.DefaultSelector() as ready:
-        ready.register(0, selectors.EVENT_READ)
-        ready.register(connection, selectors.EVENT_READ)
-        while True:
-            for key, _ in ready.select():
-                if key.fileobj == 0:
-                    data = os.read(0, CHUNK)
-                    if data:
-                        connection.sendall(data)
-                    else:
-                        ready.unregister(0)
-                        connection.shutdown(socket.SHUT_WR)
-                else:
-                    data = connection.recv(CHUNK)
-                    if not data:
-                        return sent
-                    view = memoryview(data)
-                    while view:
-                        view = view[os.write(1, view) :]
-                    sent += len(data)
+    while data := connection.recv(CHUNK):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(1, view) :]
+        sent += len(data)
+    return sent
 
 
 def main() -> None:

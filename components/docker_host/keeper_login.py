@@ -116,7 +116,6 @@ CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 NoNewPrivileges=yes
 PrivateDevices=yes
 PrivateNetwork=yes
-PrivateTmp=yes
 RestrictAddressFamilies=AF_UNIX
 RestrictNamespaces=yes
 RestrictSUIDSGID=yes

@@ -29,7 +29,8 @@ def dismiss_command() -> str:
     A database that does not answer has its own gate; here it is told, and ends nothing.
     """
     run = postgres.RUN_SQL.format(database="postgres").replace(" psql ", " psql -At ")
-    return f"{run} <<'END' || echo 'The database did not answer whether it has a keeper.'\n{DISMISS_SQL.read_text()}END"
+    told = "echo 'Nobody could look whether the database lets a keeper in.'"
+    return f"{run} <<'END' 2>&1 || {told}\n{DISMISS_SQL.read_text()}END"
 
 
 def admit_keeper(

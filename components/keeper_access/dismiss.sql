@@ -2,7 +2,7 @@
 -- The slot goes, too, and is told of: without a keeper nothing bounds what PostgreSQL keeps for it. The keeper's database
 -- and its marks stay.
 \set ON_ERROR_STOP 1
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'keeper' \g /dev/null
+SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = 'keeper' \g /dev/null
 SELECT 'ALTER ROLE keeper NOLOGIN NOREPLICATION PASSWORD NULL'
 WHERE EXISTS (SELECT FROM pg_authid WHERE rolname = 'keeper' AND (rolcanlogin OR rolreplication)) \gexec
 SELECT format(
