@@ -235,13 +235,14 @@ class Keeper(_Model):
         json_schema_extra=_allowed("one IPv4 address"),
     )
     ssh_key: Annotated[str, AfterValidator(values.authorized_key)] = Field(
-        description="The public key with which the keeper logs in as keeper. `toybox init keeper` prints it.",
+        description="The public key with which the keeper logs in as keeper. `toybox init` prints it for the keeper's "
+        "stack.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1wq0mV8sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bx"],
         json_schema_extra=_allowed("an ed25519 key as authorized_keys has it, without options; none that opens root"),
     )
     database_verifier: Annotated[str, AfterValidator(values.database_verifier)] = Field(
         description="What PostgreSQL stores of the keeper's password, in its own form (RFC 5803). Nobody can log in "
-        "with it. `toybox init keeper` prints it.",
+        "with it. `toybox init` prints it for the keeper's stack.",
         examples=[
             "SCRAM-SHA-256$4096:VE9ZQk9YIGtlZXBlcg==$"
             "Qn0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bw=:yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bxQn0Y4="

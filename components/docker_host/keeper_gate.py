@@ -44,12 +44,14 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(SOCKET)
-            connection.sendall(command.encode() + b"\n")
-            sent = carry(connection)
         except OSError as error:
             sys.exit(
                 f"keeper: the files cannot be read: {error}. On the server: systemctl status toybox-keeper-files.socket"
             )
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(command.encode() + b"\n")
+            sent = carry(connection)
     if not sent:
         sys.exit(
             "keeper: the files cannot be read now: the data disk is not mounted, or rsync did not start. "

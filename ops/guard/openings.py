@@ -262,4 +262,5 @@ def notes(preview: Preview) -> Iterator[str]:
             yield f"The firewall would no longer let in {old}."
     for _, new in _new_reaches(preview):
         if _is_first_operator(preview, new):
-            yield f"The new server's firewall would let in {new}, as the settings say."
+            said = "keeper" if _is_keepers(preview, new) else "operators"
+            yield f"The new server's firewall would let in {new}, as `toybox:{said}` says."

@@ -76,7 +76,7 @@ def with_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
         *above, last = path.split(".")
         block = values
         for key in above:
-            block = block[key]
+            block = block.setdefault(key, {})
         if value is None:
             del block[last]
         else:

@@ -163,7 +163,7 @@ def test_the_gate_refuses_whatever_is_no_reading_rsync(command: str, tmp_path: P
 def test_the_gate_carries_both_directions_to_their_ends(tmp_path: Path) -> None:
     """Also when the one ends long before the other."""
     command, big = "rsync --server --sender -a . media/", os.urandom(3_000_000)
-    received = []
+    received: list[bytes] = []
 
     def serve() -> None:
         connection, _ = server.accept()

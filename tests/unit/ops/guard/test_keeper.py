@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ops.guard import declared, rules
+from ops.guard import declared, openings, rules
 from ops.guard.finding import Finding
 from ops.guard.preview import Preview
 from tests.unit.ops.guard.edits import make
@@ -24,8 +24,10 @@ def declares(**changes: object) -> Edit:
 def kept(*, now: bool, then: bool, **changes: object) -> Edit:
     """The component before and after an update, with other inputs afterwards."""
 
+    inputs: dict[str, Any] = {**BLOCK, **changes}
+
     def edit(document: dict[str, Any]) -> None:
-        make(declared.KEEPER_COMPONENT, NAME, **BLOCK | changes)(document)
+        make(declared.KEEPER_COMPONENT, NAME, **inputs)(document)
         step = document["steps"][-1]
         if now:
             step["op"] = "update" if changes else "same"
@@ -77,11 +79,11 @@ def test_a_keeper_that_leaves_is_told() -> None:
 
 def test_the_rule_for_the_keeper_is_no_root_login() -> None:
     """An operator's way out would be the wrong setting."""
-    inputs = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "portRangeMin": 22, "portRangeMax": 22}
+    inputs: dict[str, Any] = {"protocol": "tcp", "portRangeMin": 22, "portRangeMax": 22}
     rule = make(RULE, "server-ingress-ssh-keeper", **inputs, remoteIpPrefix="192.0.2.9/32")
-    (finding,) = rules.openings.findings(altered("no-change", rule, declares()))
+    (finding,) = openings.findings(altered("no-change", rule, declares()))
     assert (finding.action, finding.name) == ("open", "server-ingress-ssh-keeper")
     assert "root" not in finding.means
     assert "toybox:keeper" in finding.proceed
-    (finding,) = rules.openings.findings(altered("no-change", rule))
+    (finding,) = openings.findings(altered("no-change", rule))
     assert "root" in finding.means

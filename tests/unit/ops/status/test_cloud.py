@@ -324,10 +324,13 @@ def test_the_security_group_lets_in_what_is_declared_and_nothing_else(
 
 
 def test_the_keepers_rule_is_declared_and_no_door_left_open() -> None:
-    settings = parse({"operators": [OPERATOR], "keeper": KEEPER})
+    web = [each for each in declared_rules() if each.first != 22]
     rule = Rule("k", "tcp", 22, 22, f"{KEEPER['address']}/32")
-    line = security_group_line([*declared_rules(), rule], ssh_networks(settings), "prod")
-    assert line.verdict == "good", line.text
-    assert security_group_line(declared_rules(), ssh_networks(settings), "prod").verdict == "bad"
-    without = ssh_networks(parse({"operators": [OPERATOR]}))
-    assert security_group_line([*declared_rules(), rule], without, "prod").verdict == "bad"
+    with_keeper, without = (ssh_networks(parse(changes)) for changes in ({"keeper": KEEPER}, {}))
+    ours = [*web, *(Rule(source, "tcp", 22, 22, source) for source in without)]
+    for rules, networks, verdict in (
+        ([*ours, rule], with_keeper, "good"),
+        (ours, with_keeper, "bad"),
+        ([*ours, rule], without, "bad"),
+    ):
+        assert security_group_line(rules, networks, "prod").verdict == verdict
