@@ -72,7 +72,7 @@ def render_socket_unit() -> str:
 Description=TOYBOX files, for the keeper to read
 
 [Socket]
-ListenStream={SOCKET}
+ListenSequentialPacket={SOCKET}
 SocketUser=root
 SocketGroup=keeper
 SocketMode=0660
@@ -104,7 +104,7 @@ CollectMode=inactive-or-failed
 [Service]
 ExecStart=/usr/bin/python3 -I {LIBRARY}/keeper_files.py
 StandardInput=socket
-StandardOutput=socket
+StandardOutput=journal
 StandardError=journal
 User=keeper
 WorkingDirectory={ROOT}
