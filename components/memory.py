@@ -11,10 +11,9 @@ from dataclasses import dataclass
 class Share:
     """One container's part of the memory.
 
-    least: MiB that it needs on the smallest server. Measured with the lab's image: its peak at the start, plus its
-    health check, plus a quarter.
-        least: MiB, what it needs on the smallest server. Measured with the lab's image: its peak while it starts, its
-            health check beside it, and a quarter more.
+    Attributes:
+        least: MiB that it needs on the smallest server. Measured with the lab's image: its peak at the start, plus its
+            health check, plus a quarter.
         parts: its share of the remaining memory, of `PARTS`.
         oom_score: the kernel kills the highest first if the server's memory still runs out. Only the database has 0.
     """

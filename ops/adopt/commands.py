@@ -23,6 +23,6 @@ def adopt(
     one's place, which is kept. Asks for the stack's name, typed in full.
     """
     chosen = opened(stack)
-    declared(chosen)  # before anything is made of settings that are not there
+    declared(chosen)  # settings that do not exist fail here, before anything is made of them
     chosen.settings()  # makes the stack where its state was lost; Pulumi gives the cloud's password only then
     Adopt(chosen, connect(chosen), datetime.now(UTC), typer.echo, confirm).run(volume)

@@ -28,7 +28,7 @@ def recorded(exported: str) -> Recorded | None:
 
 
 def completed(exported: str) -> str | None:
-    """The id of the data volume on which an update has last come to its end; None if none has."""
+    """Return the id of the data volume on which an update last finished; None if none has."""
     for resource in _resources(json.loads(exported)):
         if "::pulumi:pulumi:Stack::" in resource["urn"]:
             found = (resource.get("outputs") or {}).get("dataVolumeId")
