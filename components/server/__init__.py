@@ -125,7 +125,7 @@ class Server(pulumi.ComponentResource):
             f"{name}-key-pair",
             name=cloud_name,
             public_key=identity.public_key,
-            # the cloud cannot have two rules of one name
+            # the cloud cannot have two key pairs of one name
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         security_group = openstack.networking.SecGroup(
