@@ -19,7 +19,7 @@ def adopt(
     """Take over a data volume that the state does not know, and bring the stack up on it.
 
     Without VOLUME_ID, for a stack whose state was lost: its server, boot volume, key pair and security group are found
-    by name, removed and made anew; the data volume is adopted as it is. With VOLUME_ID, that volume takes the present
+    by name, removed and made again; the data volume is adopted as it is. With VOLUME_ID, that volume takes the present
     one's place, which is kept. Asks for the stack's name, typed in full.
     """
     chosen = opened(stack)

@@ -38,7 +38,7 @@ def completed(exported: str) -> str | None:
 
 def without(exported: str, urn: str) -> str:
     """The state without one resource, and without anything that points to it: the engine takes no state whose
-    references lead nowhere. In the cloud nothing happens. The next update makes the resource anew, from the settings,
+    references lead nowhere. In the cloud nothing happens. The next update makes the resource again, from the settings,
     and replaces what cannot live with another one (the server and its boot volume)."""
     state = json.loads(exported)
     deployment = state["deployment"]

@@ -45,7 +45,7 @@ class Refresh:
     say: Callable[[str], None]
 
     def run(self, wanted: str | None, *, allow_older: bool) -> None:
-        """The whole of it. Whatever interrupts it, it begins anew when it is run again.
+        """Refresh the data. After any interruption, a second run starts again.
 
         Raises:
             OpsError: with the reason and the way out; the site of staging is down or unchanged then, never unscrubbed.
