@@ -173,7 +173,7 @@ def mounts_the_data_disk(container: Facts, volumes: Facts, device: str) -> bool:
 
 
 def is_the_keepers(user: Facts, facts: Facts) -> bool:
-    """Whether a process is the unit that reads files for a keeper that is declared, and can only read."""
+    """Return whether a process is the unit that reads files for a declared keeper, and can only read."""
     declared = KEEPER_SERVICE in (facts["manifest"] or {})
     return declared and not user.get("writable", True) and KEEPER_CGROUP.search(user["cgroup"]) is not None
 
@@ -325,12 +325,12 @@ def of_our_files(facts: Facts) -> Iterator[Fault]:
 
 
 def expects_a_keeper(facts: Facts) -> bool:
-    """Whether the files of the keeper's login were sent to this host."""
+    """Return whether the files of the keeper's login were sent to this host."""
     return KEEPER_KEYS in (facts["manifest"] or {})
 
 
 def of_the_keeper(facts: Facts) -> Iterator[Fault]:
-    """The login of the keeper is as narrow as it was made, by sshd's own word; without a keeper there is none."""
+    """Yield a fault if the login of the keeper is wider than declared, by sshd's own word, or there without a keeper."""
     login = facts.get("keeper")
     if login is None:
         return  # told below, where one is expected

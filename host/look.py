@@ -424,7 +424,7 @@ KEEPER = "keeper"
 
 
 def keeper() -> Facts:
-    """The login of the keeper as the system and sshd know it; nothing without one."""
+    """Return the login of the keeper as the system and sshd know it; {} without one."""
     try:
         entry = pwd.getpwnam(KEEPER)
     except KeyError:
@@ -443,7 +443,7 @@ def keeper() -> Facts:
 
 
 def sshd_for(user: str) -> Facts:
-    """{sshd's setting: its values}, as sshd itself works them out for a login of this user's."""
+    """Return {sshd's setting: its values} for a login of this user, as sshd itself works them out (`sshd -T`)."""
     program = "/usr/sbin/sshd"
     shown = output(program, "-T", "-C", f"user={user},host=keeper.invalid,addr=192.0.2.1")
     found: Dict[str, List[str]] = {}  # noqa: UP006

@@ -40,8 +40,8 @@ HBA_FILE = "/var/run/postgresql/pg_hba.conf"
 """Written at each start, from the keeper's lines and the data directory's own file, in the container's own memory."""
 
 SLOT_LIMIT = "20GB"
-"""What PostgreSQL keeps of WAL for a slot that nobody reads, at most: a tenth of the smallest data volume on sale. A
-keeper that was away for longer needs a new full backup."""
+"""The most WAL that PostgreSQL keeps for a slot without a reader: a tenth of the smallest data volume on sale. A keeper
+that was away for longer needs a new full backup."""
 
 
 def render_hba(keeper_network: str, gateway: str) -> str:
