@@ -330,7 +330,7 @@ def expects_a_keeper(facts: Facts) -> bool:
 
 
 def of_the_keeper(facts: Facts) -> Iterator[Fault]:
-    """Yield a fault if the login of the keeper is wider than declared, by sshd's own word, or there without a keeper."""
+    """Yield a fault if the login of the keeper is not as declared, by sshd's own word, or there without a keeper."""
     login = facts.get("keeper")
     if login is None:
         return  # told below, where one is expected
