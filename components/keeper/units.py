@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from keeper.places import DATA, RUN, USER
 
-KEEPER_ADDRESS = "10.213.77.2"
-"""The kept database's fixed address on its server's network for the keeper."""
+DATABASE = "10.213.77.2:5432"
+"""The kept database, on its server's network for the keeper."""
 
 COMMAND = "/usr/local/bin/toybox-keeper"
 CONFIGURATION = "/etc/toybox-keeper"
@@ -74,7 +74,7 @@ Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-{SERVICE}ExecStart=/usr/bin/ssh -F {CONFIGURATION}/ssh_config -N -L {RUN}/.s.PGSQL.5432:{KEEPER_ADDRESS}:5432 source
+{SERVICE}ExecStart=/usr/bin/ssh -F {CONFIGURATION}/ssh_config -N -L {RUN}/.s.PGSQL.5432:{DATABASE} source
 Restart=always
 RestartSec=2
 

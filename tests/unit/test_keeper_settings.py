@@ -19,7 +19,7 @@ from tests.unit.test_settings import PLAIN, committed_settings
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = ed25519_key(), ed25519_key()
-HOST_KEY = settings.ssh_public_key(ed25519_key())
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"
 SECRETS = {
     "sshPrivateKey": KEYS[0],
     "pullKey": KEYS[1],
