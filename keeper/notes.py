@@ -5,6 +5,7 @@ that finds less than half of it refuses.
 """
 
 import json
+import math
 import os
 import stat as stat_module
 import time
@@ -33,6 +34,12 @@ def stamp(seconds: float) -> str:
 def iso(seconds: float) -> str:
     """Return a time as ISO 8601 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_before(seconds: float) -> str:
+    """Return the last millisecond that is not later than a time, as ISO 8601 in UTC: a target that is sure to be
+    reached."""
+    return iso(math.floor(seconds * 1000) / 1000)
 
 
 def manifest(kind: str, source: str, began: float, ended: float, *, why: str = "", **facts: object) -> Manifest:

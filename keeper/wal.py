@@ -4,7 +4,7 @@ import gzip
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -78,7 +78,11 @@ def commits_in(dumped: str) -> list[float]:
 def newest_commit(places: Places) -> tuple[float, str] | None:
     """Return (time of the newest commit that is kept, its segment); None if there is none in the last LOOK_BACK, as
     just after a first full backup. The time is the source's clock. A restore can go up to it."""
-    segments = {**archived(places), **unarchived(places)}
+    return newest_commit_of(places, {**archived(places), **unarchived(places)})
+
+
+def newest_commit_of(places: Places, segments: Mapping[str, Path]) -> tuple[float, str] | None:
+    """Return (time of the newest commit in the last LOOK_BACK of these segments, its segment); None without one."""
     for name in sorted(segments, reverse=True)[:LOOK_BACK]:
         if found := commits_of(places, name, segments[name]):
             return max(found), name

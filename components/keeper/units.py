@@ -9,6 +9,9 @@ DATABASE = f"{DATABASE_ADDRESS}:{DATABASE_PORT}"
 """The kept database, on its server's network for the keeper."""
 
 COMMAND = "/usr/local/bin/toybox-keeper"
+MAJOR = 15
+"""The kept server's version of PostgreSQL, that of Debian 12."""
+PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
 CONFIGURATION = "/etc/toybox-keeper"
 
 TUNNEL = "toybox-keeper-tunnel.service"
@@ -87,8 +90,9 @@ WantedBy=multi-user.target
 
 
 def render_wal(source: str) -> str:
-    """Return the unit of the receiver of WAL. Barman's own `cron` would start one, too, outside of any unit: it is not
-    used (docs/decisions.md)."""
+    """Return the unit of the receiver of WAL. It starts Barman once the database answers: Barman takes half a second of
+    the processor to find out that it does not, and would be started each second. Barman's own `cron` would start a
+    receiver, too, outside of any unit: it is not used (docs/decisions.md)."""
     return f"""\
 [Unit]
 Description=TOYBOX keeper: receiver of WAL
@@ -97,7 +101,9 @@ RequiresMountsFor={DATA}
 StartLimitIntervalSec=0
 
 [Service]
-{SERVICE}ExecStart=/usr/bin/barman --config {CONFIGURATION}/barman.conf receive-wal {source}
+{SERVICE}ExecStartPre=/bin/sh -c 'until {PROGRAMS}/pg_isready --quiet --host={RUN}; do sleep 1; done'
+ExecStart=/usr/bin/barman --config {CONFIGURATION}/barman.conf receive-wal {source}
+TimeoutStartSec=infinity
 KillSignal=SIGINT
 TimeoutStopSec=15
 Restart=always

@@ -68,14 +68,6 @@ def test_an_older_backup_is_offered_where_one_reaches_the_target() -> None:
     assert restore.others(BACKUPS, BACKUPS[1], AT) == "No older backup reaches that moment."
 
 
-def test_a_hole_in_the_wal_is_refused() -> None:
-    """PostgreSQL ends its recovery there and calls it a success."""
-    names = {"000000010000000000000003", "000000010000000000000005"}
-    with pytest.raises(Refusal, match="000000010000000000000004 is missing"):
-        restore.require_every_segment("000000010000000000000003", names, "none")
-    restore.require_every_segment("000000010000000000000005", names, "none")
-
-
 def test_the_target_folder_is_a_new_or_an_empty_one(tmp_path: Path) -> None:
     restore.require_target(tmp_path / "new" / "folder")
     restore.require_target(tmp_path / "new" / "folder")
@@ -152,13 +144,18 @@ def test_a_damaged_backup_is_refused_and_an_older_one_offered(
     assert not (tmp_path / "restored").exists()
 
 
-def test_a_missing_segment_is_refused_before_anything_is_written(
-    places: Places, kept: dict[str, Any], tmp_path: Path
+def test_a_hole_before_the_target_is_refused_before_anything_is_written(
+    places: Places, kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """PostgreSQL ends its recovery there and calls it a success. A second before the hole can be had all the same."""
     (places.barman_home / "wals" / "0000000100000000" / "000000010000000000000004").unlink()
-    with pytest.raises(Refusal, match="000000010000000000000004 is missing"):
-        restore.restore_database(places, "latest", tmp_path / "restored")
+    monkeypatch.setattr(wal, "newest_commit_of", lambda *_: (AT - 0.0004, "000000010000000000000003"))
+    for to in ("latest", JST):
+        with pytest.raises(Refusal, match="000000010000000000000004 is missing") as refused:
+            restore.restore_database(places, to, tmp_path / "restored")
+        assert "Up to there: --to 2026-01-22T11:48:59.999Z" in str(refused.value)
     assert not (tmp_path / "restored").exists()
+    restore.restore_database(places, "2026-01-22T11:48:59.999Z", tmp_path / "restored")
 
 
 # files

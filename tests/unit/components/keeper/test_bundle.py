@@ -81,6 +81,13 @@ def test_the_tunnel_comes_back_and_forwards_to_the_database_alone() -> None:
     assert "RestartSec=1\n" in units.render_wal("prod")
 
 
+def test_barman_is_not_started_before_the_database_answers() -> None:
+    """Started each second, it would take half a processor for as long as the kept server is away."""
+    wal = units.render_wal("prod")
+    assert wal.index("pg_isready") < wal.index("ExecStart=/usr/bin/barman")
+    assert "TimeoutStartSec=infinity" in wal
+
+
 def test_ssh_reads_its_configuration_as_it_is_meant(tmp_path: Path) -> None:
     file = tmp_path / "ssh_config"
     file.write_text(text("/etc/toybox-keeper/ssh_config"))
