@@ -155,7 +155,7 @@ def reader(listening: socket.socket, rsync: str) -> Iterator[None]:
     def serve() -> None:
         connection, _ = listening.accept()
         with connection:
-            subprocess.run([sys.executable, "-c", program], stdin=connection, check=False, timeout=20)
+            subprocess.run([sys.executable, "-c", program], stdin=connection.fileno(), check=False, timeout=20)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -218,6 +218,8 @@ def test_the_reader_runs_nothing_but_a_reading_rsync(command: str, files: int) -
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         socket.send_fds(ours, [command.encode() or b" "], [2] * files)
-        done = subprocess.run([sys.executable, keeper_files.__file__], stdin=theirs, capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, keeper_files.__file__], stdin=theirs.fileno(), capture_output=True, check=False
+        )
     assert done.returncode == 1
     assert b"keeper: " in done.stderr
