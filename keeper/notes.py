@@ -37,9 +37,8 @@ def iso(seconds: float) -> str:
 
 
 def iso_before(seconds: float) -> str:
-    """Return the last millisecond that is not later than a time, as ISO 8601 in UTC: a target that is sure to be
-    reached."""
-    return iso(math.floor(seconds * 1000) / 1000)
+    """Return the last whole millisecond before a time, as ISO 8601 in UTC."""
+    return iso((math.ceil(round(seconds * 1000, 3)) - 1) / 1000)
 
 
 def manifest(kind: str, source: str, began: float, ended: float, *, why: str = "", **facts: object) -> Manifest:

@@ -120,6 +120,8 @@ def target_of(to: str, newest: tuple[float, str] | None, now: float) -> float | 
     if to == LATEST:
         return None
     wanted = parse_time(to)
+    if newest and wanted == newest[0]:
+        return None  # no later commit is there at which a recovery by time could stop
     if newest is None or wanted > newest[0]:
         until = notes.iso(newest[0]) if newest else "never"
         raise Refusal(
@@ -156,7 +158,7 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
         require_intact(places, backup, older)
         require_target(target)
         recover(places, backup, moment, target, older)
-        added = add_unarchived(places, target / ("pg_wal" if moment is None else "barman_wal"))
+        added = add_unarchived(places, target / ("pg_wal" if moment is None else "barman_wal"), begin)
         let_start(target)
     return {
         "target": str(target),
@@ -186,11 +188,11 @@ def barman_time(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
 
 
-def add_unarchived(places: Places, folder: Path) -> list[str]:
-    """Copy what was received and is not archived into `folder`, and return the segments' names."""
+def add_unarchived(places: Places, folder: Path, begin: str) -> list[str]:
+    """Copy what was received from segment `begin` on and is not archived into `folder`, and return the names."""
     added = []
     for name, file in sorted(wal.unarchived(places).items()):
-        if not (folder / name).exists():
+        if name >= begin and not (folder / name).exists():
             wal.copy_segment(file, folder / name)
             added.append(name)
     return added

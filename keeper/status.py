@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keeper import catalogue, notes, restore, retention, wal
+from keeper import catalogue, notes, receiver, restore, retention, wal
 from keeper.database import CLOCKS_MAY_DIFFER
 from keeper.places import FOLDERS, Places, require_disk
 from keeper.programs import FailedError, run
@@ -17,7 +17,7 @@ FRESH = {"wal": 120, "full": 26 * 3600, "files": 3600, "dump": 26 * 3600}
 ROOM = 0.1
 """Of the keeper's disk, that has to be free."""
 
-UNITS = ("toybox-keeper-tunnel.service", "toybox-keeper-wal.service")
+UNITS = ("toybox-keeper-tunnel.service", "toybox-keeper-wal.service", "toybox-keeper-full.path")
 TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "full", "files", "dump"))
 
 Facts = dict[str, Any]
@@ -72,6 +72,7 @@ def facts(places: Places) -> Facts:
             "newest": (notes.record(places, "dump") or {}).get("started_at") if dumps else None,
             **job(places, "dump"),
         },
+        "wanted": notes.read(places.records / receiver.WANTED),
         "mark": job(places, "mark"),
         "archive": job(places, "archive"),
         "units": unit_states(),
@@ -95,6 +96,8 @@ def problems(told: Mapping[str, Any]) -> list[str]:
     for kind in ("full", "files", "dump", "mark", "archive"):
         if failed := told[kind].get("failed"):
             found.append(f"{kind}: the last run failed ({failed['started']}): {failed['why'].splitlines()[0]}")
+    if told["wanted"]:
+        found.append(f"full: one is wanted since {told['wanted']['since']}: {told['wanted']['why']}")
     for unit, state in told["units"].items():
         if state != "active":
             found.append(f"{unit} is {state}")

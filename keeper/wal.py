@@ -13,6 +13,8 @@ from keeper.programs import FailedError, run
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 PARTIAL = ".partial"
+UNFINISHED = "unfinished"
+"""The folder for segments that were never finished here, because the stream broke off (receiver.py)."""
 SEGMENTS_IN_A_LOG = 256
 """With segments of 16 MiB, PostgreSQL's default."""
 
@@ -52,11 +54,13 @@ def archived(places: Places) -> dict[str, Path]:
 def unarchived(places: Places) -> dict[str, Path]:
     """Return what was received and is not archived yet, by the segment's name: complete segments and the unfinished
     one."""
-    found = {}
-    for file in sorted((places.barman_home / "streaming").glob("*"), reverse=True):
+    found: dict[str, Path] = {}
+    known = archived(places)
+    folders = (places.barman_home / name for name in (UNFINISHED, "streaming"))
+    for file in (file for folder in folders for file in sorted(folder.glob("*"), reverse=True)):
         name = file.name.removesuffix(PARTIAL)
         # sorted in reverse, the complete segment comes after its partial and takes its place
-        if SEGMENT.fullmatch(name) and file.stat().st_size:
+        if SEGMENT.fullmatch(name) and name not in known and file.stat().st_size:
             found[name] = file
     return found
 

@@ -110,7 +110,7 @@ def render_tmpfiles() -> str:
 
 def render_parameters(source: str) -> str:
     """Return what the scripts have to know, as shell assignments."""
-    enabled = " ".join((units.TUNNEL, units.WAL, *(job.timer for job in units.JOBS)))
+    enabled = " ".join((units.TUNNEL, units.WAL, units.WANTED, *(job.timer for job in units.JOBS)))
     parameters = {
         "SOURCE": source,
         "DATA": DATA,

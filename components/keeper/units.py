@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from components.keeper_network import DATABASE_ADDRESS, DATABASE_PORT
+from keeper import receiver
 from keeper.places import DATA, RUN, USER
 
 DATABASE = f"{DATABASE_ADDRESS}:{DATABASE_PORT}"
@@ -13,9 +14,11 @@ MAJOR = 15
 """The kept server's version of PostgreSQL, that of Debian 12."""
 PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
 CONFIGURATION = "/etc/toybox-keeper"
+ANSWERS = f"{PROGRAMS}/pg_isready -q -h {RUN}"
 
 TUNNEL = "toybox-keeper-tunnel.service"
 WAL = "toybox-keeper-wal.service"
+WANTED = "toybox-keeper-full.path"
 
 SERVICE = f"""\
 User={USER}
@@ -101,7 +104,7 @@ RequiresMountsFor={DATA}
 StartLimitIntervalSec=0
 
 [Service]
-{SERVICE}ExecStartPre=/bin/sh -c 'until {PROGRAMS}/pg_isready --quiet --host={RUN}; do sleep 1; done'
+{SERVICE}ExecStartPre=/bin/sh -c 'while [ -e {RUN}/{receiver.HOLD} ] || ! {ANSWERS}; do sleep 1; done'
 ExecStart=/usr/bin/barman --config {CONFIGURATION}/barman.conf receive-wal {source}
 TimeoutStartSec=infinity
 KillSignal=SIGINT
@@ -150,11 +153,27 @@ WantedBy=timers.target
 """
 
 
+def render_wanted() -> str:
+    """Return the unit that starts a full backup when one is wanted: after a hole in the WAL, before the night."""
+    return f"""\
+[Unit]
+Description=TOYBOX keeper: full backup that is wanted
+
+[Path]
+PathExists={DATA}/records/{receiver.WANTED}
+Unit=toybox-keeper-full.service
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
 def render_all(source: str) -> dict[str, str]:
     """Return every unit's text by its name."""
     return {
         TUNNEL: render_tunnel(),
         WAL: render_wal(source),
+        WANTED: render_wanted(),
         **{job.service: render_job(job) for job in JOBS},
         **{job.timer: render_timer(job) for job in JOBS},
     }

@@ -38,7 +38,8 @@ def test_a_target_is_a_time_that_is_kept() -> None:
     newest = (AT, "000000010000000000000005")
     assert restore.target_of("latest", newest, AT) is None
     assert restore.target_of("latest", None, AT) is None
-    assert restore.target_of(JST, newest, AT) == AT
+    assert restore.target_of("2026-01-22T20:48:59+09:00", newest, AT) == AT - 1
+    assert restore.target_of(JST, newest, AT) is None, "PostgreSQL finds no commit after it to stop at"
     with pytest.raises(Refusal, match="later than the newest commit that is kept") as refused:
         restore.target_of("2026-01-22T11:49:01Z", newest, AT + 60)
     assert "of 2026-01-22T11:49:00.000Z" in str(refused.value)
@@ -107,7 +108,7 @@ def kept(places: Places, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(restore, "run", run)
     monkeypatch.setattr(catalogue, "backups", lambda _: BACKUPS)
     monkeypatch.setattr(catalogue, "details", lambda *_: information)
-    monkeypatch.setattr(wal, "newest_commit", lambda _: (AT, "000000010000000000000005"))
+    monkeypatch.setattr(wal, "newest_commit", lambda _: (AT + 1, "000000010000000000000005"))
     return seen
 
 
@@ -175,6 +176,7 @@ def test_a_hole_before_the_target_is_refused_before_anything_is_written(
         assert "Up to there: --to 2026-01-22T11:48:59.999Z" in str(refused.value)
     assert not (tmp_path / "restored").exists()
     restore.restore_database(places, "2026-01-22T11:48:59.999Z", tmp_path / "restored")
+    assert notes.iso_before(AT) == "2026-01-22T11:48:59.999Z", "a target at which there is a later commit"
 
 
 # files

@@ -18,6 +18,7 @@ def well(**changes: Any) -> dict[str, Any]:
         "full": {"newest": NOW - 3600},
         "files": {"newest": NOW - 600},
         "dump": {"newest": NOW - 3600},
+        "wanted": None,
         "mark": {},
         "archive": {},
         "units": dict.fromkeys((*status.UNITS, *status.TIMERS), "active"),

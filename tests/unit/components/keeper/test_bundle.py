@@ -43,7 +43,7 @@ def test_the_whole_program_is_sent() -> None:
 def test_every_job_has_a_service_and_a_timer_and_every_unit_is_looked_after() -> None:
     assert {job.kind for job in units.JOBS} == set(jobs.JOBS)
     assert {job.timer for job in units.JOBS} == set(status.TIMERS)
-    assert set(status.UNITS) == {units.TUNNEL, units.WAL}
+    assert set(status.UNITS) == {units.TUNNEL, units.WAL, units.WANTED}
     enabled = re.search(r"^UNITS='(.*)'$", text(f"{LIBRARY}/parameters"), re.MULTILINE)
     assert enabled
     assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS}
