@@ -65,7 +65,7 @@ def expired_backups(backups: Sequence[Backup], now: float, verified: str | None)
     }
     gone = [backup.id for backup in good if backup.id not in kept]
     failed = [backup.id for backup in backups if backup.status == FAILED and backup.id < good[0].id]
-    return sorted({*gone, *failed} - {verified})
+    return sorted([*gone, *failed])
 
 
 def expired_snapshots(forget: Sequence[Mapping[str, Any]], verified: str | None) -> list[str]:

@@ -1,5 +1,6 @@
 """What cannot be restored as asked is refused before anything is written, with the reason and another way."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper import catalogue, notes, restore, wal
+from keeper import catalogue, notes, programs, restore, wal
 from keeper.places import Places
 from keeper.programs import FailedError
 from keeper.refusal import Refusal
@@ -50,9 +51,17 @@ def test_a_target_is_a_time_that_is_kept() -> None:
         restore.target_of(JST, None, AT)
 
 
-def test_barman_gets_a_time_in_its_own_zone() -> None:
+def test_barman_gets_a_time_in_its_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Barman 3.4 drops the offset when it compares: with +09:00 it would leave out the WAL of nine hours."""
-    assert restore.barman_time(AT + 0.25) == "2026-01-22 11:49:00.250000+00:00"
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    monkeypatch.undo()
+    try:
+        found = restore.barman_time(AT + 0.25)
+    finally:
+        time.tzset()
+    assert found == "2026-01-22 11:49:00.250000+00:00"
+    assert programs.UTC["TZ"] == "UTC"
 
 
 def test_the_backup_is_the_nearest_before_the_target() -> None:

@@ -65,6 +65,16 @@ def test_the_unfinished_segment_goes_by_its_own_name_unless_it_is_there_whole(pl
     }
 
 
+def test_what_is_archived_whole_is_not_taken_from_a_stream_that_broke_off(places: Places) -> None:
+    unfinished, archived = places.barman_home / wal.UNFINISHED, places.barman_home / "wals" / "0000000100000000"
+    for folder in (unfinished, archived):
+        folder.mkdir(parents=True)
+    for number in (5, 6):
+        (unfinished / f"{segment(number)}.partial").write_bytes(b"x")
+    (archived / segment(5)).write_bytes(b"x")
+    assert set(wal.unarchived(places)) == {segment(6)}
+
+
 def test_a_compressed_segment_is_copied_as_it_was(tmp_path: Path) -> None:
     content = bytes(range(256)) * 64
     (tmp_path / "packed").write_bytes(gzip.compress(content))
