@@ -85,7 +85,7 @@ StartLimitIntervalSec=0
 [Service]
 {SERVICE}ExecStart=/usr/bin/ssh -F {CONFIGURATION}/ssh_config -N -L {RUN}/.s.PGSQL.5432:{DATABASE} source
 Restart=always
-RestartSec=2
+RestartSec=5
 
 [Install]
 WantedBy=multi-user.target
