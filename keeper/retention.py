@@ -13,7 +13,8 @@ SNAPSHOTS = ("--keep-within", "2d", "--keep-daily", "7", "--keep-weekly", "4", "
 """restic's policy for files: every quarter of an hour of two days, then days, weeks, months."""
 
 DONE = "DONE"
-FAILED = "FAILED"
+UNFINISHED = ("FAILED", "STARTED", "EMPTY")
+"""What a backup is that broke off, or was killed."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def expired_backups(backups: Sequence[Backup], now: float, verified: str | None)
     """Return the ids of the backups that nothing needs any more, the oldest first.
 
     Kept: those of the window, the one before it, from which the window's first second is reached, the newest FEWEST,
-    and the newest verified one. A failed one goes as soon as a later one is whole.
+    and the newest verified one. One that was never finished goes as soon as a later one is whole.
     """
     good = whole(backups)
     if not good:
@@ -64,8 +65,8 @@ def expired_backups(backups: Sequence[Backup], now: float, verified: str | None)
         verified,
     }
     gone = [backup.id for backup in good if backup.id not in kept]
-    failed = [backup.id for backup in backups if backup.status == FAILED and backup.id < good[0].id]
-    return sorted([*gone, *failed])
+    unfinished = [backup.id for backup in backups if backup.status in UNFINISHED and backup.id < good[0].id]
+    return sorted([*gone, *unfinished])
 
 
 def expired_snapshots(forget: Sequence[Mapping[str, Any]], verified: str | None) -> list[str]:
