@@ -51,6 +51,22 @@ def newest_moment(places: Places, backups: Sequence[Backup]) -> float | None:
     return newest[0] if newest else backups[0].ended
 
 
+def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
+    """Return the times that cannot be had because WAL between them is missing: after the last commit before each hole,
+    and before the first full backup after it. `good` are the whole backups, the newest first. Raises Refusal."""
+    if not good:
+        return []
+    begin = str(catalogue.details(places, good[-1].id)["base_backup_information"]["begin_wal"])
+    segments = {**wal.archived(places), **wal.unarchived(places)}
+    found = []
+    for last in wal.ends_before_holes(segments, begin):
+        before = wal.newest_commit_of(places, {name: file for name, file in segments.items() if begin <= name <= last})
+        since = before[0] if before else good[-1].ended or 0
+        until = min((backup.ended or 0 for backup in good if (backup.ended or 0) > since), default=None)
+        found.append({"from": notes.iso(since), "to": notes.iso(until) if until is not None else None})
+    return found
+
+
 def facts(places: Places) -> Facts:
     """Return everything that `problems` judges. Raises Refusal if nothing can be looked at."""
     require_disk(places.data)
@@ -125,8 +141,8 @@ def status(places: Places) -> Facts:
 
 
 def listed(places: Places, path: str | None = None) -> Facts:
-    """Return what can be restored: full backups, the range of seconds, snapshots, dumps. With `path`, only snapshots
-    that have it. Raises Refusal."""
+    """Return what can be restored: full backups, the range of seconds and its holes, snapshots, dumps. With `path`,
+    only snapshots that have it. Raises Refusal."""
     require_disk(places.data)
     backups = catalogue.backups(places)
     good = retention.whole(backups)
@@ -139,6 +155,7 @@ def listed(places: Places, path: str | None = None) -> Facts:
         "source": places.source,
         "from": notes.iso(good[-1].ended or 0) if good else None,
         "to": notes.iso(moment) if moment is not None else None,
+        "holes": holes(places, good),
         "full": [
             {
                 "id": backup.id,

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from keeper.places import Places
@@ -44,6 +45,12 @@ def first_missing(names: Collection[str], begin: str) -> str | None:
             return name
         name = following(name)
     return None
+
+
+def ends_before_holes(names: Collection[str], begin: str) -> list[str]:
+    """Return the last segment before each hole among `names`, from `begin` on, on its timeline. Pure."""
+    there = sorted(name for name in names if name >= begin and name[:8] == begin[:8])
+    return [name for name, after in pairwise(there) if after != following(name)]
 
 
 def archived(places: Places) -> dict[str, Path]:

@@ -37,6 +37,13 @@ def test_exactly_a_hole_is_found(begin: int, there: set[int]) -> None:
     assert wal.first_missing(names, segment(begin)) == expected
 
 
+@given(st.sets(st.integers(250, 270), min_size=1))
+def test_each_hole_has_the_segment_before_it(there: set[int]) -> None:
+    names = {segment(number) for number in there} | {"0000000200000000000000FF"}
+    before = [number for number in sorted(there) if number + 1 not in there and number < max(there)]
+    assert wal.ends_before_holes(names, segment(250)) == [segment(number) for number in before]
+
+
 def test_a_backup_whose_first_segment_is_on_no_disk_has_a_hole_there() -> None:
     assert wal.first_missing({"0000000200000000000000FF"}, segment(3)) == segment(3)
 
