@@ -28,6 +28,12 @@ def is_keeper(stack: PulumiStack) -> bool:
     return plain_settings(stack).get("environment") == keeper_settings.ENVIRONMENT
 
 
+def refuse_keeper(stack: PulumiStack, way_out: str) -> None:
+    """Raise OpsError if the stack is a keeper's: the command is for a site's server."""
+    if is_keeper(stack):
+        raise OpsError(f"Stack {stack.name} is a keeper (toybox:environment). {way_out}")
+
+
 def to_hand_over(stack: PulumiStack) -> str:
     """Return what `toybox init` prints for a keeper: the kept stack's block, and the key for the machine."""
     plain = plain_settings(stack)

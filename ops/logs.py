@@ -10,6 +10,7 @@ import typer
 
 from ops import OpsError
 from ops.cloud import opened
+from ops.keeper_stack import refuse_keeper
 
 CONTAINERS = ("web", "worker", "beat", "caddy", "postgres", "redis", "cache", "release")
 """What can be asked for. The release is the trial of a new version in an update."""
@@ -38,6 +39,7 @@ def logs(
     """Show the last lines of a container's log, also of those that an update has replaced."""
     command = journal_command(container, lines)
     chosen = opened(stack)
+    refuse_keeper(chosen, "It has no containers. On the keeper: journalctl -u 'toybox-keeper-*'.")
     address = chosen.outputs().get("address")
     if address is None:
         raise OpsError(
