@@ -54,7 +54,7 @@ def stopped() -> list[str]:
         told = subprocess.run(["systemctl", question, *asked], capture_output=True, text=True, check=False).stdout
         states = told.split()
         found += [unit for unit, state in zip(asked, states, strict=False) if state not in ("enabled", "active")]
-    return found
+    return sorted(set(found))
 
 
 if __name__ == "__main__":
