@@ -205,15 +205,15 @@ def sync(file: Path) -> None:
 
 
 def mark(places: Places) -> Manifest:
-    """Write a row with the source's time into the keeper's table there, and remove rows older than 30 days. A stream of
-    WAL that cannot go on begins anew."""
+    """Write a row with the source's time into the keeper's table there, and remove rows older than 30 days. Start a
+    stream of WAL again that cannot go on."""
     told = source_facts(places)
     with database.Session(places, ROLE) as session:
         made = session.ask(database.MARK)
         if database.clocks_agree(told["clock_ahead"]):
             session.ask(database.PRUNE_MARKS)
     if why := receiver.broken_off(places, told):
-        receiver.begin_anew(places, why)
+        receiver.start_again(places, why)
         raise Refusal(
             f"The stream of WAL broke off: {why}.",
             "The seconds from there to the next full backup cannot be restored. Everything before stays.",

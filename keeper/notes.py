@@ -1,4 +1,4 @@
-"""Manifests and records: what a run found, and what the next one compares itself with.
+"""Manifests and records: the findings of a run, with which the next one compares its own.
 
 A manifest is written by every run, a failed one too. A record is the manifest of a job's last success; the next run
 that finds less than half of it refuses.
@@ -82,7 +82,7 @@ def read(file: Path) -> Manifest | None:
         raise Refusal(
             f"{file} is not a JSON object.",
             "The job compares itself with it, and without it takes whatever it finds for right.",
-            f"Read it. To begin anew without it: `rm {file}`.",
+            f"Read it. To go on without it: `rm {file}`.",
         )
     return told
 
@@ -153,7 +153,7 @@ def refuse_another_cluster(places: Places, identifier: str) -> None:
         raise Refusal(
             f"The source is another database cluster: {identifier}, and not {old}.",
             "WAL of two clusters in one catalogue restores to neither. What is kept stays as it is.",
-            "If the source was made anew on purpose: `systemctl stop 'toybox-keeper-*'`, "
+            "If the source was made again on purpose: `systemctl stop 'toybox-keeper-*'`, "
             f"`mkdir {aside}`, `mv {places.data}/barman {places.records} {aside}/`, "
             "then `pulumi up --stack keeper --replace '**::keeper-ready'`.",
         )

@@ -1,4 +1,4 @@
-"""The stream of WAL when it cannot go on where it ended, because PostgreSQL no longer has the next segment.
+"""Starts the stream of WAL again where it cannot go on: PostgreSQL has removed the next segment.
 
 That happens after an absence that is longer than `max_slot_wal_keep_size` allows. The source is right to go on without
 the keeper. The seconds of the hole are lost to the keeper; a new full backup begins after it.
@@ -21,7 +21,7 @@ HOLD = "hold"
 """While this file is in /run/toybox-keeper, the receiver's unit does not start it."""
 
 REMOVED = "has already been removed"
-"""What a source says that no longer has a segment (PostgreSQL 15, walsender.c)."""
+"""In the error of a source that has removed a segment (PostgreSQL 15, walsender.c)."""
 LOST = "lost"
 """A slot's wal_status, once its WAL was removed."""
 
@@ -46,7 +46,7 @@ def broken_off(places: Places, told: Mapping[str, Any]) -> str:
         return ""
     if (told["slot"] or {}).get("wal_status") == LOST:
         return f"the source kept no WAL for so long an absence: its slot is {LOST}"
-    return f"the source no longer has segment {segment}" if is_removed(places, segment) else ""
+    return f"the source has removed segment {segment}" if is_removed(places, segment) else ""
 
 
 def is_removed(places: Places, segment: str) -> bool:
@@ -61,7 +61,7 @@ def is_removed(places: Places, segment: str) -> bool:
     return False
 
 
-def begin_anew(places: Places, why: str) -> None:
+def start_again(places: Places, why: str) -> None:
     """Give the source a new slot, begin where it is now, and ask for a full backup.
 
     What was received stays: Barman would delete the unfinished segment, so a copy is kept beside it. Raises Refusal.
@@ -86,7 +86,7 @@ def reset(places: Places, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while "still running" in (said := run(*catalogue.barman(places, "receive-wal", "--reset", places.source))):
         if time.monotonic() >= end:
-            raise Refusal("The receiver of WAL cannot begin anew.", said.strip(), catalogue.LOOK_AT_BARMAN)
+            raise Refusal("The receiver of WAL cannot start again.", said.strip(), catalogue.LOOK_AT_BARMAN)
         time.sleep(1)
 
 

@@ -1,4 +1,4 @@
-"""What may go. Pure; nothing here deletes."""
+"""Retention: which backups may be deleted. Pure: nothing here deletes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A stream that cannot go on begins anew and asks for a full backup; one that can is left alone."""
+"""A stream that cannot go on starts again and asks for a full backup; one that can is left alone."""
 
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def test_a_lost_slot_is_the_end_of_a_stream(places: Places, barman: dict[str, An
 
 
 def test_a_segment_that_the_source_has_removed_is_the_end_of_a_stream(places: Places, barman: dict[str, Any]) -> None:
-    """The slot is gone or a new one: the data disk was made anew from a restore point."""
+    """The slot is gone or a new one: the data disk was made again from a restore point."""
     barman["psql"] = f"ERROR:  requested WAL segment {SEGMENT} has already been removed"
     assert SEGMENT in receiver.broken_off(places, facts(receiver=None, slot=None))
 
@@ -79,7 +79,7 @@ def test_a_keeper_that_never_received_anything_is_not_broken_off(places: Places)
     assert receiver.broken_off(places, facts(receiver=None, slot=None)) == ""
 
 
-def test_the_stream_begins_anew_and_the_last_seconds_before_the_hole_stay(
+def test_the_stream_starts_again_and_the_last_seconds_before_the_hole_stay(
     places: Places, barman: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     barman["busy"] = 2
