@@ -29,12 +29,13 @@ class Backup:
 
 
 def backups_from(listed: Mapping[str, Any], source: str) -> list[Backup]:
-    """Return the backups that `barman -f json list-backups` tells of, the newest first."""
+    """Return the backups that `barman -f json list-backups` tells of, the newest first. It cuts the time to whole
+    seconds, and restores to no moment before the true end: a second is added."""
     found = [
         Backup(
             id=str(each["backup_id"]),
             status=str(each["status"]),
-            ended=float(each["end_time_timestamp"]) if "end_time_timestamp" in each else None,
+            ended=float(each["end_time_timestamp"]) + 1 if "end_time_timestamp" in each else None,
             bytes=int(each.get("size_bytes") or 0),
             wal_bytes=int(each.get("wal_size_bytes") or 0),
         )

@@ -96,7 +96,7 @@ def test_barmans_list_is_read_with_the_newest_first() -> None:
     }
     assert retention.backups_from(listed, "prod") == [
         Backup("20261126T101500", "FAILED"),
-        Backup("20261125T101500", "DONE", 1795602000.0, 5, 7),
+        Backup("20261125T101500", "DONE", 1795602001.0, 5, 7),
     ]
     assert datetime.fromtimestamp(1795602000).year == 2026
     assert retention.backups_from({}, "prod") == []
