@@ -9,11 +9,12 @@ import io
 import os
 import shutil
 import tarfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import engine, paths
+from lab import engine, paths, registry
 from lab.credentials import PEOPLE, TESTS, credentials, write_private
 from lab.keeper_image import ensure_keeper_image
 from lab.openstack import system_container
@@ -84,7 +85,11 @@ class KeeperMachine:
         self.start()
 
     def start(self) -> None:
-        """Start it, or let it go on where it is frozen."""
+        """Start it, or let it go on where it is frozen, and wait until it lets somebody in.
+
+        Raises:
+            LabError: it does not within a minute.
+        """
         match self.state():
             case "running":
                 return
@@ -93,6 +98,11 @@ class KeeperMachine:
             case _:
                 system_container.write_disks(self._hardware, {"vdb": (str(self.disk), self.name)}, _lock())
                 docker("start", self.name)
+        deadline = time.monotonic() + 60
+        while not registry.listens(self.address, 22):
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.address} does not let anybody in", then=f"docker logs {self.name}")
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """Shut it down, as by its power button; after a minute without an end, cut its power."""
