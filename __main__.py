@@ -12,6 +12,7 @@ from components.django import Django
 from components.docker_host import DockerHost
 from components.former_passwords import FormerPasswords
 from components.host_secrets import HostSecrets
+from components.keeper_access import admit_keeper
 from components.named_volumes import NamedVolumes
 from components.networks import Networks
 from components.platform import Platform
@@ -81,6 +82,7 @@ images = settings.images
 postgres = Postgres(
     "postgres", image=images.postgres, memory=flavor.memory, password=passwords.postgres_password, platform=platform
 )
+admit_keeper("keeper-access", settings.keeper, database=postgres.ready, platform=platform)
 redis = Redis("redis", image=images.redis, memory=flavor.memory, password=passwords.redis_password, platform=platform)
 database = counted("data-census", settings, data.id, platform, after=[postgres.ready, redis.ready])
 django = Django(
@@ -98,6 +100,7 @@ tidy = Tidy("tidy", images=[images.postgres, images.redis, images.django, caddy.
 FormerPasswords("former-passwords", login=postgres.login, redis=redis.password, platform=platform, after=tidy.done)
 
 pulumi.export("address", server.address)
+pulumi.export("sshHostKey", keys.host_public_key)
 pulumi.export("url", f"https://{settings.domain}/")
 pulumi.export("serverId", server.instance.id)
 pulumi.export("dataVolumeId", data.id)

@@ -226,6 +226,31 @@ _SCHEDULE, _KEEP = "toybox-schedule", "toybox-keep"
 """The metadata of a volume with a policy."""
 
 
+class Keeper(_Model):
+    """The machine at another provider that pulls the backups, and nothing of it but what lets it in."""
+
+    address: Annotated[str, AfterValidator(values.keeper_address)] = Field(
+        description="The keeper's fixed IPv4 address. Port 22 is open to it, for the login keeper alone.",
+        examples=["192.0.2.9"],
+        json_schema_extra=_allowed("one IPv4 address"),
+    )
+    ssh_key: Annotated[str, AfterValidator(values.authorized_key)] = Field(
+        description="The public key with which the keeper logs in as keeper. `toybox init` prints it for the keeper's "
+        "stack.",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1wq0mV8sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bx"],
+        json_schema_extra=_allowed("an ed25519 key as authorized_keys has it, without options; none that opens root"),
+    )
+    database_verifier: Annotated[str, AfterValidator(values.database_verifier)] = Field(
+        description="What PostgreSQL stores of the keeper's password, in its own form (RFC 5803). Nobody can log in "
+        "with it. `toybox init` prints it for the keeper's stack.",
+        examples=[
+            "SCRAM-SHA-256$4096:VE9ZQk9YIGtlZXBlcg==$"
+            "Qn0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bw=:yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bxQn0Y4="
+        ],
+        json_schema_extra=_allowed("`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, from 4096 iterations"),
+    )
+
+
 class Images(_Model):
     """The container images, each with its digest: what was tested is what runs."""
 
@@ -302,6 +327,11 @@ class Declared(_Model):
         description="When restore points of the data volume are taken, and how many are kept."
     )
     images: Images = Field(description="The container images, by digest.")
+    keeper: Keeper | None = Field(
+        default=None,
+        description="The keeper that pulls backups of this stack. Without it no login, no port and no role is made for "
+        "one. Only production has it.",
+    )
 
     @property
     def is_production(self) -> bool:

@@ -248,6 +248,46 @@ def _operators_have_real_addresses(values: Values) -> Iterator[Problem]:
             )
 
 
+def _keeper_is_productions(values: Values) -> Iterator[Problem]:
+    if _text(values, "environment") == "staging" and _at(values, "keeper") is not None:
+        yield Problem(
+            "toybox:keeper",
+            "is set, and environment is staging.",
+            "The keeper keeps production's data. Staging's is made again from production's restore points.",
+            "Remove the block from this stack's settings.",
+        )
+
+
+def _keeper_has_a_real_address(values: Values) -> Iterator[Problem]:
+    address = _text(values, "keeper", "address")
+    if not _on_conoha(values) or address is None:
+        return
+    try:
+        found = ipaddress.IPv4Address(address)
+    except ValueError:
+        return
+    if any(found in example for example in _DOCUMENTATION):
+        yield Problem(
+            "toybox:keeper.address",
+            f"is still the placeholder {address}, from a range that exists for documentation only.",
+            "Nobody has that address, so no keeper could pull, and nothing would be kept.",
+            "Write the keeper's own fixed address.",
+        )
+
+
+def _keepers_key_opens_nothing_else(values: Values) -> Iterator[Problem]:
+    key, others = _text(values, "keeper", "sshKey"), _at(values, "authorizedKeys")
+    if key is None or not isinstance(others, Sequence) or isinstance(others, str):
+        return
+    if any(isinstance(other, str) and other.split()[:2] == key.split()[:2] for other in others):
+        yield Problem(
+            "toybox:keeper.sshKey",
+            "is also one of toybox:authorizedKeys.",
+            "Who holds the keeper could log in as root and destroy what the keeper keeps.",
+            "Take it out of authorizedKeys, or let `toybox init keeper` make another key.",
+        )
+
+
 def _password_access_needs_the_password(values: Values) -> Iterator[Problem]:
     if _text(values, "access") == "password" and _at(values, "accessPassword") is None:
         yield Problem(
@@ -281,6 +321,9 @@ _RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     _acme_needs_an_email,
     _acme_needs_a_public_domain,
     _operators_have_real_addresses,
+    _keeper_is_productions,
+    _keeper_has_a_real_address,
+    _keepers_key_opens_nothing_else,
     _password_access_needs_the_password,
     _keys_differ,
 )

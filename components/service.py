@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import pulumi
 import pulumi_command as command
@@ -145,6 +146,9 @@ class Service(pulumi.ComponentResource):
     The gate fails the update with the container's last log lines when it does not become healthy. Each new container
     passes it, and all of them when the look at the host found one ill: what was restarted in place is waited for, and a
     crash loop does not pass.
+
+    Args:
+        addresses: {fixed IPv4 address: the network in which the container has it}.
     """
 
     container: docker.Container
@@ -158,6 +162,7 @@ class Service(pulumi.ComponentResource):
         image_id: pulumi.Input[str],
         platform: Platform,
         networks: Sequence[docker.Network],
+        addresses: Mapping[str, docker.Network] = MappingProxyType({}),
         depends_on: Sequence[pulumi.Resource] = (),
         parent: pulumi.Resource | None = None,
     ) -> None:
@@ -178,7 +183,11 @@ class Service(pulumi.ComponentResource):
             labels=[docker.ContainerLabelArgs(label=NAME_LABEL, value=spec.name)],
             mounts=mounts(spec, platform.secrets),
             networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=[spec.name]) for network in networks
+                *(docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=[spec.name]) for network in networks),
+                *(
+                    docker.ContainerNetworksAdvancedArgs(name=network.name, ipv4_address=address)
+                    for address, network in addresses.items()
+                ),
             ],
             ports=[docker.ContainerPortArgs(internal=port, external=port, protocol="tcp") for port in spec.ports],
             healthcheck=docker.ContainerHealthcheckArgs(

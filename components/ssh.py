@@ -12,7 +12,7 @@ import pulumi
 import pulumi_command as command
 
 from components.secret_output import secret_output
-from settings import Settings, ssh_public_key
+from settings import Keeper, Settings, ssh_public_key
 
 USER = "root"
 """ConoHa's images let root in by key, and only root; a member of the docker group would be root in all but name."""
@@ -20,7 +20,8 @@ USER = "root"
 
 @dataclass(frozen=True)
 class Identity:
-    """The key pair that opens the server, the other keys that do, and the host key that the server must show."""
+    """The key pair that opens the server, the other keys that do, the keeper whose key opens the login keeper, and the
+    host key that the server must show."""
 
     stack: str
     private_key: pulumi.Output[str]
@@ -28,6 +29,7 @@ class Identity:
     host_private_key: pulumi.Output[str]
     host_public_key: str
     authorized_keys: tuple[str, ...]
+    keeper: Keeper | None
 
     def connection(
         self, address: pulumi.Input[str], *, dial_error_limit: int, per_dial_timeout: int
@@ -54,6 +56,7 @@ def identity(settings: Settings) -> Identity:
         host_private_key=secret_output(secrets.ssh_host_key),
         host_public_key=ssh_public_key(secrets.ssh_host_key.get_secret_value()),
         authorized_keys=(public_key, *settings.authorized_keys),
+        keeper=settings.keeper,
     )
 
 

@@ -1,6 +1,7 @@
 """The one list of volumes. Directories, Docker volumes, mounts, the backup set and monitoring all come from it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 MOUNT_POINT = "/srv/toybox"
 """Where the data disk is mounted on the server."""
@@ -13,16 +14,26 @@ DATABASE_UID = 999
 
 
 @dataclass(frozen=True)
+class Rebuilt:
+    """The keeper does not keep the volume: its content is made again, for the reason given."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Volume:
     """A directory on the data disk that a Docker volume of the same name points to.
 
     Attributes:
         name: the Docker volume's name and the directory's.
         owner: numeric user and group of the directory, as the image that writes to it expects.
+        kept: how the keeper keeps the content: from the stream of the database, as files, or not at all. It has no
+            default: a volume without it is an error of types.
     """
 
     name: str
     owner: int
+    kept: Literal["database", "files"] | Rebuilt
 
     @property
     def device(self) -> str:
@@ -30,12 +41,15 @@ class Volume:
         return f"{MOUNT_POINT}/{self.name}"
 
 
-POSTGRES = Volume("postgres", owner=DATABASE_UID)
-REDIS = Volume("redis", owner=DATABASE_UID)
-MEDIA = Volume("media", owner=DJANGO_UID)
-STATIC = Volume("static", owner=DJANGO_UID)
-BEAT = Volume("beat", owner=DJANGO_UID)
-CADDY_DATA = Volume("caddy-data", owner=0)
-CADDY_CONFIG = Volume("caddy-config", owner=0)
+POSTGRES = Volume("postgres", owner=DATABASE_UID, kept="database")
+REDIS = Volume("redis", owner=DATABASE_UID, kept=Rebuilt("Celery's queue: what its jobs are about is in the database"))
+MEDIA = Volume("media", owner=DJANGO_UID, kept="files")
+STATIC = Volume("static", owner=DJANGO_UID, kept=Rebuilt("each release collects the image's static files"))
+BEAT = Volume("beat", owner=DJANGO_UID, kept=Rebuilt("Celery beat writes its schedule's file when it starts"))
+CADDY_DATA = Volume("caddy-data", owner=0, kept="files")
+CADDY_CONFIG = Volume("caddy-config", owner=0, kept=Rebuilt("Caddy's copy of the configuration that its image holds"))
 
 VOLUMES = (POSTGRES, REDIS, MEDIA, STATIC, BEAT, CADDY_DATA, CADDY_CONFIG)
+
+KEPT_FILES = tuple(volume for volume in VOLUMES if volume.kept == "files")
+"""The volumes that the keeper reads as files."""

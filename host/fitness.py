@@ -9,6 +9,7 @@ Standard library only, Python 3.8 and later.
 """
 
 import json
+import re
 import sys
 from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple  # noqa: UP035 - Python 3.8 on older images
 
@@ -16,6 +17,31 @@ MOUNT_POINT = "/srv/toybox"
 DATA_ROOT = "/var/lib/docker"
 METADATA = "169.254.0.0/16"
 RUNBOOK = "docs/runbook.md"
+
+KEEPER_UID = 10002
+KEEPER_GATE = "/usr/local/lib/toybox/keeper_gate.py"
+KEEPER_KEYS = "/etc/ssh/toybox_keeper_authorized_keys"
+KEEPER_FORWARD = "10.213.77.2:5432"
+KEEPER_SERVICE = "/etc/systemd/system/toybox-keeper-files@.service"
+KEEPER_CGROUP = re.compile(r":/system\.slice/(system-[^/]*\.slice/)?toybox-keeper-files@[^/]+\.service$")
+KEEPER_ACCOUNT = {"uid": KEEPER_UID, "home": "/", "shell": KEEPER_GATE, "groups": ["keeper"], "has_password": False}
+KEEPER_SSHD = {
+    "allowusers": ["keeper", "root"],
+    "authorizedkeysfile": [KEEPER_KEYS],
+    "authorizedkeyscommand": ["none"],
+    "authenticationmethods": ["publickey"],
+    "allowtcpforwarding": ["local"],
+    "permitopen": [KEEPER_FORWARD],
+    "permitlisten": ["none"],
+    "allowstreamlocalforwarding": ["no"],
+    "allowagentforwarding": ["no"],
+    "x11forwarding": ["no"],
+    "permittunnel": ["no"],
+    "permittty": ["no"],
+    "permituserrc": ["no"],
+    "forcecommand": [KEEPER_GATE],
+}
+"""The login of the keeper, where it is declared: exactly this, and nothing wider."""
 
 Facts = Dict[str, Any]  # noqa: UP006
 Rule = Tuple[str, List[str]]  # noqa: UP006
@@ -46,6 +72,7 @@ def faults(facts: Facts) -> List[Fault]:  # noqa: UP006
         *of_the_packet_filter(facts),
         *of_the_units(facts),
         *of_our_files(facts),
+        *of_the_keeper(facts),
         *of_the_look(facts),
     ]
 
@@ -144,6 +171,12 @@ def mounts_the_data_disk(container: Facts, volumes: Facts, device: str) -> bool:
     )
 
 
+def is_the_keepers(user: Facts, facts: Facts) -> bool:
+    """Whether a process is the unit that reads files for a keeper that is declared, and can only read."""
+    declared = KEEPER_SERVICE in (facts["manifest"] or {})
+    return declared and not user.get("writable", True) and KEEPER_CGROUP.search(user["cgroup"]) is not None
+
+
 def of_strangers(facts: Facts) -> Iterator[Fault]:
     """No container but TOYBOX's has the data disk, whether Docker knows it or only the kernel does."""
     containers = facts["containers"] or []
@@ -157,7 +190,7 @@ def of_strangers(facts: Facts) -> Iterator[Fault]:
     listed += [
         f"process {user['pid']} of a container that Docker does not know ({user['command']})"
         for user in facts["users_of_the_data_disk"] or []
-        if facts["containers"] is not None and user["container"] not in known
+        if facts["containers"] is not None and user["container"] not in known and not is_the_keepers(user, facts)
     ]
     if listed:
         lines = "".join(f"\n    {line}" for line in listed)
@@ -287,6 +320,38 @@ def of_our_files(facts: Facts) -> Iterator[Fault]:
             yield Fault(code, f"files of the {name} differ from what was sent: {shown}{more}", MEND, mended=True)
 
 
+# the login of the keeper
+
+
+def expects_a_keeper(facts: Facts) -> bool:
+    """Whether the files of the keeper's login were sent to this host."""
+    return KEEPER_KEYS in (facts["manifest"] or {})
+
+
+def of_the_keeper(facts: Facts) -> Iterator[Fault]:
+    """The login of the keeper is as narrow as it was made, by sshd's own word; without a keeper there is none."""
+    login = facts.get("keeper")
+    if login is None:
+        return  # told below, where one is expected
+    if not expects_a_keeper(facts):
+        if login.get("uid") == KEEPER_UID:
+            yield Fault("keeper", "the login keeper is there, and toybox:keeper is not set", MEND, mended=True)
+        return
+    if not login:
+        yield Fault("keeper", "the login keeper is gone: nothing is pulled from this server", MEND, mended=True)
+        return
+    sshd = {name: sorted(" ".join(values).split()) for name, values in login["sshd"].items()}
+    differing = [f"{name} is {login.get(name)}" for name, value in KEEPER_ACCOUNT.items() if login.get(name) != value]
+    differing += [
+        f"sshd's {name} is {' '.join(sshd.get(name, ['not set']))}"
+        for name, value in KEEPER_SSHD.items()
+        if sshd.get(name) != value
+    ]
+    if differing:
+        text = f"the login keeper is another than was declared: {'; '.join(differing[:4])}"
+        yield Fault("keeper", text, MEND, mended=True)
+
+
 # the look itself
 
 NEEDED = ("daemons", "snap_docker", "data_disk", "users_of_the_data_disk", "packet_filter", "units")
@@ -296,9 +361,9 @@ OF_DOCKER = ("containers", "networks", "volumes")
 def of_the_look(facts: Facts) -> Iterator[Fault]:
     """Everything that is judged here could be found out. That no daemon answers is told above."""
     answers = len(facts["daemons"] or []) == 1 and facts["daemons"][0]["socket"] is not None
-    needed = NEEDED + (OF_DOCKER if answers else ())
+    needed = NEEDED + (OF_DOCKER if answers else ()) + (("keeper",) if expects_a_keeper(facts) else ())
     for name in needed:
-        if facts[name] is None:
+        if facts.get(name) is None:
             reason = f"{name.replace('_', ' ')} could not be looked at: {facts['untold'].get(name)}"
             wiped = name in OF_DOCKER and section("Docker's folder was wiped")
             way_out = wiped or "on the server: python3 /usr/local/lib/toybox/look.py"

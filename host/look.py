@@ -6,10 +6,12 @@ be found out is null, with the reason under "untold". Standard library only, Pyt
 
 import contextlib
 import glob
+import grp
 import hashlib
 import http.client
 import json
 import os
+import pwd
 import re
 import socket
 import subprocess
@@ -369,13 +371,15 @@ def users_of_the_data_disk() -> List[Facts]:  # noqa: UP006
         except OSError:
             continue  # it ended meanwhile
         contained = not any(mount["point"] == "/" and mount["device"] == root[-1] for mount in mounts)
-        if contained and any(mount["device"] == disk[-1] for mount in mounts):
+        of_the_disk = [mount for mount in mounts if mount["device"] == disk[-1]]
+        if contained and of_the_disk:
             container = re.search(r"[0-9a-f]{64}", cgroup)
             seen[namespace] = {
                 "pid": pid,
                 "command": command[:200],
                 "container": container[0] if container else None,
                 "cgroup": cgroup.splitlines()[-1] if cgroup else "",
+                "writable": any("ro" not in mount["options"] for mount in of_the_disk),
             }
         else:
             seen[namespace] = {}
@@ -408,6 +412,41 @@ def files() -> Facts:
     """{path of a file that a bundle brought: its fingerprint now, or None}."""
     sent = {**(manifest(MANIFEST) or {}), **(manifest(SECRETS_MANIFEST) or {})}
     return {path: fingerprint(path) for path in sent}
+
+
+# the login of the keeper
+
+KEEPER = "keeper"
+
+
+def keeper() -> Facts:
+    """The login of the keeper as the system and sshd know it; nothing without one."""
+    try:
+        entry = pwd.getpwnam(KEEPER)
+    except KeyError:
+        return {}
+    shadow = [line.split(":") for line in (text_of("/etc/shadow") or "").splitlines()]
+    passwords = [fields[1] for fields in shadow if fields[0] == KEEPER]
+    groups = {group.gr_name for group in grp.getgrall() if KEEPER in group.gr_mem or group.gr_gid == entry.pw_gid}
+    return {
+        "uid": entry.pw_uid,
+        "home": entry.pw_dir,
+        "shell": entry.pw_shell,
+        "groups": sorted(groups),
+        "has_password": any(not password.startswith(("*", "!")) for password in passwords),
+        "sshd": sshd_for(KEEPER),
+    }
+
+
+def sshd_for(user: str) -> Facts:
+    """{sshd's setting: its values}, as sshd itself works them out for a login of this user's."""
+    program = "/usr/sbin/sshd"
+    shown = output(program, "-T", "-C", f"user={user},host=keeper.invalid,addr=192.0.2.1")
+    found: Dict[str, List[str]] = {}  # noqa: UP006
+    for line in shown.splitlines():
+        name, _, value = line.partition(" ")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 # the rest
@@ -444,6 +483,7 @@ QUESTIONS: Dict[str, Callable[[], Any]] = {  # noqa: UP006
     "manifest": lambda: manifest(MANIFEST),
     "secrets_manifest": lambda: manifest(SECRETS_MANIFEST),
     "files": files,
+    "keeper": keeper,
     "units": units,
     "daemons": daemons,
     "snap_docker": lambda: [path for path in SNAP_DOCKER if os.path.lexists(path)],

@@ -21,6 +21,8 @@ COMMANDS = {
     "mmdebstrap": "mmdebstrap",
     "ssh": "openssh-client",
     "losetup": "mount",
+    "rsync": "rsync",
+    "psql": "postgresql-client-15",
     "flock": "util-linux",
 }
 """What the lab runs, and the package that brings it."""

@@ -22,6 +22,7 @@ from components.docker_host.bundle import (
 )
 from components.docker_host.condition import Condition
 from components.docker_host.every_update import in_every_update
+from components.docker_host.keeper_login import login_files
 from components.docker_host.make_room import make_room_hook
 from components.docker_host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.ssh import USER, Identity
@@ -55,6 +56,7 @@ class DockerHost(pulumi.ComponentResource):
     docker: docker.Provider
     ready: command.remote.Command
     condition: Condition
+    has_keeper: bool
 
     def __init__(
         self,
@@ -76,6 +78,8 @@ class DockerHost(pulumi.ComponentResource):
             pulumi.ResourceOptions(providers=[provider]),
         )
         self._identity = identity
+        self.has_keeper = identity.keeper is not None
+        login = login_files(identity.keeper, operators) if identity.keeper else {}
         self._instance = instance
         self._address = address
         self._commands = provider
@@ -111,7 +115,7 @@ class DockerHost(pulumi.ComponentResource):
             f"{name}-bundle",
             create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
             triggers=[self.condition.token],
-            stdin=disk.apply(lambda known: pack(host_bundle(known, identity.authorized_keys))),
+            stdin=disk.apply(lambda known: pack(host_bundle(known, identity.authorized_keys, login))),
             parent=self,
             depends_on=[reachable],
             before=[awake],
@@ -150,10 +154,11 @@ class DockerHost(pulumi.ComponentResource):
             pulumi.ResourceOptions(**options),  # type: ignore[arg-type]
         )
 
-    def in_every_update(self, command: str) -> pulumi.Output[str]:
-        """Run a command on this host in each update, also where nothing changes; what has to wait for it takes the
-        output, which is always ""."""
-        return in_every_update(command, ssh_config=self._ssh_config, address=self._address, after=self.ready.stdout)
+    def in_every_update(self, command: str, *, after: pulumi.Output[str] | None = None) -> pulumi.Output[str]:
+        """Run a command on this host in each update, also where nothing changes, once `after` is known, or the host
+        ready; what has to wait for it takes the output, which is always ""."""
+        after = after or self.ready.stdout
+        return in_every_update(command, ssh_config=self._ssh_config, address=self._address, after=after)
 
     def command(
         self,

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import host
 from components import data_disk
@@ -229,8 +230,11 @@ def render_manifest(files: Mapping[str, BundleFile]) -> str:
     return json.dumps({"files": fingerprints}, indent=1) + "\n"
 
 
-def host_bundle(disk: DataDisk, authorized_keys: Sequence[str]) -> dict[str, BundleFile]:
-    """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`.
+def host_bundle(
+    disk: DataDisk, authorized_keys: Sequence[str], keeper: Mapping[str, BundleFile] = MappingProxyType({})
+) -> dict[str, BundleFile]:
+    """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`. `keeper` are the
+    files of the keeper's login, by their path on the server.
 
     Nothing in it depends on the server: a preview that replaces the server still shows the guard every file.
     """
@@ -252,6 +256,7 @@ def host_bundle(disk: DataDisk, authorized_keys: Sequence[str]) -> dict[str, Bun
         f"{LIBRARY}/data_disk.py": BundleFile(Path(data_disk.__file__).read_text(), 0o755),
         **scripts,
         **judges,
+        **keeper,
     }
     return {
         "apply": BundleFile((FILES / "apply").read_text(), 0o755),

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_command as command
 from pydantic import SecretStr
 
+from components import keeper_network
 from components.host_secrets import version
 from components.memory import memory_limit
 from components.platform import Platform
@@ -35,18 +36,58 @@ PGDATA_VOLUME = "/var/lib/postgresql/data"
 one would stay empty (docker-library/docs #2505)."""
 
 
-def postgres_spec(memory: int) -> Spec:
+HBA_FILE = "/var/run/postgresql/pg_hba.conf"
+"""Written at each start, from the keeper's lines and the data directory's own file, in the container's own memory."""
+
+SLOT_LIMIT = "20GB"
+"""What PostgreSQL keeps of WAL for a slot that nobody reads, at most: a tenth of the smallest data volume on sale. A
+keeper that was away for longer needs a new full backup."""
+
+
+def render_hba(keeper_network: str, gateway: str) -> str:
+    """Return the lines of pg_hba.conf that go before all others, where a keeper pulls: the first that matches decides.
+
+    The keeper comes by the host's forward, from the gateway of its network, and from nowhere else. Nobody else comes
+    from there.
+    """
+    return f"""\
+# The keeper's lines, of TOYBOX (components/postgres). Those of the data directory follow.
+host replication keeper {gateway}/32 scram-sha-256
+host keeper,{DATABASE} keeper {gateway}/32 scram-sha-256
+host replication keeper all reject
+host all keeper all reject
+host replication all {keeper_network} reject
+host all all {keeper_network} reject
+"""
+
+
+START = 'exec docker-entrypoint.sh "$@"\n'
+"""The entrypoint's last line."""
+
+
+def render_entrypoint(hba: str = "") -> str:
+    """Return the entrypoint's script. With lines for pg_hba.conf it composes HBA_FILE before PostgreSQL starts."""
+    script = (HERE / "entrypoint").read_text()
+    if not hba:
+        return script
+    compose = f"cat - \"$PGDATA/pg_hba.conf\" >{HBA_FILE} <<'END'\n{hba}END\n"
+    return script.removesuffix(START) + compose + START
+
+
+def postgres_spec(memory: int, *, keeper: bool = False) -> Spec:
     """The container for a server with `memory` MiB. PGDATA is a subdirectory: initdb refuses a directory with a
-    lost+found, and an unmounted disk becomes visible as a missing directory."""
+    lost+found, and an unmounted disk becomes visible as a missing directory. With `keeper` it lets the keeper in."""
     limit = memory_limit(NAME, memory)
     settings = {
         **memory_settings(limit),
         # a query whose client is gone ends: that of a killed migration would still be applied
         "client_connection_check_interval": "2s",
+        **({"hba_file": HBA_FILE, "max_slot_wal_keep_size": SLOT_LIMIT} if keeper else {}),
     }
+    hba = render_hba(keeper_network.SUBNET, keeper_network.GATEWAY) if keeper else ""
     return Spec(
         name=NAME,
-        entrypoint=locked_entrypoint(f"{PGDATA_VOLUME}/.lock", (HERE / "entrypoint").read_text()),
+        entrypoint=locked_entrypoint(f"{PGDATA_VOLUME}/.lock", render_entrypoint(hba)),
         command=(
             "postgres",
             *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
@@ -84,15 +125,15 @@ RUN_SQL = f"timeout 60 docker exec -i {NAME} psql -X -q -U {SUPERUSER} -d {{data
 
 def add_login_sql(password: str) -> str:
     """The statements that make the login with this password, and what it needs, as far as they are missing."""
-    return _set(login=login_role(password), password=password) + (HERE / "add_login.sql").read_text()
+    return set_variables(login=login_role(password), password=password) + (HERE / "add_login.sql").read_text()
 
 
 def end_former_logins_sql(login: str) -> str:
     """The statements that leave only this login."""
-    return _set(login=login) + (HERE / "end_former_logins.sql").read_text()
+    return set_variables(login=login) + (HERE / "end_former_logins.sql").read_text()
 
 
-def _set(**variables: str) -> str:
+def set_variables(**variables: str) -> str:
     """Variables of psql's, in its own quotes (psql's manual, "Meta-Commands")."""
     escapes = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
     return "".join(f"\\set {name} '{value.translate(escapes)}'\n" for name, value in variables.items())
@@ -117,12 +158,14 @@ class Postgres(pulumi.ComponentResource):
         super().__init__("toybox:services:Postgres", name)
         self.login = login_role(password.get_secret_value())
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
+        keeper = platform.networks.keeper
         service = Service(
             name,
-            spec=postgres_spec(memory),
+            spec=postgres_spec(memory, keeper=keeper is not None),
             image_id=self.image.id,
             platform=platform,
             networks=[platform.networks.backend],
+            addresses={keeper_network.DATABASE_ADDRESS: keeper} if keeper else {},
             parent=self,
         )
         handed_over = platform.host.command(

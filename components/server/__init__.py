@@ -11,15 +11,19 @@ import pulumi_openstack as openstack
 from components.cloud import Cloud
 from components.server.user_data import render_user_data
 from components.ssh import Identity
+from settings import Keeper
 from settings import Server as ServerSettings
 
 EVERYWHERE = "0.0.0.0/0"
 """IPv4 alone. IPv6 is closed: nothing is served there and tested, and an open port that nobody watches is a door."""
 
 
-def ingress_rules(operators: list[str]) -> dict[str, tuple[int, str]]:
-    """Who may reach what, as {rule's name: (TCP port, CIDR)}: 22 for the operators, 80 and 443 for everybody."""
+def ingress_rules(operators: list[str], keeper: Keeper | None = None) -> dict[str, tuple[int, str]]:
+    """Who may reach what, as {rule's name: (TCP port, CIDR)}: 22 for the operators and the keeper, 80 and 443 for
+    everybody. A keeper that is an operator's machine, too, has the operator's rule: OpenStack refuses an equal one."""
     ssh = {f"ssh-{cidr.replace('/', '-')}": (22, cidr) for cidr in operators}
+    if keeper and f"{keeper.address}/32" not in operators:
+        ssh["ssh-keeper"] = (22, f"{keeper.address}/32")
     web = {f"{service}-ipv4": (port, EVERYWHERE) for service, port in (("http", 80), ("https", 443))}
     return ssh | web
 
@@ -134,7 +138,7 @@ class Server(pulumi.ComponentResource):
             description=f"TOYBOX {stack}: SSH from the operators, HTTP and HTTPS from everywhere",
             opts=child,
         )
-        for rule, (port, cidr) in ingress_rules(operators).items():
+        for rule, (port, cidr) in ingress_rules(operators, identity.keeper).items():
             openstack.networking.SecGroupRule(
                 f"{name}-ingress-{rule}",
                 security_group_id=security_group.id,

@@ -27,7 +27,7 @@ TEXTS = ("create", "update", "delete", "dir", "interpreter", "environment", "arc
 SECRET = "[secret]"
 
 NOTED = re.compile(
-    r"(apply|run|stdin|root/etc/docker/daemon\.json|program/.*|root/usr/local/lib/toybox/(?!data[-_]disk)[\w.-]+)$"
+    r"(apply|run|stdin|root/etc/docker/daemon\.json|program/.*|root/usr/local/lib/toybox/(?!data[-_]disk|keeper_)[\w.-]+)$"
 )
 """Files of a bundle whose changed lines are noted, if none is dangerous: our scripts, and Docker's settings. All
 others decide which disk is where, who may log in, or what starts by itself: there any change is a finding."""

@@ -97,7 +97,7 @@ def firewall_rules(preview: Preview) -> Iterator[Finding]:
     """A rule that lets in what no rule let in before. A rule with another name or id and the same effect is none."""
     for change, new in _new_reaches(preview):
         if not _is_first_operator(preview, new):
-            yield _opened(change, new, change.old)
+            yield _opened(change, new, change.old, keeper=_is_keepers(preview, new))
 
 
 def _new_reaches(preview: Preview) -> Iterator[tuple[Change, Reach]]:
@@ -110,18 +110,35 @@ def _new_reaches(preview: Preview) -> Iterator[tuple[Change, Reach]]:
 
 
 def _is_first_operator(preview: Preview, new: Reach) -> bool:
-    """A new stack's rule for an operator of the settings: there is no server yet that it would open."""
+    """A new stack's rule for an operator, or the keeper, of the settings: there is no server yet that it would open."""
     ssh = (declared.SSH_PORT, declared.SSH_PORT)
     operators = preview.settings.get("operators") or ()
-    return preview.is_new and new.protocol == "tcp" and new.ports == ssh and str(new.network) in operators
+    declared_there = str(new.network) in operators or _is_keepers(preview, new)
+    return preview.is_new and new.protocol == "tcp" and new.ports == ssh and declared_there
 
 
-def _opened(change: Change, new: Reach, old: State | None) -> Finding:
+def _is_keepers(preview: Preview, new: Reach) -> bool:
+    """Whether a network is the keeper's own address, and no operator's."""
+    keeper = preview.settings.get("keeper")
+    address = keeper.get("address") if isinstance(keeper, dict) else None
+    operators = preview.settings.get("operators") or ()
+    return address is not None and str(new.network) == f"{address}/32" not in operators
+
+
+def _opened(change: Change, new: Reach, old: State | None, *, keeper: bool) -> Finding:
     was = reach(old.inputs) if old else None
     before = f" It lets in {was} now." if was and change.old else ""
     one = new.network is not None and new.network.num_addresses == 1
     ssh = new.ports == (declared.SSH_PORT, declared.SSH_PORT) and new.protocol == "tcp"
-    if ssh and one:
+    remedy = "Take the rule back, or narrow it to who must come in. The database and Redis need no rule at all."
+    if ssh:
+        remedy = (
+            "If it is an operator's own address, confirm it in an exception; if not, take it out of `toybox:operators`."
+        )
+    if ssh and keeper:
+        means = "Whoever has this address and the keeper's key reads the whole database and every upload."
+        remedy = "If it is the keeper's own address, confirm it in an exception; if not, mend `toybox:keeper`."
+    elif ssh and one:
         means = "Whoever has this address and the SSH key is root on the server, and can read and destroy all data."
     elif ssh:
         means = "Everybody in that network can try to log in as root; only the key stands between them and all data."
@@ -132,9 +149,7 @@ def _opened(change: Change, new: Reach, old: State | None) -> Finding:
         change.urn,
         f"The firewall would let in {new}.{before}",
         means,
-        "If it is an operator's own address, confirm it in an exception; if not, take it out of `toybox:operators`."
-        if ssh
-        else "Take the rule back, or narrow it to who must come in. The database and Redis need no rule at all.",
+        remedy,
     )
 
 
@@ -247,4 +262,5 @@ def notes(preview: Preview) -> Iterator[str]:
             yield f"The firewall would no longer let in {old}."
     for _, new in _new_reaches(preview):
         if _is_first_operator(preview, new):
-            yield f"The new server's firewall would let in {new}, as `toybox:operators` says."
+            said = "keeper" if _is_keepers(preview, new) else "operators"
+            yield f"The new server's firewall would let in {new}, as `toybox:{said}` says."

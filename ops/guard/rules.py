@@ -11,6 +11,7 @@ from ops.guard import (
     docker_volumes,
     host_commands,
     images,
+    keeper,
     openings,
     restore_points,
     role,
@@ -32,6 +33,7 @@ def findings(preview: Preview) -> tuple[Finding, ...]:
         *servers.findings(preview),
         *host_commands.findings(preview),
         *accounts.findings(preview),
+        *keeper.findings(preview),
         *openings.findings(preview),
         *images.findings(preview),
         *unknowns.findings(preview),
@@ -47,6 +49,7 @@ def notes(preview: Preview) -> tuple[str, ...]:
         *containers.notes(preview),
         *servers.notes(preview),
         *host_commands.notes(preview),
+        *keeper.notes(preview),
         *openings.notes(preview),
         *images.notes(preview),
     )

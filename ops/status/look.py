@@ -16,7 +16,7 @@ from ops.restore_points.model import RestorePoint
 from ops.state.locks import Lock
 from ops.status.cloud.kept import kept_lines
 from ops.status.cloud.restore_point import points_of, restore_point_line
-from ops.status.cloud.security_group import find_rules, security_group_line
+from ops.status.cloud.security_group import find_rules, security_group_line, ssh_networks
 from ops.status.cloud.server import ServerSeen, find_server, server_line
 from ops.status.cloud.volume import Data, data_of, volume_line
 from ops.status.inside import ssh
@@ -107,7 +107,7 @@ def look_at_the_cloud(
             lines.append(restore_point_line(settings, name, data, ours, now()))
         lines.extend(kept_lines(data, name))
     if rules_asked:
-        lines.append(security_group_line(rules, settings.operators, name))
+        lines.append(security_group_line(rules, ssh_networks(settings), name))
     return server, data
 
 

@@ -28,6 +28,11 @@ ROOT = Path(__file__).parent.parent.parent
 ID = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
 DIGEST = "@sha256:" + "0123456789abcdef" * 4
 KEYS = ed25519_key(), ed25519_key()
+KEEPER = {
+    "address": "11.22.33.55",
+    "sshKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1wq0mV8sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bx",
+    "databaseVerifier": f"SCRAM-SHA-256$4096:VE9ZQk9YIGtlZXBlcg==${'A' * 43}=:{'B' * 43}=",
+}
 examples = hypothesis.settings(max_examples=60, deadline=None)
 
 SECRETS = {
@@ -71,7 +76,7 @@ def with_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
         *above, last = path.split(".")
         block = values
         for key in above:
-            block = block[key]
+            block = block.setdefault(key, {})
         if value is None:
             del block[last]
         else:
@@ -112,6 +117,13 @@ def test_complete_settings_are_taken_over_one_to_one() -> None:
     assert parsed.data_volume.origin == settings.Blank(source="blank")
     assert parsed.secrets.ssh_host_key.get_secret_value() == KEYS[1]
     assert parse({"accessPassword": None}).secrets.access_password is None
+
+
+def test_a_keeper_is_taken_over_and_none_is_there_without_the_block() -> None:
+    assert parse().keeper is None
+    keeper = parse({"keeper": KEEPER}).keeper
+    assert keeper is not None
+    assert (keeper.address, keeper.ssh_key, keeper.database_verifier) == tuple(KEEPER.values())
 
 
 def test_settings_cannot_be_changed_once_read() -> None:
@@ -204,6 +216,17 @@ REFUSED: dict[str, dict[str, Any]] = {
     "images without a digest": {"images.redis": "redis:7-bookworm", "images.django": "ghcr.io/toybox/toybox"},
     "images that are no references": {"images.caddy": "Caddy:2", "images.django": f"toybox@sha256:{'0' * 63}"},
     "another major version of PostgreSQL": {"images.postgres": f"docker.io/library/postgres:16-bookworm{DIGEST}"},
+    "a keeper of staging": {"environment": "staging", "keeper": KEEPER},
+    "a keeper without its key and its verifier": {"keeper": {"address": "11.22.33.55"}},
+    "a keeper's network in place of its address": {"keeper": KEEPER | {"address": "11.22.33.0/24"}},
+    "a placeholder for the keeper on ConoHa": {"keeper": KEEPER | {"address": "192.0.2.9"}},
+    "a keeper whose key has options": {"keeper": KEEPER | {"sshKey": f'command="sh" {KEEPER["sshKey"]}'}},
+    "a keeper whose key opens root": {"keeper": KEEPER, "authorizedKeys": [f"{KEEPER['sshKey']} somebody"]},
+    "the keeper's password in place of its verifier": {"keeper": KEEPER | {"databaseVerifier": "canary" * 5}},
+    "a verifier that is cut off": {"keeper": KEEPER | {"databaseVerifier": KEEPER["databaseVerifier"][:-1]}},
+    "a verifier with too few iterations": {
+        "keeper": KEEPER | {"databaseVerifier": KEEPER["databaseVerifier"].replace("4096", "1024")}
+    },
     "short passwords": {
         "openstackPassword": "canary",
         "postgresPassword": "canary",
@@ -422,12 +445,12 @@ def test_the_reference_is_current() -> None:
     assert FILE.read_text() == text(), "run: python -m ops.settings_reference"
 
 
-def test_the_references_example_lacks_only_a_real_operator() -> None:
+def test_the_references_example_lacks_only_real_addresses() -> None:
     config = yaml.safe_load(example_file())["config"]
     values = {key.removeprefix("toybox:"): value for key, value in config.items()} | SECRETS
     with pytest.raises(SettingsError) as caught:
         settings.parse("prod", values, set(SECRETS), {})
-    assert [each.path for each in caught.value.problems] == ["toybox:operators[0]"]
+    assert [each.path for each in caught.value.problems] == ["toybox:operators[0]", "toybox:keeper.address"]
 
 
 def test_every_setting_is_explained() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ops.cloud import cloud_errors
 from ops.status.line import Line
+from settings import Declared
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -32,6 +33,11 @@ class Rule:
         return f"{ports}{upto} ({self.protocol}) for {self.source}"
 
 
+def ssh_networks(settings: Declared) -> list[str]:
+    """Return the networks that may reach port 22: the operators', and the keeper's address."""
+    return [*settings.operators, *([f"{settings.keeper.address}/32"] if settings.keeper else [])]
+
+
 def wanted(operators: Collection[str]) -> set[tuple[int, str]]:
     """What is declared, as (port, network): 22 for the operators, 80 and 443 for everybody."""
     return {(22, each) for each in operators} | {(port, EVERYWHERE) for port in (80, 443)}
@@ -51,7 +57,7 @@ def security_group_line(rules: Sequence[Rule] | None, operators: Collection[str]
     if extra:
         text = f"it lets in more than is declared: {', '.join(each.in_words for each in extra)}"
         return Line(NAME, "bad", text, f"toybox api DELETE network /security-group-rules/{extra[0].id} --stack {stack}")
-    return Line(NAME, "good", f"22 for {', '.join(sorted(operators))}; 80 and 443 for everybody")
+    return Line(NAME, "good", f"22 for {', '.join(sorted(set(operators)))}; 80 and 443 for everybody")
 
 
 def _pair(rule: Rule) -> tuple[int, str] | None:

@@ -116,6 +116,84 @@ def test_what_cannot_be_looked_at_is_not_taken_for_fit(name: str) -> None:
     assert codes(facts) == ["look"]
 
 
+def with_keeper(facts: Facts) -> Facts:
+    """The host with a keeper that is declared, and its login as it was made."""
+    for path in (fitness.KEEPER_KEYS, fitness.KEEPER_SERVICE):
+        facts["manifest"][path] = facts["files"][path] = {"sha256": "1", "mode": 0o644}
+    sshd = {name: list(values) for name, values in fitness.KEEPER_SSHD.items()}
+    facts["keeper"] = {**fitness.KEEPER_ACCOUNT, "sshd": sshd}
+    return facts
+
+
+READER = {
+    "pid": 7,
+    "container": None,
+    "command": "rsync --server --sender -a . media/",
+    "cgroup": r"0::/system.slice/system-toybox\x2dkeeper\x2dfiles.slice/toybox-keeper-files@1-2-10002.service",
+    "writable": False,
+}
+
+WIDER: dict[str, Callable[[Facts], object]] = {
+    "another login is let in": lambda f: f["keeper"]["sshd"].update(allowusers=["root", "keeper", "bob"]),
+    "it forwards anywhere": lambda f: f["keeper"]["sshd"].update(permitopen=["any"]),
+    "it forwards to one port more": lambda f: f["keeper"]["sshd"]["permitopen"].append("127.0.0.1:22"),
+    "it runs what it likes": lambda f: f["keeper"]["sshd"].update(forcecommand=["none"]),
+    "it takes keys from its home": lambda f: f["keeper"]["sshd"].update(authorizedkeysfile=[".ssh/authorized_keys"]),
+    "sshd says nothing of a setting": lambda f: f["keeper"]["sshd"].pop("allowstreamlocalforwarding"),
+    "it is in Docker's group": lambda f: f["keeper"].update(groups=["docker", "keeper"]),
+    "it has a shell": lambda f: f["keeper"].update({"shell": "/bin/bash"}),
+    "it has a password": lambda f: f["keeper"].update(has_password=True),
+    "it is root": lambda f: f["keeper"].update(uid=0),
+    "it is gone": lambda f: f.update(keeper={}),
+    "it stays after its files went": lambda f: f["manifest"].pop(fitness.KEEPER_KEYS),
+}
+
+
+def test_a_declared_keeper_leaves_the_host_fit_also_while_it_reads_files() -> None:
+    facts = with_keeper(copy.deepcopy(HEALTHY))
+    facts["users_of_the_data_disk"].append(READER)
+    assert codes(facts) == []
+
+
+@pytest.mark.parametrize("widen", WIDER.values(), ids=WIDER.keys())
+def test_a_keepers_login_that_is_not_as_declared_makes_the_host_unfit(
+    widen: Callable[[Facts], object],
+) -> None:
+    facts = with_keeper(copy.deepcopy(HEALTHY))
+    widen(facts)
+    found = fitness.faults(facts)
+    assert [fault.code for fault in found] == ["keeper"]
+    assert all(fault.mended for fault in found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"writable": True},
+        {"cgroup": "0::/system.slice/other.service"},
+        {"cgroup": "0::/system.slice/docker-f00d.scope/toybox-keeper-files@1.service/x"},
+        {"cgroup": "0::/user.slice/toybox-keeper-files@1.service"},
+    ],
+    ids=str,
+)
+def test_whatever_only_looks_like_the_keepers_reader_is_a_stranger(change: Facts) -> None:
+    facts = with_keeper(copy.deepcopy(HEALTHY))
+    facts["users_of_the_data_disk"].append(READER | change)
+    assert codes(facts) == ["stranger"]
+
+
+def test_the_keepers_reader_is_a_stranger_where_no_keeper_is_declared() -> None:
+    facts = copy.deepcopy(HEALTHY)
+    facts["users_of_the_data_disk"].append(READER)
+    assert codes(facts) == ["stranger"]
+
+
+def test_a_keepers_login_that_cannot_be_looked_at_is_not_taken_for_fit() -> None:
+    facts = with_keeper(copy.deepcopy(HEALTHY))
+    untold(facts, "keeper")
+    assert codes(facts) == ["look"]
+
+
 def codes(facts: Facts) -> list[str]:
     return [fault.code for fault in fitness.faults(facts)]
 

@@ -188,7 +188,7 @@ def script(name: str, alter: Callable[[str], str]) -> Edit:
         one["op"] = "update" if one["op"] == "same" else one["op"]
         one["diffReasons"] = ["stdin"]
         inputs = one["newState"]["inputs"]
-        files = _unpacked(inputs["stdin"])
+        files = unpacked(inputs["stdin"])
         (path,) = [each for each in files if each.endswith(name)] or [name]
         before = files.get(path, BundleFile(""))
         files[path] = BundleFile(alter(before.text), before.mode)
@@ -197,7 +197,8 @@ def script(name: str, alter: Callable[[str], str]) -> Edit:
     return edit
 
 
-def _unpacked(packed: str) -> dict[str, BundleFile]:
+def unpacked(packed: str) -> dict[str, BundleFile]:
+    """The files of a packed bundle, by their path in it."""
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed))) as archive:
         return {
             member.name: BundleFile(opened.read().decode(), member.mode)

@@ -4,9 +4,10 @@ import pytest
 
 from components import host_secrets, volumes
 from components.docker_host import bundle
-from ops.guard import declared
+from ops.guard import declared, keeper
 from ops.guard.host_commands import LAUNCHER, NOTED
 from ops.guard.openings import is_web, published, reach
+from settings import Keeper
 from tests.unit.ops.guard.recordings import DISK
 from tests.unit.program.conftest import STACKS, configuration
 from tests.unit.program.recording import CHECKOUT, Run, run_program
@@ -56,6 +57,11 @@ def test_the_state_remembers_what_the_guard_compares(run: Run) -> None:
     assert isinstance(inputs[declared.POLICY_COMPONENT]["kept"], int)
 
 
+def test_the_state_remembers_who_may_log_in_as_the_keeper() -> None:
+    keys = {field.alias for field in Keeper.model_fields.values()}
+    assert keys == keeper.WORDS.keys()
+
+
 def test_the_places_on_the_server_are_the_programs() -> None:
     assert declared.LIBRARY == bundle.LIBRARY
     assert declared.SECRETS == host_secrets.DIRECTORY
@@ -73,7 +79,7 @@ def test_the_files_of_the_host_bundle_whose_changes_are_only_noted_are_scripts()
     files = bundle.host_bundle(DISK, [])
     scripts = {name for name in files if name.startswith(f"root{bundle.LIBRARY}/") and "disk" not in name}
     assert {name for name in files if NOTED.match(name)} - scripts == {"apply", "root/etc/docker/daemon.json"}
-    for name in ("data-disk", "data_disk.py"):
+    for name in ("data-disk", "data_disk.py", "keeper_gate.py", "keeper_files.py"):
         assert not NOTED.match(f"root{bundle.LIBRARY}/{name}")
 
 

@@ -13,7 +13,7 @@ from ops.restore_points.model import RestorePoint, Volume
 from ops.state.locks import Lock
 from ops.status.cloud.kept import kept_lines
 from ops.status.cloud.restore_point import points_of, restore_point_line
-from ops.status.cloud.security_group import Rule, security_group_line, wanted
+from ops.status.cloud.security_group import Rule, security_group_line, ssh_networks, wanted
 from ops.status.cloud.server import ServerSeen, server_line
 from ops.status.cloud.volume import data_of, volume_line
 from ops.status.known import Known, known
@@ -21,7 +21,7 @@ from ops.status.line import Line
 from ops.status.state import lock_lines, state_line
 from tests.unit.ops.restore_points.cloud import NOW, point, volume
 from tests.unit.ops.status.world import DAY, HOUR, KNOWN, NEW_SERVER, SERVER
-from tests.unit.test_settings import parse
+from tests.unit.test_settings import KEEPER, parse
 
 ASIDE = "toybox-prod-data-before-20261124T0100Z"
 
@@ -321,3 +321,16 @@ def test_the_security_group_lets_in_what_is_declared_and_nothing_else(
     line = security_group_line(rules, [OPERATOR], "prod")
     assert (line.verdict, line.command) == (verdict, command)
     assert words in line.text
+
+
+def test_the_keepers_rule_is_declared_and_no_door_left_open() -> None:
+    web = [each for each in declared_rules() if each.first != 22]
+    rule = Rule("k", "tcp", 22, 22, f"{KEEPER['address']}/32")
+    with_keeper, without = (ssh_networks(parse(changes)) for changes in ({"keeper": KEEPER}, {}))
+    ours = [*web, *(Rule(source, "tcp", 22, 22, source) for source in without)]
+    for rules, networks, verdict in (
+        ([*ours, rule], with_keeper, "good"),
+        (ours, with_keeper, "bad"),
+        ([*ours, rule], without, "bad"),
+    ):
+        assert security_group_line(rules, networks, "prod").verdict == verdict
