@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import keeper_settings
 from checks import models
 from checks.models import NAMESPACE
 from checks.problems import SettingsError
@@ -53,6 +54,11 @@ def declared(stack: PulumiStack) -> Declared:
         raise OpsError(f"{file} does not exist, so there is no stack {stack.name}.") from None
     except (OSError, ValueError, yaml.YAMLError, AttributeError) as error:
         raise OpsError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
+    if given.get("environment") == keeper_settings.ENVIRONMENT:
+        raise OpsError(
+            f"Stack {stack.name} is a keeper (toybox:environment): it has no account with the cloud, no server there "
+            "and no site. This command is for the stacks that have them."
+        )
     # what is encrypted is a block with the one key `secure`
     plain = {key: value for key, value in given.items() if not (isinstance(value, dict) and set(value) == {"secure"})}
     if found := models.problems(Declared, plain, DECLARED):
