@@ -72,7 +72,7 @@ def render_socket_unit() -> str:
 Description=TOYBOX files, for the keeper to read
 
 [Socket]
-ListenStream={SOCKET}
+ListenSequentialPacket={SOCKET}
 SocketUser=root
 SocketGroup=keeper
 SocketMode=0660
@@ -90,7 +90,9 @@ def render_service_unit() -> str:
 
     It sees the system's programs and the kept volumes, all read-only, and has one capability: to read every file of
     them. Without the data disk it does not start: an empty folder would look like files that were deleted. It never
-    mounts the disk itself (Requisite). It gives way to the site.
+    mounts the disk itself (Requisite). It gives way to the site by its priorities alone: with cgroups of version 1,
+    limits and device rules make systemd remove the cgroups of Docker's containers, and each health check fails from
+    then on (seen on the lab, with CPUWeight, IOWeight, MemoryHigh and PrivateDevices).
     """
     binds = " ".join(f"{volume.device}:{ROOT}/{volume.name}" for volume in KEPT_FILES)
     mount = mount_unit_name()
@@ -104,7 +106,7 @@ CollectMode=inactive-or-failed
 [Service]
 ExecStart=/usr/bin/python3 -I {LIBRARY}/keeper_files.py
 StandardInput=socket
-StandardOutput=socket
+StandardOutput=journal
 StandardError=journal
 User=keeper
 WorkingDirectory={ROOT}
@@ -114,7 +116,6 @@ BindReadOnlyPaths={binds}
 AmbientCapabilities=CAP_DAC_READ_SEARCH
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 NoNewPrivileges=yes
-PrivateDevices=yes
 PrivateNetwork=yes
 RestrictAddressFamilies=AF_UNIX
 RestrictNamespaces=yes
@@ -123,10 +124,7 @@ MemoryDenyWriteExecute=yes
 LockPersonality=yes
 SystemCallArchitectures=native
 RuntimeMaxSec=6h
-MemoryHigh=256M
 Nice=10
-CPUWeight=20
-IOWeight=20
 IOSchedulingClass=idle
 """
 

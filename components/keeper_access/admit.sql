@@ -3,6 +3,7 @@
 \set ON_ERROR_STOP 1
 -- a statement that fails is logged, and one of these has the verifier
 SET log_min_error_statement = panic;
+SET client_min_messages = warning;
 SELECT 'CREATE ROLE keeper' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'keeper') \gexec
 -- REPLICATION: full backups and the stream of WAL. The limit leaves the site its connections.
 ALTER ROLE keeper LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS INHERIT CONNECTION LIMIT 10
@@ -15,7 +16,7 @@ SELECT 'CREATE DATABASE keeper OWNER keeper' WHERE NOT EXISTS (SELECT FROM pg_da
 ALTER DATABASE keeper OWNER TO keeper;
 REVOKE ALL ON DATABASE keeper FROM PUBLIC;
 \connect keeper
-SET log_min_error_statement = panic;
+SET client_min_messages = warning;
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_switch_wal(), pg_catalog.pg_create_restore_point(text),
     pg_catalog.pg_backup_start(text, boolean), pg_catalog.pg_backup_stop(boolean) TO keeper;
 -- as the keeper: what a database's owner put there runs with no more than the owner's rights

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -119,12 +121,12 @@ def test_a_postgres_without_a_keeper_is_what_it_was() -> None:
     assert without.entrypoint[-2] == postgres.render_entrypoint()
 
 
-# The gate
+# The gate and the reader behind it
 
 
-def gate(command: str, path: str, text: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def gate(command: str, path: Path, text: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     """The gate as sshd runs it: as the login's shell, with -c."""
-    program = Path(keeper_gate.__file__).read_text().replace(keeper_gate.SOCKET, path)
+    program = Path(keeper_gate.__file__).read_text().replace(keeper_gate.SOCKET, str(path))
     return subprocess.run(
         [sys.executable, "-c", program, "-c", fitness.KEEPER_GATE],
         input=text,
@@ -135,6 +137,33 @@ def gate(command: str, path: str, text: bytes = b"") -> "subprocess.CompletedPro
     )
 
 
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[socket.socket]:
+    """The socket that systemd listens on, at tmp_path/files."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(str(tmp_path / "files"))
+        server.listen()
+        server.settimeout(15)
+        yield server
+
+
+@contextmanager
+def reader(listening: socket.socket, rsync: str) -> Iterator[None]:
+    """The unit, for one connection: `rsync` stands for the program."""
+    program = Path(keeper_files.__file__).read_text().replace(keeper_files.RSYNC, rsync)
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            subprocess.run([sys.executable, "-c", program], stdin=connection.fileno(), check=False, timeout=20)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -142,69 +171,55 @@ def gate(command: str, path: str, text: bytes = b"") -> "subprocess.CompletedPro
         "sh",
         "rsync --server -logDtpre.iLsfxCIvu . media/",
         "rsync --server --daemon .",
-        "rsync --server --sender . media/\nsh",
         " rsync --server --sender . media/",
         "rsync  --server --sender . media/",
         "/usr/bin/rsync --server --sender . media/",
+        "rsync --server --sender " + "x" * keeper_gate.LONGEST,
     ],
+    ids=lambda command: command[:40],
 )
-def test_the_gate_refuses_whatever_is_no_reading_rsync(command: str, tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "files"))
-        server.listen()
-        server.setblocking(False)
-        done = gate(command, str(tmp_path / "files"))
-        assert done.returncode == 1
-        assert b"and nothing else" in done.stderr
-        with pytest.raises(BlockingIOError):
-            server.accept()
+def test_the_gate_refuses_whatever_is_no_reading_rsync(command: str, tmp_path: Path, listening: socket.socket) -> None:
+    listening.setblocking(False)
+    done = gate(command, tmp_path / "files")
+    assert done.returncode == 1
+    assert b"and nothing else" in done.stderr
+    with pytest.raises(BlockingIOError):
+        listening.accept()
 
 
-def test_the_gate_carries_both_directions_to_their_ends(tmp_path: Path) -> None:
-    """Also when the one ends long before the other."""
-    command, big = "rsync --server --sender -a . media/", os.urandom(3_000_000)
-    received: list[bytes] = []
-
-    def serve() -> None:
-        connection, _ = server.accept()
-        with connection:
-            while data := connection.recv(65536):
-                received.append(data)
-            connection.sendall(big)
-
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "files"))
-        server.listen()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        done = gate(command, str(tmp_path / "files"), text=b"x" * 700_000)
-        thread.join(20)
-    assert done.returncode == 0, done.stderr
-    assert b"".join(received) == command.encode() + b"\n" + b"x" * 700_000
-    assert done.stdout == big
+def test_the_client_speaks_to_rsync_itself_and_gets_its_exit_code(tmp_path: Path, listening: socket.socket) -> None:
+    """Without its exit code and its complaint, a pull of nothing would look like one of everything."""
+    program = tmp_path / "rsync"
+    program.write_text('#!/bin/sh\necho "$0 $@"; cat; echo complaint >&2; exit 23\n')
+    program.chmod(0o755)
+    big = os.urandom(3_000_000)
+    with reader(listening, str(program)):
+        done = gate(r"rsync --server --sender -a . media/a\ b", tmp_path / "files", text=big)
+    assert done.returncode == 23
+    assert done.stderr == b"complaint\n"
+    assert done.stdout == f"{program} --server --sender -a . media/a b\n".encode() + big
 
 
-def test_files_that_cannot_be_read_are_no_empty_success(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_no_empty_success(tmp_path: Path, listening: socket.socket) -> None:
     """The unit does not start without the data disk: the connection ends at once."""
-    path = str(tmp_path / "files")
-    assert b"cannot be read" in gate("rsync --server --sender . media/", path).stderr
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(path)
-        server.listen()
-        thread = threading.Thread(target=lambda: server.accept()[0].close())
-        thread.start()
-        done = gate("rsync --server --sender . media/", path)
-        thread.join(20)
+    command = "rsync --server --sender . media/"
+    assert b"cannot be read" in gate(command, tmp_path / "nobody-listens").stderr
+    thread = threading.Thread(target=lambda: listening.accept()[0].close())
+    thread.start()
+    done = gate(command, tmp_path / "files")
+    thread.join(20)
     assert done.returncode == 1
     assert b"journalctl" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "line", ["sh -c id", "rsync --server .", "rsync --daemon", "", "rsync --server --sender " + "x" * 9000]
-)
-def test_the_reader_becomes_nothing_but_a_reading_rsync(line: str) -> None:
-    done = subprocess.run(
-        [sys.executable, keeper_files.__file__], input=f"{line}\n".encode(), capture_output=True, check=False
-    )
+@pytest.mark.parametrize("command", ["sh -c id", "rsync --server .", "rsync --daemon", "", "-c id"])
+@pytest.mark.parametrize("files", [3, 2, 0])
+def test_the_reader_runs_nothing_but_a_reading_rsync(command: str, files: int) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        socket.send_fds(ours, [command.encode() or b" "], [2] * files)
+        done = subprocess.run(
+            [sys.executable, keeper_files.__file__], stdin=theirs.fileno(), capture_output=True, check=False
+        )
     assert done.returncode == 1
     assert b"keeper: " in done.stderr
