@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from keeper import notes, retention
-from keeper.places import Places
+from keeper import database, notes, retention, wal
+from keeper.places import ROLE, Places
 from keeper.programs import FailedError, must, run
 from keeper.refusal import Refusal
 from keeper.retention import Backup
@@ -39,7 +39,16 @@ def details(places: Places, backup: str) -> dict[str, Any]:
 
 
 def take_backup(places: Places) -> str:
-    """Take a full backup, wait for the WAL that makes it consistent, and return its id. Raises Refusal."""
+    """Take a full backup, wait for the WAL that makes it consistent, and return its id. Raises Refusal.
+
+    Barman takes none before the first segment is in its archive, which on a quiet site may take days: it is switched,
+    with a mark in it, because PostgreSQL switches no empty one. (Barman's own `--force` asks for a superuser.)
+    """
+    if not wal.archived(places):
+        with database.Session(places, ROLE) as session:
+            session.ask(database.MARK)
+        switching = barman(places, "switch-wal", "--archive", "--archive-timeout", "100", places.source)
+        must("Receiving the first segment of WAL", LOOK_AT_BARMAN, *switching)
     before = {backup.id for backup in backups(places)}
     taking = barman(places, "backup", "--wait", "--wait-timeout", "900", places.source)
     must("The full backup", LOOK_AT_BARMAN, *taking, seconds=5 * HOURS)

@@ -18,6 +18,8 @@ HOURS = 3600
 WAIT = 4 * HOURS
 """Seconds that a job waits for another one to end."""
 FIVE_SECONDS = 5
+UNKNOWN = float("inf")
+"""Seconds between two clocks of which one was not read."""
 
 HEAVY = ("full", "files", "dump")
 """Jobs that read or write much: one at a time."""
@@ -61,8 +63,10 @@ def versions(told: dict[str, Any]) -> dict[str, str]:
 
 
 def source_facts(places: Places) -> dict[str, Any]:
-    """Return the source's facts, if it is the cluster that is kept. Raises Refusal."""
+    """Return the source's facts, if it is the cluster that is kept. `clock_ahead` is by how many seconds the keeper's
+    clock is ahead of the source's. Raises Refusal."""
     told = database.facts(places)
+    told["clock_ahead"] = round(time.time() - float(told["clock"]), 3)
     notes.refuse_another_cluster(places, str(told["system_identifier"]))
     if told["major"] != places.major:
         raise Refusal(
@@ -71,11 +75,6 @@ def source_facts(places: Places) -> dict[str, Any]:
             "Run `pulumi up --stack keeper` with the checkout that the source was updated with.",
         )
     return told
-
-
-def clocks(told: dict[str, Any]) -> dict[str, Any]:
-    """Return how far the keeper's clock is ahead of the source's, for the manifest."""
-    return {"clock_ahead": round(time.time() - float(told["clock"]), 3)}
 
 
 def full(places: Places) -> Manifest:
@@ -97,7 +96,7 @@ def full(places: Places) -> Manifest:
         "rows": counted,
         "newest_mark": mark["at"],
         "versions": versions(told),
-        **clocks(told),
+        "clock_ahead": told["clock_ahead"],
     }
     if not known["disk_usage_bytes"] > told["bytes"] / 2:
         raise Refusal(
@@ -173,7 +172,7 @@ def dump(places: Places) -> Manifest:
         "rows": counted,
         "newest_mark": database.newest_mark(places)["at"],
         "versions": versions(told),
-        **clocks(told),
+        "clock_ahead": told["clock_ahead"],
     }
 
 
@@ -209,9 +208,9 @@ def mark(places: Places) -> Manifest:
     told = source_facts(places)
     with database.Session(places, ROLE) as session:
         made = session.ask(database.MARK)
-        if database.clocks_agree(clocks(told)["clock_ahead"]):
+        if database.clocks_agree(told["clock_ahead"]):
             session.ask(database.PRUNE_MARKS)
-    return {"newest_mark": made["at"], "mark": made["seconds"], "slot": told["slot"], **clocks(told)}
+    return {"newest_mark": made["at"], "slot": told["slot"], "clock_ahead": told["clock_ahead"]}
 
 
 def archive(places: Places) -> Manifest:
@@ -261,7 +260,8 @@ def retention(places: Places, kind: str, found: dict[str, Any]) -> dict[str, Any
     """Let go what has expired, and return what that was, or why nothing was."""
     ahead = float(found.get("clock_ahead", last_known_clock(places)))
     if not database.clocks_agree(ahead):
-        return {"skipped": f"the clocks of keeper and source differ by {ahead:.0f} s, so no age is certain"}
+        differ = "the source's clock was not read" if ahead == UNKNOWN else f"the clocks differ by {ahead:.0f} s"
+        return {"skipped": f"{differ}, so no age is certain"}
     try:
         return PRUNE[kind](places)
     except Refusal as refusal:
@@ -269,9 +269,9 @@ def retention(places: Places, kind: str, found: dict[str, Any]) -> dict[str, Any
 
 
 def last_known_clock(places: Places) -> float:
-    """Return how far the keeper's clock was ahead of the source's by the newest mark; infinity if that is older than
-    two hours, because the keeper's clock may have been set since."""
+    """Return how far the keeper's clock was ahead of the source's by the newest mark; UNKNOWN if that is older than two
+    hours, because the keeper's clock may have been set since."""
     told = notes.record(places, "mark")
     if told is None or abs(time.time() - float(told["started_at"])) > 2 * HOURS:
-        return float("inf")
+        return UNKNOWN
     return float(told["clock_ahead"])

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keeper import catalogue, notes, restore, retention, wal
@@ -10,6 +10,7 @@ from keeper.database import CLOCKS_MAY_DIFFER
 from keeper.places import FOLDERS, Places, require_disk
 from keeper.programs import FailedError, run
 from keeper.refusal import Refusal
+from keeper.retention import Backup
 
 FRESH = {"wal": 120, "full": 26 * 3600, "files": 3600, "dump": 26 * 3600}
 """Seconds after which what is kept counts as old."""
@@ -41,11 +42,20 @@ def job(places: Places, kind: str) -> Facts:
     return found
 
 
+def newest_moment(places: Places, backups: Sequence[Backup]) -> float | None:
+    """Return the newest moment that can be had: the newest commit's, or the end of the newest full backup after which
+    nothing was committed. None without a full backup: WAL alone restores to nothing."""
+    if not backups:
+        return None
+    newest = wal.newest_commit(places)
+    return newest[0] if newest else backups[0].ended
+
+
 def facts(places: Places) -> Facts:
     """Return everything that `problems` judges. Raises Refusal if nothing can be looked at."""
     require_disk(places.data)
-    newest = wal.newest_commit(places)
     backups = retention.whole(catalogue.backups(places))
+    moment = newest_moment(places, backups)
     snapshots = catalogue.snapshots(places)
     disk = os.statvfs(places.data)
     dumps = sorted(file.name for file in (places.data / "dumps").glob("*.dump"))
@@ -55,7 +65,7 @@ def facts(places: Places) -> Facts:
         "kept_source": source.get("source"),
         "system_identifier": source.get("system_identifier"),
         "now": time.time(),
-        "wal": {"newest": newest[0] if newest else None, "segment": newest[1] if newest else None},
+        "wal": {"newest": moment},
         "full": {"newest": backups[0].ended if backups else None, **job(places, "full")},
         "files": {"newest": restore.snapshot_time(snapshots[0]) if snapshots else None, **job(places, "files")},
         "dump": {
@@ -117,7 +127,7 @@ def listed(places: Places, path: str | None = None) -> Facts:
     require_disk(places.data)
     backups = catalogue.backups(places)
     good = retention.whole(backups)
-    newest = wal.newest_commit(places)
+    moment = newest_moment(places, good)
     snapshots = catalogue.snapshots(places)
     if path is not None:
         snapshots = [each for each in snapshots if has_path(places, str(each["id"]), "/" + path.strip("/"))]
@@ -125,7 +135,7 @@ def listed(places: Places, path: str | None = None) -> Facts:
     return {
         "source": places.source,
         "from": notes.iso(good[-1].ended or 0) if good else None,
-        "to": notes.iso(newest[0]) if good and newest else None,
+        "to": notes.iso(moment) if moment is not None else None,
         "full": [
             {
                 "id": backup.id,

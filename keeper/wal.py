@@ -76,10 +76,8 @@ def commits_in(dumped: str) -> list[float]:
 
 
 def newest_commit(places: Places) -> tuple[float, str] | None:
-    """Return (time of the newest commit that is kept, its segment); None if there is none in the last LOOK_BACK.
-
-    The time is the source's clock. A restore can go up to it.
-    """
+    """Return (time of the newest commit that is kept, its segment); None if there is none in the last LOOK_BACK, as
+    just after a first full backup. The time is the source's clock. A restore can go up to it."""
     segments = {**archived(places), **unarchived(places)}
     for name in sorted(segments, reverse=True)[:LOOK_BACK]:
         if found := commits_of(places, name, segments[name]):

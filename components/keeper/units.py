@@ -33,6 +33,7 @@ class Job:
         jitter: seconds at most by which it starts later, so that keepers do not start together.
         seconds: after which it is ended. Waiting for another job counts.
         wants: whether it needs the tunnel to the database.
+        again: seconds after which it is tried again where it failed; 0: not before the timer's next time.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Job:
     jitter: int
     seconds: int
     wants: bool = True
+    again: int = 0
 
     @property
     def service(self) -> str:
@@ -57,9 +59,9 @@ HOURS = 3600
 JOBS = (
     Job("mark", "mark in the kept database", "*-*-* *:*:00 UTC", 5, 45),
     Job("archive", "archiving of received WAL", "*-*-* *:*:30 UTC", 5, 300, wants=False),
-    Job("full", "full backup of the database", "*-*-* 17:10:00 UTC", 1200, 8 * HOURS),
+    Job("full", "full backup of the database", "*-*-* 17:10:00 UTC", 1200, 8 * HOURS, again=1800),
     Job("files", "pull of the files", "*-*-* *:0/15:00 UTC", 60, 8 * HOURS, wants=False),
-    Job("dump", "dump of the database", "*-*-* 18:40:00 UTC", 1200, 8 * HOURS),
+    Job("dump", "dump of the database", "*-*-* 18:40:00 UTC", 1200, 8 * HOURS, again=1800),
 )
 
 
@@ -108,6 +110,7 @@ WantedBy=multi-user.target
 def render_job(job: Job) -> str:
     """Return the unit of a job. It yields to everything else on the machine."""
     after = f"After={TUNNEL}\n" if job.wants else ""
+    again = f"Restart=on-failure\nRestartSec={job.again}\n" if job.again else ""
     return f"""\
 [Unit]
 Description=TOYBOX keeper: {job.what}
@@ -117,7 +120,7 @@ Description=TOYBOX keeper: {job.what}
 Type=oneshot
 {SERVICE}ExecStart={COMMAND} run {job.kind}
 TimeoutStartSec={job.seconds}
-Nice=10
+{again}Nice=10
 IOSchedulingClass=best-effort
 IOSchedulingPriority=7
 """

@@ -158,11 +158,11 @@ def test_files_are_let_go_only_while_the_sources_clock_is_known(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pull itself does not ask the database; the mark of the last minute has."""
-    assert jobs.last_known_clock(places) == float("inf")
+    assert jobs.last_known_clock(places) == jobs.UNKNOWN
     notes.keep(places, notes.manifest("mark", "prod", time.time(), time.time(), clock_ahead=1.0))
     assert jobs.last_known_clock(places) == 1.0
     monkeypatch.setattr(time, "time", lambda: 4e9)
-    assert jobs.last_known_clock(places) == float("inf")
+    assert jobs.last_known_clock(places) == jobs.UNKNOWN
 
 
 def test_a_failing_retention_does_not_make_a_good_backup_a_bad_one(
@@ -285,9 +285,21 @@ def test_the_first_repository_is_made(places: Places, monkeypatch: pytest.Monkey
     assert made == ["init"]
 
 
+def test_the_first_segment_is_asked_for(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a quiet site none would come for days, and Barman takes no backup before."""
+    ran: list[str] = []
+    monkeypatch.setattr(database, "Session", Session)
+    lists = iter([[], [Backup("20261126T101500", "DONE", 1.0)]])
+    monkeypatch.setattr(catalogue, "backups", lambda _: next(lists))
+    monkeypatch.setattr(catalogue, "must", lambda *command, **_: ran.append(str(command[5])))
+    catalogue.take_backup(places)
+    assert ran == ["switch-wal", "backup"]
+
+
 def test_a_backup_without_its_wal_is_no_backup(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     """Barman says DONE only when the WAL that was written meanwhile has arrived."""
     lists = iter([[], [Backup("20261126T101500", "WAITING_FOR_WALS", 1.0)]])
+    monkeypatch.setattr(database, "Session", Session)
     monkeypatch.setattr(catalogue, "backups", lambda _: next(lists))
     monkeypatch.setattr(catalogue, "must", lambda *_, **__: "")
     with pytest.raises(Refusal, match="ended as WAITING_FOR_WALS"):

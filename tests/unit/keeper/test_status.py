@@ -14,7 +14,7 @@ def well(**changes: Any) -> dict[str, Any]:
         "source": "prod",
         "kept_source": "prod",
         "now": NOW,
-        "wal": {"newest": NOW - 50, "segment": "000000010000000000000005"},
+        "wal": {"newest": NOW - 50},
         "full": {"newest": NOW - 3600},
         "files": {"newest": NOW - 600},
         "dump": {"newest": NOW - 3600},
