@@ -8,7 +8,7 @@ import keeper
 from components.docker_host.bundle import BundleFile, render_manifest
 from components.keeper import units
 from components.postgres import DATABASE
-from components.volumes import CADDY_DATA, MEDIA
+from components.volumes import KEPT_FILES
 from keeper.places import DATA, FOLDERS, ROLE, RUN, USER
 from keeper.retention import FEWEST
 from keeper_settings import Secrets
@@ -42,7 +42,7 @@ def render_settings(source: str) -> str:
         "source": source,
         "major": MAJOR,
         "database": DATABASE,
-        "volumes": [volume.name for volume in (MEDIA, CADDY_DATA)],
+        "volumes": [volume.name for volume in KEPT_FILES],
     }
     return json.dumps(settings, indent=1) + "\n"
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from components.keeper_network import DATABASE_ADDRESS, DATABASE_PORT
 from keeper.places import DATA, RUN, USER
 
-DATABASE = "10.213.77.2:5432"
+DATABASE = f"{DATABASE_ADDRESS}:{DATABASE_PORT}"
 """The kept database, on its server's network for the keeper."""
 
 COMMAND = "/usr/local/bin/toybox-keeper"
