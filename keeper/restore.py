@@ -16,6 +16,8 @@ from keeper.refusal import Refusal
 from keeper.retention import Backup
 
 LATEST = "latest"
+ONLY_UNDER_THE_LOCK = "include '/dev/shm/toybox-holds-the-lock-on-the-volume-postgres'"
+"""In the site's postgresql.conf (components/postgres/entrypoint): a second server on the same files ends at once."""
 FORM = "2026-01-22T20:49:00+09:00"
 
 
@@ -144,6 +146,7 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
         require_target(target)
         recover(places, backup, moment, target, older)
         added = add_unarchived(places, target / ("pg_wal" if moment is None else "barman_wal"))
+        let_start(target)
     return {
         "target": str(target),
         "to": to,
@@ -180,6 +183,16 @@ def add_unarchived(places: Places, folder: Path) -> list[str]:
             wal.copy_segment(file, folder / name)
             added.append(name)
     return added
+
+
+def let_start(target: Path) -> None:
+    """Take the line out of the restored configuration that lets PostgreSQL start under the site's lock alone.
+
+    This is another copy, on which nobody else works. The site's container adds the line to a copy that it is given.
+    """
+    file = target / "postgresql.conf"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if line.strip() != ONLY_UNDER_THE_LOCK))
 
 
 SAFE = re.compile(r"[^\x00-\x1f\x7f]+")

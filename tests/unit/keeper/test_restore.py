@@ -23,6 +23,10 @@ BACKUPS = [
 ]
 
 
+CONFIGURATION = f"port = 5432\n\n# Only TOYBOX's own container has this file.\n{restore.ONLY_UNDER_THE_LOCK}\n"
+"""The end of the site's postgresql.conf."""
+
+
 def test_a_time_is_read_with_its_offset_and_refused_without() -> None:
     assert restore.parse_time(JST) == restore.parse_time("2026-01-22T11:49:00Z") == AT
     for text in ("2026-01-22T20:49:00", "2026-01-22 20:49:00 JST", "yesterday", ""):
@@ -104,6 +108,7 @@ def kept(places: Places, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         if "recover" in words:
             folder = "barman_wal" if "--target-time" in words else "pg_wal"
             (Path(words[-1]) / folder).mkdir()
+            (Path(words[-1]) / "postgresql.conf").write_text(CONFIGURATION)
         return ""
 
     information = {"base_backup_information": {"begin_wal": "000000010000000000000003"}}
@@ -126,6 +131,20 @@ def test_the_unfinished_segment_is_restored_without_its_suffix(
     assert told["added_segments"] == ["000000010000000000000005"]
     assert told["backup"] == "20260122T030000"
     assert (places.barman_home / "streaming" / "000000010000000000000005.partial").exists()
+
+
+def test_postgresql_starts_on_what_was_restored_without_the_sites_lock(
+    places: Places, kept: dict[str, Any], tmp_path: Path
+) -> None:
+    """On the keeper it ended with: could not open configuration file "/dev/shm/toybox-holds-the-lock-..."."""
+    restore.restore_database(places, "latest", tmp_path / "restored")
+    text = (tmp_path / "restored" / "postgresql.conf").read_text()
+    assert "port = 5432\n" in text
+    assert "include" not in text
+    entrypoint = (Path(__file__).parents[3] / "components" / "postgres" / "entrypoint").read_text()
+    held = restore.ONLY_UNDER_THE_LOCK.removeprefix("include '").removesuffix("'")
+    assert f"held={held}\n" in entrypoint
+    assert "include=\"include '$held'\"\n" in entrypoint
 
 
 def test_the_full_backup_is_verified_before_it_is_copied(places: Places, kept: dict[str, Any], tmp_path: Path) -> None:
