@@ -241,8 +241,9 @@ def chosen_snapshot(snapshots: Sequence[dict[str, Any]], at: float | None) -> di
 
 
 def snapshot_time(snapshot: dict[str, Any]) -> float:
-    """Return when a snapshot was taken, in seconds since 1970. restic prints nanoseconds."""
-    text = re.sub(r"(\.\d{6})\d+", r"\1", str(snapshot["time"]))
+    """Return when a snapshot was taken, in seconds since 1970. restic prints nanoseconds; they are cut to the
+    milliseconds that are listed, so that the snapshot's own time finds it."""
+    text = re.sub(r"(\.\d{3})\d+", r"\1", str(snapshot["time"]))
     return datetime.fromisoformat(text).timestamp()
 
 

@@ -14,6 +14,7 @@ from checks import rules
 from checks.problems import SettingsError
 from ops import OpsError, api, host_key, init, keeper_stack
 from ops.adopt.commands import adopt
+from ops.backup import commands as backup
 from ops.ci import commands as ci
 from ops.guard.commands import guard
 from ops.kept import commands as kept
@@ -42,6 +43,7 @@ app.command("api")(api.api)
 app.add_typer(staging.app, name="staging")
 app.add_typer(prod.app, name="prod")
 app.add_typer(kept.app, name="kept")
+app.add_typer(backup.app, name="backup")
 app.command("adopt")(adopt)
 app.command("rotate-host-key")(host_key.command)
 app.command("leftovers")(leftovers)

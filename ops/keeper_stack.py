@@ -1,26 +1,13 @@
 """The stack of a keeper, seen from the command line: whether a stack is one, and what others must know of it."""
 
-from typing import Any
-
 import keeper_settings
 from checks.models import NAMESPACE
 from ops import OpsError, scram
+from ops.cloud import plain_settings
 from ops.pulumi_cli import PulumiStack
 from settings import ssh_public_key
 
 UNKNOWN = "<the keeper's fixed IPv4 address>"
-
-
-def plain_settings(stack: PulumiStack) -> dict[str, Any]:
-    """Return the stack's settings as its file has them, by key without the namespace. Raises OpsError."""
-    import yaml
-
-    try:
-        config = (yaml.safe_load(stack.settings_file.read_text()) or {}).get("config") or {}
-        prefix = f"{NAMESPACE}:"
-        return {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-    except (OSError, ValueError, yaml.YAMLError, AttributeError) as error:
-        raise OpsError(f"{stack.settings_file} cannot be read: {' '.join(str(error).split())}") from None
 
 
 def is_keeper(stack: PulumiStack) -> bool:

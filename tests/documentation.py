@@ -42,6 +42,7 @@ NOT_RUN = {
     "make up": "brings up people's own TOYBOX. The fixture `prod` takes the same steps (lab/deploy.py) in the tests'"
     " project, test_lab_lifecycle.py holds the lab below it, and `make bench` runs it",
     "make up STACK=prod": "as `make up`",
+    "make up STACK=keeper": "as `make up`; tests/lab/test_keeper.py takes the same steps (lab/keeper.py)",
     "make test": "it is what runs this; .ci/run runs it",
     "make check": "takes as long as the unit tests, which it would run beside; .ci/run runs it",
     "make bench": "takes the lab away; tests/unit/lab/test_bench.py holds what it writes",

@@ -221,6 +221,12 @@ SNAPSHOTS = [
 ]
 
 
+@pytest.mark.parametrize("snapshot", SNAPSHOTS, ids=["nanoseconds", "tenths"])
+def test_the_time_that_is_listed_of_a_snapshot_finds_it(snapshot: dict[str, Any]) -> None:
+    listed = notes.iso(restore.snapshot_time(snapshot))
+    assert restore.chosen_snapshot(SNAPSHOTS, restore.parse_time(listed)) == snapshot
+
+
 def test_the_snapshot_is_the_newest_that_is_not_later() -> None:
     assert restore.chosen_snapshot(SNAPSHOTS, None) == SNAPSHOTS[0]
     assert restore.chosen_snapshot(SNAPSHOTS, AT - 600) == SNAPSHOTS[1]
