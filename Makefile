@@ -41,6 +41,6 @@ bench: ## measure and write docs/benchmarks.md
 	@$(PYTHON) -m lab up prod
 	@$(PYTHON) -m lab.bench
 
-docs: ## write docs/settings.md from settings.py
+docs: ## write docs/settings.md and docs/keeper-settings.md from the models
 	@$(INSTALLED)
 	@$(PYTHON) -m ops.settings_reference

@@ -10,32 +10,17 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
-from pydantic.alias_generators import to_camel
-from pydantic.config import JsonDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict
 
 from checks import models, rules, values
 from checks.models import NAMESPACE
+from checks.models import Model as _Model
+from checks.models import allowed as _allowed
 from checks.problems import Problem, SettingsError
 from conoha import account, retention, volumes
 from conoha.flavors import FLAVORS
 
 __all__ = ["DECLARED", "NAMESPACE", "SECRETS", "Settings", "SettingsError", "load", "parse", "ssh_public_key"]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        hide_input_in_errors=True,
-    )
-
-
-def _allowed(values: str) -> JsonDict:
-    """Which values a setting takes, for docs/settings.md. Choices (Literal) need no words of their own."""
-    return {"allowed": values}
 
 
 class OpenStack(_Model):
@@ -412,18 +397,8 @@ def parse(
         *rules.encryption(given, [key for (key,) in SECRETS], encrypted),
     ]
     if problems:
-        raise SettingsError(stack, sorted(problems, key=_rank))
+        raise SettingsError(stack, models.in_order(problems, _ALL))
     return Settings.model_validate({**declared, "secrets": secret, "stack": stack})
-
-
-def _rank(problem: Problem) -> int:
-    """The place of a problem in the list: its setting's in the models; keys that nobody knows come last."""
-    if not problem.path.startswith(f"{NAMESPACE}:"):
-        return -1
-    keys = tuple(key.split("[")[0] for key in problem.path.removeprefix(f"{NAMESPACE}:").split("."))
-    order = list(_ALL)
-    known = next((keys[:length] for length in range(len(keys), 0, -1) if keys[:length] in _ALL), None)
-    return order.index(known) if known else len(order)
 
 
 def ssh_public_key(private: str) -> str:
@@ -437,18 +412,17 @@ def ssh_public_key(private: str) -> str:
 # The edge: what the running Pulumi program and the files beside it hold.
 
 
-def from_pulumi(raw: Mapping[str, str]) -> dict[str, object]:
+def from_pulumi(raw: Mapping[str, str], catalogue: models.Catalogue = DECLARED) -> dict[str, object]:
     """The namespace's values as plain data. Pulumi hands them to a program as text, with lists and blocks as JSON."""
     prefix = f"{NAMESPACE}:"
     return {
-        key.removeprefix(prefix): _plain(key.removeprefix(prefix), text)
+        key.removeprefix(prefix): _plain(catalogue.get((key.removeprefix(prefix),)), text)
         for key, text in raw.items()
         if key.startswith(prefix)
     }
 
 
-def _plain(key: str, text: str) -> object:
-    setting = DECLARED.get((key,))
+def _plain(setting: models.Described | None, text: str) -> object:
     if setting is None or setting.kind not in ("block", "list"):
         return text  # What is text anyway stays as it is: a password may look like JSON.
     try:
@@ -483,6 +457,12 @@ def sibling_settings(folder: Path, stack: str) -> dict[str, dict[str, object]]:
 
 def load() -> Settings:
     """The settings of the stack that the running Pulumi program is for. Raises SettingsError."""
+    stack, given, encrypted = configured(DECLARED)
+    return parse(stack, given, encrypted, sibling_settings(Path(__file__).parent, stack))
+
+
+def configured(catalogue: models.Catalogue) -> tuple[str, dict[str, object], set[str]]:
+    """Return the running program's stack, its values by key, and the keys of those that are stored encrypted."""
     import pulumi
     from pulumi.runtime import config
 
@@ -490,6 +470,5 @@ def load() -> Settings:
     # the values in the environment or sets them in the process; like pulumi.Config this reads both.
     raw = {**config.get_config_env(), **config.CONFIG.get()}
     secret = {*config.get_config_secret_keys_env(), *(key for key in raw if config.is_config_secret(key))}
-    stack = pulumi.get_stack()
     encrypted = {key.removeprefix(f"{NAMESPACE}:") for key in secret}
-    return parse(stack, from_pulumi(raw), encrypted, sibling_settings(Path(__file__).parent, stack))
+    return pulumi.get_stack(), from_pulumi(raw, catalogue), encrypted

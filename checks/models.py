@@ -5,13 +5,32 @@ from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails
 
 from checks.problems import Problem, nearest, one_of, shown
 from checks.values import REFUSED
 
 NAMESPACE = "toybox"
+
+
+class Model(BaseModel):
+    """What every block of settings is: frozen, strict, and without room for an unknown key."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+    )
+
+
+def allowed(values: str) -> JsonDict:
+    """Return which values a setting takes, for the docs. Choices (Literal) need no words of their own."""
+    return {"allowed": values}
 
 
 Kind = Literal["text", "whole number", "list", "block", "secret"]
@@ -209,3 +228,17 @@ def _unknown_key(path: Sequence[str | int], catalogue: Catalogue) -> Problem:
         "Were it passed over, the stack would be built without what you meant by it.",
         f"{f'Did you mean {near}? ' if near else 'Remove it. '}Known there: {', '.join(known)}.",
     )
+
+
+def in_order(found: Sequence[Problem], catalogue: Catalogue) -> list[Problem]:
+    """Return the problems in the order of the settings; keys that the catalogue does not have come last."""
+    return sorted(found, key=lambda problem: _rank(problem, catalogue))
+
+
+def _rank(problem: Problem, catalogue: Catalogue) -> int:
+    if not problem.path.startswith(f"{NAMESPACE}:"):
+        return -1
+    keys = tuple(key.split("[")[0] for key in problem.path.removeprefix(f"{NAMESPACE}:").split("."))
+    order = list(catalogue)
+    known = next((keys[:length] for length in range(len(keys), 0, -1) if keys[:length] in catalogue), None)
+    return order.index(known) if known else len(order)

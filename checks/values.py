@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 from checks.problems import one_of, shown
-from conoha import account, volumes
+from conoha import account, names, volumes
 from conoha.flavors import FLAVORS
 
 REFUSED = "refused"
@@ -489,3 +489,63 @@ def ssh_private_key(value: SecretStr) -> SecretStr:
 def ssh_host_key(value: SecretStr) -> SecretStr:
     """The key by which the server is known."""
     return _private_key(value, "The server shows it, and every connection that does not see it is refused.")
+
+
+# The keeper.
+
+_ED25519 = r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}"
+
+
+def machine_address(value: str) -> str:
+    """One IPv4 address."""
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        raise _refused(
+            f"is {shown(value)}, which is not an IPv4 address.",
+            "Pulumi reaches the keeper there, and the kept stack lets this address in, and no other.",
+            "Write the machine's fixed address, such as 203.0.113.9: no name, no port, no /32.",
+        ) from None
+    return value
+
+
+def machine_host_key(value: str) -> str:
+    """The public half of the machine's ed25519 host key, without a comment."""
+    if not re.fullmatch(_ED25519, value):
+        raise _refused(
+            f"is {shown(value)}, which is not an ed25519 host key.",
+            "Every connection expects exactly this key, and refuses the machine that shows another one.",
+            "On the machine's console: cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub",
+        )
+    return value
+
+
+def kept_stack(value: str) -> str:
+    """A stack's name. Whether it can be kept is a rule of its own."""
+    if not names.STACK.fullmatch(value):
+        raise _refused(
+            f"is {shown(value)}, which is no name of a stack.",
+            "The keeper reads the stack's address and host key from its outputs.",
+            "Write the stack's name, such as prod.",
+        )
+    return value
+
+
+def pull_key(value: SecretStr) -> SecretStr:
+    """The key with which the keeper pulls."""
+    return _private_key(value, "The keeper logs in to the kept server with it; without it nothing is pulled.")
+
+
+database_password = _secret(
+    r"[A-Za-z0-9]{24,128}",
+    "24 to 128 of A-Z a-z 0-9",
+    "The kept database lets the keeper in with it, and it stands in a password file, where : and \\ have a meaning.",
+    _MADE_BY_INIT,
+)
+repository_password = _secret(
+    r"[A-Za-z0-9]{24,128}",
+    "24 to 128 of A-Z a-z 0-9",
+    "It encrypts the repository of files: without it no file comes back.",
+    "Put the former value back: `pulumi config set --secret {path} --stack {stack}` asks for it. "
+    "A new one opens no repository that is there.",
+)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pulumi
 import pulumi_command as command
+from pydantic import SecretStr
 
 from components.secret_output import secret_output
 from settings import Keeper, Settings, ssh_public_key
@@ -85,19 +86,24 @@ Host *
 
 
 def write_ssh_files(settings: Settings) -> str:
+    """Write config, identity and known_hosts for `ssh` and return the config's path (see write_ssh_config)."""
+    host_key = ssh_public_key(settings.secrets.ssh_host_key.get_secret_value())
+    return write_ssh_config(settings.stack, host_key, settings.secrets.ssh_private_key)
+
+
+def write_ssh_config(stack: str, host_key: str, private_key: SecretStr) -> str:
     """Write config, identity and known_hosts for `ssh` and return the config's path.
 
     The path is relative to the project's folder, where the engine starts its plugins: it ends up in the provider's
     inputs, and an absolute one would differ from operator to operator.
     """
-    folder = f".toybox/{settings.stack}/ssh"
-    alias = f"toybox-{settings.stack}"
-    host_key = ssh_public_key(settings.secrets.ssh_host_key.get_secret_value())
+    folder = f".toybox/{stack}/ssh"
+    alias = f"toybox-{stack}"
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in {
         "config": render_ssh_config(folder, alias),
         "known_hosts": f"{alias} {host_key}\n",
-        "identity": settings.secrets.ssh_private_key.get_secret_value().rstrip("\n") + "\n",
+        "identity": private_key.get_secret_value().rstrip("\n") + "\n",
     }.items():
         write_private_file(Path(folder) / name, text)
     return f"{folder}/config"

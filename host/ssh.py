@@ -18,14 +18,25 @@ class NoAnswerError(Exception):
     """The server sent no facts. The text is the last line that ssh or the server printed."""
 
 
-def look_command(config: str, address: str) -> list[str]:
-    """Return the ssh command that reads `host/look.py` on its standard input. `config` is the stack's ssh_config(5).
+def remote_command(config: str, address: str, command: str) -> list[str]:
+    """Return the ssh command that runs another one at `address`. `config` is the stack's ssh_config(5).
 
     The command uses the shared connection if there is one, and does not become one itself. A shared connection would
     stay open in the background, and keep our end of its output open.
     """
     options = ["-o", f"ConnectTimeout={CONNECT}", "-o", "ControlMaster=no"]
-    return ["ssh", "-F", config, *options, "--", address, f"timeout {SECONDS - 10} python3 -"]
+    return ["ssh", "-F", config, *options, "--", address, command]
+
+
+def look_command(config: str, address: str) -> list[str]:
+    """Return the ssh command that reads `host/look.py` on its standard input."""
+    return remote_command(config, address, f"timeout {SECONDS - 10} python3 -")
+
+
+def last_words(complaint: str) -> str:
+    """Return the last line that ssh, or the program at the other end, printed of an error."""
+    lines = complaint.strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, Any]:
@@ -40,8 +51,7 @@ def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, A
         except ValueError:
             raise NoAnswerError(f"it answers something else: {output[:80]!r}") from None
         return facts
-    lines = complaint.decode(errors="replace").strip().splitlines()
-    raise NoAnswerError(lines[-1] if lines else f"no answer within {SECONDS} s")
+    raise NoAnswerError(last_words(complaint.decode(errors="replace")) or f"no answer within {SECONDS} s")
 
 
 def ask(config: str, address: str, folder: Path | None = None) -> dict[str, Any]:

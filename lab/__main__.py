@@ -86,9 +86,10 @@ def up(
         lifecycle.up(progress, toolchain=stack is not None, cloud=cloud)
     console.print(f"the lab is up ({time.monotonic() - began:.1f} s)")
     if stack is not None:
-        from lab import deploy
+        from lab import deploy, keeper
+        from lab.stack import committed, is_keeper
 
-        deploy.main(stack)
+        (keeper if is_keeper(committed(paths.CHECKOUT, stack)) else deploy).main(stack)
 
 
 @app.command()

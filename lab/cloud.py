@@ -8,6 +8,7 @@ Names, sizes and prices' places are those of ConoHa VPS 3.0 (GMO's OpenAPI of 20
 
 import struct
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from typing import Any
 
 from openstack.connection import Connection
@@ -29,6 +30,8 @@ UNCONFIRMED (image-firewall): that ConoHa's image with Docker brings a packet fi
 do, which were seen to let in 22 only, with ufw or nftables of their own. Here: it does (lab/server_image).
 """
 EXTERNAL_NETWORK = "ext-198-51-100-0"
+POOL = {"start": str(IPv4Address(engine.GATEWAY) + 1), "end": str(engine.KEEPERS - 1)}
+"""The IPv4 addresses that servers get."""
 GROUPS = {"IPv4v6-SSH": (22,), "IPv4v6-Web": (80, 443)}
 """ConoHa's ready-made security groups: name to open TCP ports."""
 
@@ -107,7 +110,7 @@ def fill_networks(accounts: Mapping[str, Any]) -> None:
 
 
 def external_network(cloud: Connection) -> None:
-    """The network that every server gets its address on."""
+    """Have the network that every server gets its address on."""
     network = cloud.network.find_network(EXTERNAL_NETWORK) or cloud.network.create_network(
         name=EXTERNAL_NETWORK,
         is_router_external=True,
@@ -115,16 +118,20 @@ def external_network(cloud: Connection) -> None:
         provider_network_type="flat",
         provider_physical_network="public",
     )
-    have = {subnet.name for subnet in cloud.network.subnets(network_id=network.id)}
-    if f"{EXTERNAL_NETWORK}-v4" not in have:
+    have = {subnet.name: subnet for subnet in cloud.network.subnets(network_id=network.id)}
+    version_4 = have.get(f"{EXTERNAL_NETWORK}-v4")
+    if version_4 is None:
         cloud.network.create_subnet(
             network_id=network.id,
             ip_version=4,
             name=f"{EXTERNAL_NETWORK}-v4",
             cidr=engine.SUBNET,
             gateway_ip=engine.GATEWAY,
+            allocation_pools=[POOL],
             is_dhcp_enabled=True,
         )
+    elif version_4.allocation_pools != [POOL]:  # an older version made this lab
+        cloud.network.update_subnet(version_4, allocation_pools=[POOL])
     if f"{EXTERNAL_NETWORK}-v6" not in have:
         cloud.network.create_subnet(
             network_id=network.id,

@@ -206,6 +206,7 @@ TOYBOX {site.stack} is up at {site.url} (server {site.address}, reached from thi
   fill it           {on_the_server} docker exec web python manage.py seed --users 50 --posts 500
   use Pulumi on it  eval "$(make -s env STACK={site.stack})"; pulumi preview
   the other stack   make up STACK={other}
+  what keeps it     make up STACK=keeper
   every test        make test
   take it away      make down
 """

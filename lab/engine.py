@@ -8,6 +8,7 @@ the machine's network.
 import http.client
 import json
 import socket
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ SUBNET = "198.51.100.0/24"
 """TEST-NET-2 of RFC 5737: nobody's addresses."""
 GATEWAY = "198.51.100.1"
 """This machine, as the servers see it."""
+KEEPERS = IPv4Address("198.51.100.240")
+"""The first of the keepers' addresses (lab/keeper_machine.py). Neutron gives out those before it."""
 
 LABEL = "toybox.lab=1"
 """On every container and network of the lab. Whatever lacks it is not the lab's and is never touched."""
@@ -32,6 +35,8 @@ LABEL = "toybox.lab=1"
 
 SERVER_LABEL = "toybox.lab.server"
 """On a server's container: its id in OpenStack. The nova driver puts it there."""
+KEEPER_LABEL = "toybox.lab.keeper"
+"""On a keeper's container: the project whose production it keeps."""
 
 
 class SocketConnection(http.client.HTTPConnection):

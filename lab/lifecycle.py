@@ -169,10 +169,11 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class ServerState:
-    """One server of the lab: a container."""
+    """One server of the lab, or one keeper: a container."""
 
     name: str
     id: str
+    """In OpenStack. A keeper has none."""
     address: str
     state: str
     memory: int
@@ -193,9 +194,10 @@ def service_states() -> list[ServiceState]:
 
 
 def server_states() -> list[ServerState]:
-    """The lab's servers; none where no engine answers."""
+    """The lab's servers and keepers; none where no engine answers."""
     found = engine.containers() if engine.answers() else []
-    return [server_state(container) for container in found if engine.SERVER_LABEL in container["Labels"]]
+    machines = {engine.SERVER_LABEL, engine.KEEPER_LABEL}
+    return [server_state(container) for container in found if machines & container["Labels"].keys()]
 
 
 def server_state(container: dict[str, Any]) -> ServerState:
@@ -209,7 +211,7 @@ def server_state(container: dict[str, Any]) -> ServerState:
         memory = max(stats.get("usage", 0) - droppable, 0)
     return ServerState(
         name=labels.get("toybox.lab.name", container["Names"][0].lstrip("/")),
-        id=labels[engine.SERVER_LABEL],
+        id=labels.get(engine.SERVER_LABEL, ""),
         address=container["NetworkSettings"]["Networks"].get(engine.NETWORK, {}).get("IPAddress", ""),
         state=container["State"],
         memory=memory,

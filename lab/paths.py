@@ -15,6 +15,7 @@ RUN = LAB_DIR / "run"
 CONFIG = LAB_DIR / "conf"
 VOLUMES = LAB_DIR / "volumes"
 SERVERS = LAB_DIR / "servers"
+KEEPERS = LAB_DIR / "keepers"
 PULUMI = LAB_DIR / "pulumi"
 
 LOCK = Path("/run/toybox-lab.lock")

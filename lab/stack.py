@@ -38,6 +38,18 @@ class Workspace:
 PEOPLE = Workspace(program=CHECKOUT, folder=PULUMI, project=PEOPLE_PROJECT)
 
 
+def committed(program: Path, stack: str) -> dict[str, Any]:
+    """Return the stack's settings file as it is committed.
+
+    Raises:
+        LabError: there is no such stack.
+    """
+    source = program / f"Pulumi.{stack}.yaml"
+    if not source.exists():
+        raise LabError(f"there is no stack {stack!r}: {source.name} does not exist", then="make up STACK=prod")
+    return dict(yaml.safe_load(source.read_text()))
+
+
 def overlay(credentials: Mapping[str, Any], project: str, images: Mapping[str, str]) -> dict[str, object]:
     """All that differs on the lab: the cloud's address and account, who signs certificates, who may use SSH, and where
     images come from."""
@@ -56,16 +68,40 @@ def overlay(credentials: Mapping[str, Any], project: str, images: Mapping[str, s
     }
 
 
-def restore_points(credentials: Mapping[str, Any], committed: Mapping[str, Any]) -> dict[str, object]:
+def restore_points(credentials: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, object]:
     """On stock OpenStack also the driver of restore points differs: it has no automatic backup."""
-    policy = committed["config"].get("toybox:snapshotPolicy")
+    policy = declared["config"].get("toybox:snapshotPolicy")
     return {"toybox:snapshotPolicy": {**policy, "driver": "openstack"}} if policy and stock(credentials) else {}
 
 
-def merge(committed: Mapping[str, Any], changes: Mapping[str, object], present: Mapping[str, Any]) -> dict[str, Any]:
+def is_keeper(declared: Mapping[str, Any]) -> bool:
+    """Return whether these settings are those of a keeper."""
+    return bool(declared["config"].get("toybox:environment") == "keeper")
+
+
+def keeper_overlay(project: str) -> dict[str, object]:
+    """Return all that differs for a keeper on the lab: its machine."""
+    from lab.keeper_machine import KeeperMachine  # `make env` need not wait for it
+
+    machine = KeeperMachine(project)
+    return {"toybox:machine": {"address": machine.address, "hostKey": machine.host_key()}}
+
+
+def keeper_file(workspace: Workspace, stack: str) -> Path:
+    """Return the file with `toybox:keeper` of a stack that the lab's keeper keeps. There is none before it does."""
+    return workspace.folder / f"{stack}-keeper.json"
+
+
+def keeper_of(workspace: Workspace, stack: str) -> dict[str, object]:
+    """Return the settings of the stack that let its keeper in, if it has one."""
+    file = keeper_file(workspace, stack)
+    return {"toybox:keeper": json.loads(file.read_text())} if file.exists() else {}
+
+
+def merge(declared: Mapping[str, Any], changes: Mapping[str, object], present: Mapping[str, Any]) -> dict[str, Any]:
     """The lab's settings file: the committed one, changed, with the lab's own secrets and salt that are there already.
     The committed file's secrets stay out: they are the real site's, and the lab cannot and should not read them."""
-    config = {key: value for key, value in committed["config"].items() if not is_secret(value)} | dict(changes)
+    config = {key: value for key, value in declared["config"].items() if not is_secret(value)} | dict(changes)
     kept = {key: value for key, value in present.get("config", {}).items() if is_secret(value) and key not in config}
     head = {key: value for key, value in present.items() if key != "config"}
     return {**head, "config": {**config, **kept}}
@@ -82,19 +118,20 @@ def write_settings(workspace: Workspace, stack: str) -> Path:
     Raises:
         LabError: the lab is not up, or there is no such stack.
     """
-    source = workspace.program / f"Pulumi.{stack}.yaml"
-    if not source.exists():
-        raise LabError(f"there is no stack {stack!r}: {source.name} does not exist", then="make up STACK=prod")
+    declared = committed(workspace.program, stack)
     if not (CREDENTIALS.exists() and IMAGES.exists()):
         raise LabError("the lab is not up", then="make up")
     target = workspace.settings_file(stack)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    credentials, committed = json.loads(CREDENTIALS.read_text()), yaml.safe_load(source.read_text())
-    changes = overlay(credentials, workspace.project, json.loads(IMAGES.read_text()))
-    changes |= restore_points(credentials, committed)
+    if is_keeper(declared):
+        changes = keeper_overlay(workspace.project)
+    else:
+        credentials = json.loads(CREDENTIALS.read_text())
+        changes = overlay(credentials, workspace.project, json.loads(IMAGES.read_text()))
+        changes |= restore_points(credentials, declared) | keeper_of(workspace, stack)
     present = yaml.safe_load(target.read_text()) if target.exists() else {}
-    text = yaml.safe_dump(merge(committed, changes, present or {}), sort_keys=False)
-    write_private(target, f"# {source.name} with the lab's overlay (lab/stack.py), written at each `make up`.\n{text}")
+    text = yaml.safe_dump(merge(declared, changes, present or {}), sort_keys=False)
+    write_private(target, f"# {target.name} with the lab's overlay (lab/stack.py), written at each `make up`.\n{text}")
     return target
 
 

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from checks import rules
 from checks.problems import SettingsError
-from ops import OpsError, api, host_key, init
+from ops import OpsError, api, host_key, init, keeper_stack
 from ops.adopt.commands import adopt
+from ops.backup import commands as backup
 from ops.ci import commands as ci
 from ops.guard.commands import guard
 from ops.kept import commands as kept
@@ -42,6 +43,7 @@ app.command("api")(api.api)
 app.add_typer(staging.app, name="staging")
 app.add_typer(prod.app, name="prod")
 app.add_typer(kept.app, name="kept")
+app.add_typer(backup.app, name="backup")
 app.command("adopt")(adopt)
 app.command("rotate-host-key")(host_key.command)
 app.command("leftovers")(leftovers)
@@ -58,17 +60,21 @@ def init_command(stack: Annotated[str, typer.Argument(help="The stack: prod, sta
 
     SSH key pair, host key, passwords and Django's secret key are made; the OpenStack password is asked for, or read
     from standard input where that is no terminal. What is there already is never changed. Where the state lives in a
-    folder, no bucket is made.
+    folder, no bucket is made. For a keeper it prints what the kept stack's settings and the machine need.
     """
     chosen = PulumiStack(stack, ROOT)
     if refusal := refusal_of(chosen, os.environ.get("PULUMI_STACK")):
         raise OpsError(refusal)
+    of_a_keeper = keeper_stack.is_keeper(chosen)
     password = cache(ask_for_password)
     state_made = False
-    for what in state.set_up(password, lambda given: login(chosen, given)):
+    # a keeper has no account with the cloud: its state lives where a site's init made a place for it
+    for what in () if of_a_keeper else state.set_up(password, lambda given: login(chosen, given)):
         state_made = True
         out.print(f"  [green]made[/] {what}")
     made = init.complete(chosen, password, lambda key: out.print(f"  [green]made[/] {key}"))
+    if of_a_keeper:
+        out.print(keeper_stack.to_hand_over(chosen), markup=False)
     if not made:
         changed = "" if state_made else " Nothing was changed."
         out.print(f"Nothing to do: stack {stack} has all its secrets.{changed}")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import keeper_settings
 from checks import models
 from checks.models import NAMESPACE
 from checks.problems import SettingsError
@@ -42,6 +43,23 @@ def declared(stack: PulumiStack) -> Declared:
         OpsError: there is no such file, or it cannot be read.
         SettingsError: something in it is wrong.
     """
+    plain = plain_settings(stack)
+    if plain.get("environment") == keeper_settings.ENVIRONMENT:
+        raise OpsError(
+            f"Stack {stack.name} is a keeper (toybox:environment): it has no account with the cloud, no server there "
+            "and no site. This command is for the stacks that have them."
+        )
+    if found := models.problems(Declared, plain, DECLARED):
+        raise SettingsError(stack.name, found)
+    return Declared.model_validate(plain)
+
+
+def plain_settings(stack: PulumiStack) -> dict[str, object]:
+    """Return the stack's settings by key, unchecked and without the secrets.
+
+    Raises:
+        OpsError: there is no such file, or it cannot be read.
+    """
     import yaml
 
     file = stack.settings_file
@@ -54,10 +72,7 @@ def declared(stack: PulumiStack) -> Declared:
     except (OSError, ValueError, yaml.YAMLError, AttributeError) as error:
         raise OpsError(f"{file} cannot be read: {' '.join(str(error).split())}") from None
     # what is encrypted is a block with the one key `secure`
-    plain = {key: value for key, value in given.items() if not (isinstance(value, dict) and set(value) == {"secure"})}
-    if found := models.problems(Declared, plain, DECLARED):
-        raise SettingsError(stack.name, found)
-    return Declared.model_validate(plain)
+    return {key: value for key, value in given.items() if not (isinstance(value, dict) and set(value) == {"secure"})}
 
 
 def connect(stack: PulumiStack) -> "Connection":

@@ -15,6 +15,7 @@ import typer
 
 from ops import OpsError, init
 from ops.cloud import opened
+from ops.keeper_stack import refuse_keeper
 from ops.pulumi_cli import PulumiStack
 from ops.state.locks import refuse_if_locked
 
@@ -101,4 +102,6 @@ def command(stack: Annotated[str, typer.Argument(help="The stack: prod, staging 
     The key is put on the server, stored encrypted in the settings, and written into the state, from which the next
     server gets it.
     """
-    typer.echo(rotate(opened(stack)))
+    chosen = opened(stack)
+    refuse_keeper(chosen, "Its host key is the machine's own: change it there, then toybox:machine.hostKey.")
+    typer.echo(rotate(chosen))

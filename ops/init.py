@@ -13,6 +13,7 @@ from typing import Protocol
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
+import keeper_settings
 from checks import rules, values
 from checks.models import NAMESPACE
 from checks.problems import Problem, SettingsError
@@ -68,10 +69,29 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "djangoSecretKey": random_text(64),
     "accessPassword": random_text(20, TYPED_BY_PEOPLE),
 }
+KEEPER_MAKERS: Mapping[str, Callable[[], str]] = {
+    "sshPrivateKey": ed25519_key,
+    "pullKey": ed25519_key,
+    "databasePassword": random_text(40),
+    "repositoryPassword": random_text(40),
+}
+
+
+def is_keeper(stored: Mapping[str, Stored]) -> bool:
+    """Return whether the stack is a keeper's, by its declared environment."""
+    declared = stored.get(f"{NAMESPACE}:environment")
+    return declared is not None and declared.value == keeper_settings.ENVIRONMENT
+
+
+def known_secrets(stored: Mapping[str, Stored]) -> list[str]:
+    """Return the secrets that a stack of this kind can have, in the order of its settings."""
+    return [key for (key,) in (keeper_settings.SECRETS if is_keeper(stored) else SECRETS)]
 
 
 def missing(stored: Mapping[str, Stored]) -> tuple[str, ...]:
     """The secrets that the stack needs and does not have, in the order of the settings."""
+    if is_keeper(stored):
+        return tuple(key for key in known_secrets(stored) if f"{NAMESPACE}:{key}" not in stored)
     access = stored.get(f"{NAMESPACE}:access")
     needed = [key for (key,), setting in SECRETS.items() if setting.required or (access and access.value == "password")]
     return tuple(key for key in needed if f"{NAMESPACE}:{key}" not in stored)
@@ -80,7 +100,7 @@ def missing(stored: Mapping[str, Stored]) -> tuple[str, ...]:
 def in_plain_text(stored: Mapping[str, Stored]) -> list[Problem]:
     """The secrets that are there but not encrypted: they are known to others, and to add the rest would hide that."""
     present = {key.removeprefix(f"{NAMESPACE}:"): each.encrypted for key, each in stored.items()}
-    return rules.encryption(present, [key for (key,) in SECRETS], [key for key in present if present[key]])
+    return rules.encryption(present, known_secrets(stored), [key for key in present if present[key]])
 
 
 def complete(stack: Stack, ask: Callable[[], str], made: Callable[[str], None]) -> tuple[str, ...]:
@@ -93,9 +113,10 @@ def complete(stack: Stack, ask: Callable[[], str], made: Callable[[str], None]) 
     if exposed := in_plain_text(stored):
         raise SettingsError(stack.name, exposed)
     keys = missing(stored)
+    makers = KEEPER_MAKERS if is_keeper(stored) else MAKERS
     answer = checked(stack.name, ask()) if ASKED in keys else ""
     for key in keys:
-        stack.store_secret(f"{NAMESPACE}:{key}", answer if key == ASKED else MAKERS[key]())
+        stack.store_secret(f"{NAMESPACE}:{key}", answer if key == ASKED else makers[key]())
         made(key)
     return keys
 

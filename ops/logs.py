@@ -11,6 +11,7 @@ import typer
 
 from ops import OpsError
 from ops.cloud import opened
+from ops.keeper_stack import refuse_keeper
 
 CONTAINERS = ("web", "worker", "beat", "caddy", "postgres", "redis", "cache", "release")
 """The names for the command's argument. `release` is the trial of a new version in an update."""
@@ -39,6 +40,7 @@ def logs(
     """Show the last lines of a container's log, also of those that an update has replaced."""
     command = journal_command(container, lines)
     chosen = opened(stack)
+    refuse_keeper(chosen, "It has no containers. On the keeper: journalctl -u 'toybox-keeper-*'.")
     address = chosen.outputs().get("address")
     if address is None:
         raise OpsError(

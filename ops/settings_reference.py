@@ -1,11 +1,14 @@
-"""Makes docs/settings.md from the models in settings.py: `python -m ops.settings_reference`. A test checks it."""
+"""Makes docs/settings.md from the models in settings.py, and docs/keeper-settings.md from those in keeper_settings.py:
+`python -m ops.settings_reference`. Tests check them."""
 
 from pathlib import Path
 
+import keeper_settings
 import settings
 from checks.models import Catalogue, Described, path_text
 
 FILE = Path(__file__).parent.parent / "docs" / "settings.md"
+KEEPER_FILE = FILE.with_name("keeper-settings.md")
 
 HEAD = """\
 # Settings
@@ -32,6 +35,37 @@ Each is stored encrypted in the same file. `toybox init STACK` makes those that 
 """
 
 
+KEEPER_HEAD = """\
+# The keeper's settings
+
+<!-- Made from keeper_settings.py by `python -m ops.settings_reference`: change it there. -->
+
+The settings of the stack that keeps backups stand in `Pulumi.keeper.yaml`, under `toybox:`. All of them are checked
+before anything is changed, and all problems are reported together.
+
+A complete file, but for the secrets:
+
+```yaml
+{example}```
+"""
+
+KEEPER_SECRETS_HEAD = """\
+# Secrets
+
+Each is stored encrypted in the same file. `toybox init keeper` makes those that are missing and never changes one that
+is there. Each time it prints the block `toybox:keeper` for the kept stack's settings, which has nothing secret in it.
+"""
+
+
+def keeper_text() -> str:
+    """Return the whole file of the keeper's settings."""
+    parts = [KEEPER_HEAD.format(example=example_file(keeper_settings.DECLARED))]
+    parts += [_section(path, each) for path, each in keeper_settings.DECLARED.items()]
+    parts += [KEEPER_SECRETS_HEAD]
+    parts += [_section(path, each) for path, each in keeper_settings.SECRETS.items()]
+    return "\n".join(parts)
+
+
 def text() -> str:
     """The whole file."""
     parts = [HEAD.format(example=example_file())]
@@ -41,9 +75,9 @@ def text() -> str:
     return "\n".join(parts)
 
 
-def example_file() -> str:
+def example_file(catalogue: Catalogue = settings.DECLARED) -> str:
     """A complete settings file without secrets, put together from the examples. Of a choice of blocks, the simplest."""
-    return "config:\n" + "".join(_example_lines(settings.DECLARED))
+    return "config:\n" + "".join(_example_lines(catalogue))
 
 
 def _example_lines(catalogue: Catalogue) -> list[str]:
@@ -81,3 +115,4 @@ def _section(path: tuple[str, ...], setting: Described) -> str:
 
 if __name__ == "__main__":
     FILE.write_text(text())
+    KEEPER_FILE.write_text(keeper_text())

@@ -9,12 +9,13 @@ import base64
 import json
 import os
 import shutil
-import subprocess
 from typing import Any
 
+import system_container
 from nova.compute import power_state
 from nova.virt import fake, hardware
 from oslo_config import cfg
+from system_container import LOOP_MAJOR, run
 
 CONF = cfg.CONF
 CONF.register_opts(
@@ -33,58 +34,12 @@ CONF.register_opts(
     group="lab",
 )
 
-# all but SYS_RESOURCE, which not every machine may give
-CAPABILITIES = """
-    AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK
-    IPC_OWNER KILL LEASE LINUX_IMMUTABLE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP
-    SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_NICE SYS_PACCT SYS_PTRACE SYS_TIME SYS_TTY_CONFIG SYSLOG
-    """.split()  # noqa: SIM905 (a list of words reads better so)
 STATES = {"running": power_state.RUNNING, "paused": power_state.PAUSED}
-LOOP_MAJOR = 7
 
 
-def run(*command: str, check: bool = True, data: bytes | None = None) -> str:
-    """Run a command; its output."""
-    done = subprocess.run(command, capture_output=True, input=data)
-    if check and done.returncode:
-        raise RuntimeError(f"{' '.join(command[:3])}: {done.stderr.decode().strip()}")
-    return done.stdout.decode().strip()
-
-
-def locked(command: str, path: str) -> str:
-    """Run a shell command on a file's loop device ($1 is the file), one at a time on this machine."""
-    # a lock taken in this process would stop its other green threads, the lock's holder among them
-    return run("flock", f"{CONF.lab.servers_dir}/.loop-lock", "sh", "-c", command, "sh", path)
-
-
-def attach_loop(path: str) -> str:
-    """The loop device of a file, made if need be. One that is on its way out (AUTOCLEAR) is waited for."""
-    return locked(
-        """
-        for try in $(seq 100); do
-            set -- "$1" $(losetup --noheadings --raw --output NAME,AUTOCLEAR --associated "$1")
-            if [ -z "$2" ]; then exec losetup --find --show "$1"; fi
-            if [ "$3" = 0 ]; then echo "$2"; exit; fi
-            set -- "$1"; sleep 0.1
-        done
-        echo "$2 does not let go of $1" >&2; exit 1
-        """,
-        path,
-    )
-
-
-def detach_loop(path: str) -> None:
-    """Free a file's loop device and wait until it is free: while a mount holds it, the kernel only marks it."""
-    locked(
-        """
-        for device in $(losetup --noheadings --raw --output NAME --associated "$1"); do losetup --detach "$device"; done
-        for try in $(seq 100); do
-            [ -n "$(losetup --noheadings --associated "$1")" ] || exit 0
-            sleep 0.1
-        done
-        """,
-        path,
-    )
+def loop_lock() -> str:
+    """The lock for those who handle the loop devices of servers."""
+    return f"{CONF.lab.servers_dir}/.loop-lock"
 
 
 def disk_name(mount_device: str) -> str:
@@ -106,27 +61,14 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
 
     def _shut_down(self, instance: Any, seconds: int) -> None:
         """Ask the server to shut down, as by its power button; after `seconds` without an end, its power is cut."""
-        run("docker", "kill", "--signal", "SIGRTMIN+3", instance.name, check=False)
-        if run("timeout", str(seconds), "docker", "wait", instance.name, check=False) == "":
+        if not system_container.shut_down(instance.name, seconds):
             self._cut_power(instance)
 
     def _cut_power(self, instance: Any) -> None:
-        """End the server as a power cut does: what was not written to its disks by now is lost.
-
-        A container's mounts are the kernel's, which writes all of it out when they go. So the disks are put back to
-        what they held, by clones that share their blocks. Nothing is acknowledged meanwhile: the server is frozen
-        first. Its root disk is the container's file system and forgets nothing.
-        """
-        if self.get_info(instance).state != power_state.RUNNING:
-            return
-        disks = [path for path, _ in self._disks(instance).values() if os.path.exists(path)]
-        run("docker", "pause", instance.name)
-        for path in disks:
-            run("cp", "--reflink=always", "--preserve=all", path, f"{path}.cut")
-        run("docker", "kill", "--signal", "SIGKILL", instance.name)
-        for path in disks:
-            detach_loop(path)  # with the last mount, and the kernel's cache of the device
-            os.rename(f"{path}.cut", path)
+        """End the server as a power cut does, if it runs."""
+        if self.get_info(instance).state == power_state.RUNNING:
+            disks = [path for path, _ in self._disks(instance).values()]
+            system_container.cut_power(instance.name, disks, loop_lock())
 
     def _remove(self, instance: Any) -> None:
         """Take away the container, as far as it was made, and what its Docker has."""
@@ -148,26 +90,16 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     def _hostname(self, instance: Any) -> str:
         return str(instance.metadata.get("instance_name_tag") or instance.hostname)[:63].lower().replace("_", "-")
 
+    def _hardware(self, instance: Any) -> str:
+        return f"{self._folder(instance)}/hardware"
+
     def _disks(self, instance: Any) -> dict[str, tuple[str, str]]:
         """The disks as last written for the container: name to file and serial."""
-        try:
-            with open(f"{self._folder(instance)}/hardware/disks") as file:
-                lines = [line.rstrip("\n").split(" ", 3) for line in file]
-        except FileNotFoundError:
-            return {}
-        return {name: (path, serial) for name, _, serial, path in lines}
+        return system_container.read_disks(self._hardware(instance))
 
     def _write_disks(self, instance: Any, disks: dict[str, tuple[str, str]]) -> None:
         """Attach the files' loop devices and write the list for the container's first process."""
-        lines = []
-        for name, (path, serial) in sorted(disks.items()):
-            minor = os.minor(os.stat(attach_loop(path)).st_rdev)
-            lines.append(f"{name} {minor} {serial} {path}\n")
-        folder = f"{self._folder(instance)}/hardware"
-        os.makedirs(folder, exist_ok=True)
-        with open(f"{folder}/disks.new", "w") as file:
-            file.writelines(lines)
-        os.rename(f"{folder}/disks.new", f"{folder}/disks")
+        system_container.write_disks(self._hardware(instance), disks, loop_lock())
 
     def _start(self, instance: Any, block_device_info: Any) -> None:
         mapping = (block_device_info or {}).get("block_device_mapping") or []
@@ -218,19 +150,15 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
             *("docker", "create", "--name", instance.name, "--hostname", self._hostname(instance)),
             *("--label", CONF.lab.label, "--label", f"toybox.lab.server={instance.uuid}"),
             *("--label", f"toybox.lab.name={instance.metadata.get('instance_name_tag') or instance.display_name}"),
-            *("--network", CONF.lab.network, "--ip", address),
-            # A server's Docker switches this on where it is off, which a container may not do: without it, Docker
-            # started only where this machine forwards itself, because a new network namespace takes that over.
-            *("--sysctl", "net.ipv4.ip_forward=1"),
-            *("--memory", f"{instance.flavor.memory_mb}m", "--memory-swap", "-1"),
-            *(f"--cap-add={capability}" for capability in CAPABILITIES),
-            *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
-            *("--device-cgroup-rule", "a *:* rwm", "--cgroupns", "private"),
-            *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp"),
+            *system_container.options(
+                network=CONF.lab.network,
+                address=address,
+                memory=instance.flavor.memory_mb,
+                hardware=self._hardware(instance),
+            ),
             *("--volume", f"{self._images(instance)}:/var/lib/docker"),
             *("--volume", f"{folder}/seed:/var/lib/cloud/seed/nocloud:ro"),
-            *("--volume", f"{folder}/hardware:/hardware:ro"),
-            *("--tty", image),
+            image,
         )
         trust = f"{folder}/trust/etc/docker/certs.d/{CONF.lab.registry}"
         os.makedirs(trust, exist_ok=True)
@@ -253,7 +181,7 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         path, serial = connection_info["data"]["device_path"], connection_info["serial"]
         self._write_disks(instance, {**self._disks(instance), name: (path, serial)})
         if self.get_info(instance).state == power_state.RUNNING:
-            minor = os.minor(os.stat(attach_loop(path)).st_rdev)
+            minor = system_container.loop_minor(path, loop_lock())
             self._inside(
                 instance,
                 f"rm -f /dev/{name}; mknod /dev/{name} b {LOOP_MAJOR} {minor}; mkdir -p /dev/disk/by-id; "
@@ -268,10 +196,11 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         self._write_disks(instance, {k: v for k, v in self._disks(instance).items() if k != name})
         if self.get_info(instance).state == power_state.RUNNING:
             self._inside(instance, f"rm -f /dev/{name} /dev/disk/by-id/virtio-{connection_info['serial'][:20]}")
-        detach_loop(connection_info["data"]["device_path"])
+        system_container.detach_loop(connection_info["data"]["device_path"], loop_lock())
 
     def extend_volume(self, context: Any, connection_info: Any, instance: Any, requested_size: int) -> None:
-        run("losetup", "--set-capacity", attach_loop(connection_info["data"]["device_path"]))
+        device = system_container.attach_loop(connection_info["data"]["device_path"], loop_lock())
+        run("losetup", "--set-capacity", device)
 
     def _inside(self, instance: Any, script: str) -> None:
         run("docker", "exec", instance.name, "sh", "-ec", script)
@@ -289,7 +218,7 @@ class ContainerDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         self._cut_power(instance)
         self._remove(instance)
         for path, _ in self._disks(instance).values():
-            detach_loop(path)
+            system_container.detach_loop(path, loop_lock())
         shutil.rmtree(self._folder(instance), ignore_errors=True)
         if instance.uuid in self.instances:
             super().destroy(context, instance, network_info, block_device_info, destroy_disks)

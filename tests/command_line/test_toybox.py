@@ -36,7 +36,8 @@ class Project:
             shutil.copytree(CHECKOUT / part, self.root / part, ignore=shutil.ignore_patterns("__pycache__"))
         (self.root / "bin").mkdir()
         shutil.copy(CHECKOUT / "bin" / "toybox", self.root / "bin")
-        shutil.copy(CHECKOUT / "settings.py", self.root)
+        for module in ("settings.py", "keeper_settings.py"):
+            shutil.copy(CHECKOUT / module, self.root)
         for link in (".venv", ".toolchain"):
             if (CHECKOUT / link).exists():
                 (self.root / link).symlink_to((CHECKOUT / link).resolve())

@@ -72,7 +72,8 @@ def test_every_toybox_command_exists(page: Path) -> None:
 
 @every_page
 def test_every_setting_that_a_command_names_exists(page: Path) -> None:
-    settings = set(re.findall(r"^#+ `(toybox:\w+)", (CHECKOUT / "docs" / "settings.md").read_text(), re.MULTILINE))
+    references = [(CHECKOUT / "docs" / name).read_text() for name in ("settings.md", "keeper-settings.md")]
+    settings = set(re.findall(r"^#+ `(toybox:\w+)", "\n".join(references), re.MULTILINE))
     named = {key for line in code(page.read_text()) for key in re.findall(r"\btoybox:[a-z]\w*(?![\w:])", line)}
     assert named <= settings
 

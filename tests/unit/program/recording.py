@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
 from uuid import NAMESPACE_URL, uuid5
@@ -171,9 +172,10 @@ def properties(message: Any) -> dict[str, Any]:
 class Cloud(pulumi_mocks.Mocks):
     """What the cloud and Docker answer: ids made from names, so that they are the same in each run."""
 
-    def __init__(self, *, known: bool, images: Sequence[str]) -> None:
+    def __init__(self, *, known: bool, images: Sequence[str], others: Mapping[str, Mapping[str, str]]) -> None:
         self.known = known
         self.images = images
+        self.others = others
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> Any:
         """The one look-up that the program makes."""
@@ -182,6 +184,8 @@ class Cloud(pulumi_mocks.Mocks):
 
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Inputs come back as outputs; what only the provider knows is added, unless nothing is known yet."""
+        if args.typ == "pulumi:pulumi:StackReference":  # read, and known in a preview, too
+            return args.resource_id, {**args.inputs, "outputs": self.others[args.name], "secretOutputNames": []}
         if not self.known or not args.custom:
             return None, args.inputs
         made: dict[str, object] = {}
@@ -228,7 +232,7 @@ class Run:
         waiting = list(resource.needs)
         while waiting:
             urn = waiting.pop()
-            if urn not in seen:
+            if urn not in seen and urn in self.resources:  # what is only read is not made
                 seen.add(urn)
                 waiting += self.resources[urn].needs
         return {self.resources[urn].name for urn in seen}
@@ -245,15 +249,16 @@ def run_program(
     ask: Callable[[str, str], Mapping[str, Any]] = lambda _config, _address: HEALTHY,
     look: Callable[..., None] = lambda _: None,
     ssh: Sequence[str] = ("true",),
+    others: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Run:
     """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
 
     With `preview` it is the very first one: nothing that a provider would answer is known. `images` are the ids that
     the cloud knows under the name of the server's image; `ask` answers for the server; `look` stands for the look for
-    what killed updates left, and `ssh` for what the program runs on the server by itself. Raises whatever the program
-    raises.
+    what killed updates left, and `ssh` for what the program runs on the server by itself; `others` are the outputs of
+    other stacks. Raises whatever the program raises.
     """
-    monitor = RecordingMonitor(Cloud(known=not preview, images=images), stack)
+    monitor = RecordingMonitor(Cloud(known=not preview, images=images, others=others), stack)
 
     def program() -> None:
         with mock.patch("components.cloud.stop_for_leftovers", look):

@@ -1,0 +1,78 @@
+"""`toybox-keeper`: what the keeper's timers, and operators, call on it."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from keeper import jobs, places, ready, render, restore, status
+from keeper.refusal import Refusal
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    top = argparse.ArgumentParser(prog="toybox-keeper", description="Keeps backups of a stack of TOYBOX.")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def command(name: str, help_: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help_, description=help_)
+        made.add_argument("--json", action="store_true", help="for programs")
+        return made
+
+    listing = command("list", "What can be restored.")
+    listing.add_argument("--path", metavar="VOLUME/PATH", help="only snapshots of files that have it")
+    command("run", "Run one job now.").add_argument("kind", choices=sorted(jobs.JOBS))
+    command("status", "How fresh and whole it is. Ends with 1 if anything is wrong.")
+    waiting = command("ready", "Wait until the source is reached and its WAL arrives.")
+    waiting.add_argument("--seconds", type=int, default=90, help="how long (default: 90)")
+    database = command("restore-database", "Restore the database's files, for PostgreSQL to start on.")
+    database.add_argument("--to", required=True, metavar="TIME", help=f"such as {restore.FORM}, or {restore.LATEST}")
+    database.add_argument("--target", required=True, type=Path, metavar="DIR", help="an empty or new folder")
+    database.add_argument("--backup", metavar="ID", help="begin with this full backup")
+    files = command("restore-files", "Restore a volume's files, or some of them.")
+    files.add_argument("volume")
+    files.add_argument("path", nargs="?")
+    files.add_argument("--target", required=True, type=Path, metavar="DIR", help="an empty or new folder")
+    files.add_argument("--at", metavar="TIME", help="the newest snapshot that is not later (default: the newest)")
+    return top
+
+
+def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """Do what was asked for; return what to print and whether all is well. Raises Refusal."""
+    here = places.load()
+    match chosen.command:
+        case "list":
+            return status.listed(here, chosen.path), True
+        case "run":
+            told = jobs.run_job(here, chosen.kind)
+            return told, bool(told["ok"])
+        case "status":
+            told = status.status(here)
+            return told, not told["problems"]
+        case "ready":
+            return ready.await_source(here, chosen.seconds), True
+        case "restore-database":
+            return restore.restore_database(here, chosen.to, chosen.target, chosen.backup), True
+        case _:
+            return restore.restore_files(here, chosen.volume, chosen.path, chosen.target, chosen.at), True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    chosen = parser().parse_args(arguments)
+    try:
+        told, well = answer(chosen)
+    except Refusal as refusal:
+        if chosen.json:
+            print(json.dumps({"error": str(refusal)}))
+        print(refusal, file=sys.stderr)
+        return 1
+    print(json.dumps(told) if chosen.json else render.text(chosen.command, told))
+    if chosen.command == "run" and not well:
+        print(told["why"], file=sys.stderr)
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The answers of `toybox-keeper` for people. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keeper import status
+
+
+def text(command: str, told: Mapping[str, Any]) -> str:
+    """Return the answer to `command` as lines."""
+    match command:
+        case "list":
+            return listed(told)
+        case "status":
+            return state(told)
+        case "run":
+            return run(told)
+        case _:
+            return "\n".join(f"{name}: {value}" for name, value in told.items())
+
+
+def megabytes(size: float) -> str:
+    """Return a size in MB."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def listed(told: Mapping[str, Any]) -> str:
+    """Return what can be restored, as a table."""
+    lines = [f"Stack {told['source']}: any second from {told['from'] or '-'} to {told['to'] or '-'}"]
+    lines += [f"  but none from {hole['from']} to {hole['to'] or 'now'}: WAL is missing" for hole in told["holes"]]
+    lines.append("")
+    for backup in told["full"]:
+        mark = "  verified" if backup["verified"] else ""
+        size = megabytes(backup["bytes"] + backup["wal_bytes"])
+        lines.append(f"full   {backup['id']:<24} {backup['ended'] or backup['status']:<26} {size:>14}{mark}")
+    for snapshot in told["files"]:
+        lines.append(f"files  {snapshot['id']:<24} {snapshot['of']:<26}{'  verified' if snapshot['verified'] else ''}")
+    for dump in told["dumps"]:
+        mark = "  verified" if dump["verified"] else ""
+        lines.append(f"dump   {dump['name']:<51} {megabytes(dump['bytes']):>14}{mark}")
+    return "\n".join(lines)
+
+
+def state(told: Mapping[str, Any]) -> str:
+    """Return the status as lines, the problems last."""
+    lines = []
+    for kind in status.FRESH:
+        newest = told.get(kind, {}).get("newest")
+        if newest is not None:
+            lines.append(f"{kind:<6} {status.duration(max(told['now'] - newest, 0))} old")
+    if "disk" in told:
+        lines.append(f"disk   {megabytes(told['disk']['free'])} free of {megabytes(told['disk']['bytes'])}")
+    lines += [f"WRONG  {problem}" for problem in told["problems"]] or ["All is well."]
+    return "\n".join(lines)
+
+
+def run(told: Mapping[str, Any]) -> str:
+    """Return how a job ended."""
+    if not told["ok"]:
+        return f"{told['kind']} of {told['source']} FAILED after {told['seconds']:.1f} s"
+    what = told.get("backup") or told.get("snapshot") or told.get("dump") or told.get("newest_mark") or ""
+    return f"{told['kind']} of {told['source']}: {what} in {told['seconds']:.1f} s"

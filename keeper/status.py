@@ -1,0 +1,195 @@
+"""How the keeper is: facts, and what is wrong with them. It judges by what is kept, and not by what jobs said."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keeper import catalogue, notes, receiver, restore, retention, wal
+from keeper.database import CLOCKS_MAY_DIFFER
+from keeper.places import FOLDERS, Places, require_disk
+from keeper.programs import FailedError, run
+from keeper.refusal import Refusal
+from keeper.retention import Backup
+
+FRESH = {"wal": 120, "full": 26 * 3600, "files": 3600, "dump": 26 * 3600}
+"""Seconds after which what is kept counts as old."""
+ROOM = 0.1
+"""Of the keeper's disk, that has to be free."""
+
+UNITS = ("toybox-keeper-tunnel.service", "toybox-keeper-wal.service", "toybox-keeper-full.path")
+TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "full", "files", "dump"))
+
+Facts = dict[str, Any]
+
+
+def unit_states() -> dict[str, str]:
+    """Return {unit: its ActiveState}."""
+    names = (*UNITS, *TIMERS)
+    try:
+        said = run("systemctl", "is-active", *names, accepted=(0, 3)).split()
+    except FailedError:
+        said = []
+    return dict(zip(names, said, strict=False)) if len(said) == len(names) else dict.fromkeys(names, "unknown")
+
+
+def job(places: Places, kind: str) -> Facts:
+    """Return a job's last success and its last failure since then, from their manifests."""
+    succeeded, last = notes.record(places, kind), notes.newest(places, kind)
+    found: Facts = {"last_success": succeeded}
+    if last and not last["ok"]:
+        found["failed"] = {"started": last["started"], "why": last["why"]}
+    return found
+
+
+def newest_moment(places: Places, backups: Sequence[Backup]) -> float | None:
+    """Return the newest moment that can be had: the newest commit's, or the end of the newest full backup after which
+    nothing was committed. None without a full backup: WAL alone restores to nothing."""
+    if not backups:
+        return None
+    newest = wal.newest_commit(places)
+    return newest[0] if newest else backups[0].ended
+
+
+def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
+    """Return the times that cannot be had because WAL between them is missing: after the last commit before each hole,
+    and before the first full backup after it. `good` are the whole backups, the newest first. Raises Refusal."""
+    if not good:
+        return []
+    begin = str(catalogue.details(places, good[-1].id)["base_backup_information"]["begin_wal"])
+    segments = {**wal.archived(places), **wal.unarchived(places)}
+    found = []
+    for last in wal.ends_before_holes(segments, begin):
+        before = wal.newest_commit_of(places, {name: file for name, file in segments.items() if begin <= name <= last})
+        since = before[0] if before else good[-1].ended or 0
+        until = min((backup.ended or 0 for backup in good if (backup.ended or 0) > since), default=None)
+        found.append({"from": notes.iso(since), "to": notes.iso(until) if until is not None else None})
+    return found
+
+
+def facts(places: Places) -> Facts:
+    """Return everything that `problems` judges. Raises Refusal if nothing can be looked at."""
+    require_disk(places.data)
+    backups = retention.whole(catalogue.backups(places))
+    moment = newest_moment(places, backups)
+    snapshots = catalogue.snapshots(places)
+    disk = os.statvfs(places.data)
+    dumps = sorted(file.name for file in (places.data / "dumps").glob("*.dump"))
+    source = notes.read(places.records / "source.json") or {}
+    return {
+        "source": places.source,
+        "kept_source": source.get("source"),
+        "system_identifier": source.get("system_identifier"),
+        "now": time.time(),
+        "wal": {"newest": moment},
+        "full": {"newest": backups[0].ended if backups else None, **job(places, "full")},
+        "files": {"newest": restore.snapshot_time(snapshots[0]) if snapshots else None, **job(places, "files")},
+        "dump": {
+            "newest": (notes.record(places, "dump") or {}).get("started_at") if dumps else None,
+            **job(places, "dump"),
+        },
+        "wanted": notes.read(places.records / receiver.WANTED),
+        "mark": job(places, "mark"),
+        "archive": job(places, "archive"),
+        "units": unit_states(),
+        "disk": {"bytes": disk.f_blocks * disk.f_frsize, "free": disk.f_bavail * disk.f_frsize},
+    }
+
+
+def problems(told: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong, in words; none if all is well. Pure."""
+    found = []
+    if told["kept_source"] not in (None, told["source"]):
+        found.append(f"the disk keeps stack {told['kept_source']}, and not {told['source']}")
+    for kind, most in FRESH.items():
+        newest = told[kind]["newest"]
+        if newest is None:
+            found.append(f"{kind}: nothing is kept yet")
+        elif told["now"] - newest > most:
+            found.append(f"{kind}: the newest is {duration(told['now'] - newest)} old, and may be {duration(most)}")
+        elif newest - told["now"] > CLOCKS_MAY_DIFFER:
+            found.append(f"{kind}: the newest is {duration(newest - told['now'])} in the future")
+    for kind in ("full", "files", "dump", "mark", "archive"):
+        if failed := told[kind].get("failed"):
+            found.append(f"{kind}: the last run failed ({failed['started']}): {failed['why'].splitlines()[0]}")
+    if told["wanted"]:
+        found.append(f"full: one is wanted since {told['wanted']['since']}: {told['wanted']['why']}")
+    for unit, state in told["units"].items():
+        if state != "active":
+            found.append(f"{unit} is {state}")
+    disk = told["disk"]
+    if disk["free"] < ROOM * disk["bytes"]:
+        found.append(f"the keeper's disk has {disk['free'] / disk['bytes']:.0%} free")
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its largest unit: 3 min, 26 h, 9 d."""
+    for size, unit in ((172800, "d"), (7200, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds / {'d': 86400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def status(places: Places) -> Facts:
+    """Return the facts with their problems, also where nothing can be looked at."""
+    try:
+        told = facts(places)
+    except Refusal as refusal:
+        return {"source": places.source, "now": time.time(), "problems": [str(refusal)]}
+    return {**told, "problems": problems(told)}
+
+
+def listed(places: Places, path: str | None = None) -> Facts:
+    """Return what can be restored: full backups, the range of seconds and its holes, snapshots, dumps. With `path`,
+    only snapshots that have it. Raises Refusal."""
+    require_disk(places.data)
+    backups = catalogue.backups(places)
+    good = retention.whole(backups)
+    moment = newest_moment(places, good)
+    snapshots = catalogue.snapshots(places)
+    if path is not None:
+        snapshots = [each for each in snapshots if has_path(places, str(each["id"]), "/" + path.strip("/"))]
+    verified = notes.read(places.records / "verified.json") or {}
+    return {
+        "source": places.source,
+        "from": notes.iso(good[-1].ended or 0) if good else None,
+        "to": notes.iso(moment) if moment is not None else None,
+        "holes": holes(places, good),
+        "full": [
+            {
+                "id": backup.id,
+                "status": backup.status,
+                "ended": notes.iso(backup.ended) if backup.ended is not None else None,
+                "bytes": backup.bytes,
+                "wal_bytes": backup.wal_bytes,
+                "verified": backup.id == verified.get("full"),
+            }
+            for backup in backups
+        ],
+        "files": [
+            {
+                "id": each["short_id"],
+                "of": notes.iso(restore.snapshot_time(each)),
+                "verified": str(each["id"]).startswith(str(verified.get("files") or "none")),
+            }
+            for each in snapshots
+        ],
+        "dumps": [
+            {"name": file.name, "bytes": file.stat().st_size, "verified": file.name == verified.get("dump")}
+            for file in sorted((places.data / "dumps").glob("*.dump"), reverse=True)
+        ],
+    }
+
+
+def has_path(places: Places, snapshot: str, path: str) -> bool:
+    """Return whether a snapshot has this file or folder."""
+    try:
+        return f'"path":"{path}"' in run(*catalogue.restic(places, "ls", "--json", "--no-lock", snapshot, path))
+    except FailedError:
+        return False
+
+
+def missing_folders(places: Places) -> list[str]:
+    """Return the keeper's folders that are not there."""
+    return [name for name in FOLDERS if not (places.data / name).is_dir()]

@@ -1,0 +1,170 @@
+"""The settings of the stack `keeper` (`toybox:` in Pulumi.keeper.yaml), checked as settings.py checks a site's.
+
+The models below are the one place where such a setting is explained: error messages and docs/keeper-settings.md are
+made from their descriptions.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from checks import models, rules, values
+from checks.models import Model, allowed
+from checks.problems import Problem, SettingsError
+from settings import configured, sibling_settings
+
+__all__ = ["DECLARED", "ENVIRONMENT", "SECRETS", "KeeperSettings", "load", "parse"]
+
+ENVIRONMENT = "keeper"
+"""What `toybox:environment` is in such a stack, and in no other."""
+
+
+class Machine(Model):
+    """The keeper itself: a machine that exists. The program sets it up and does not make it."""
+
+    address: Annotated[str, AfterValidator(values.machine_address)] = Field(
+        description="The machine's fixed IPv4 address. `pulumi up` reaches it there, and the kept stack lets it in.",
+        examples=["203.0.113.9"],
+        json_schema_extra=allowed("an IPv4 address"),
+    )
+    host_key: Annotated[str, AfterValidator(values.machine_host_key)] = Field(
+        description="The public half of the machine's ed25519 host key, to which every connection is pinned.",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"],
+        json_schema_extra=allowed("`ssh-ed25519` and the key, without a comment"),
+    )
+
+
+class Declared(Model):
+    """The settings that stand in plain text in Pulumi.keeper.yaml, each under a key of its own."""
+
+    environment: Literal["keeper"] = Field(
+        description="What the stack is for: it keeps backups of another one. A site has production or staging here.",
+        examples=[ENVIRONMENT],
+    )
+    machine: Machine = Field(
+        description="The keeper itself: a Debian 12 machine at another provider than the stack that it keeps, with a "
+        "disk of its own mounted at /srv/toybox-keeper, and root reached by the key sshPrivateKey."
+    )
+    keeps: Annotated[str, AfterValidator(values.kept_stack)] = Field(
+        description="The stack that is kept. Its address and its host key are read from its outputs.",
+        examples=["prod"],
+        json_schema_extra=allowed("the name of a stack whose environment is production"),
+    )
+
+
+class Secrets(Model):
+    """The settings that are stored encrypted. `toybox init keeper` makes all of them."""
+
+    ssh_private_key: Annotated[SecretStr, AfterValidator(values.ssh_private_key)] = Field(
+        description="The key with which Pulumi and operators log in to the keeper as root (OpenSSH, ed25519).",
+        json_schema_extra=allowed("an ed25519 key in OpenSSH's format, without a passphrase"),
+    )
+    pull_key: Annotated[SecretStr, AfterValidator(values.pull_key)] = Field(
+        description="The key with which the keeper logs in to the kept server, to pull and for nothing else. The kept "
+        "stack's settings have its public half.",
+        json_schema_extra=allowed("an ed25519 key in OpenSSH's format, other than sshPrivateKey"),
+    )
+    database_password: Annotated[SecretStr, AfterValidator(values.database_password)] = Field(
+        description="The password of the kept database's role keeper. The kept stack's settings have a verifier of "
+        "it, with which nobody can log in.",
+        json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9"),
+    )
+    repository_password: Annotated[SecretStr, AfterValidator(values.repository_password)] = Field(
+        description="The password that encrypts the repository of files. Without it no file comes back: keep a copy "
+        "of it where the keeper is not.",
+        json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9"),
+    )
+
+
+class KeeperSettings(Declared):
+    """All settings of a keeper's stack, checked."""
+
+    stack: str
+    secrets: Secrets
+
+
+DECLARED = models.describe(Declared)
+SECRETS = models.describe(Secrets)
+"""Both: settings by path, for messages and for docs/keeper-settings.md."""
+
+_ALL = {**DECLARED, **SECRETS}
+
+
+def parse(
+    stack: str,
+    given: Mapping[str, object],
+    encrypted: Collection[str],
+    siblings: Mapping[str, Mapping[str, object]],
+) -> KeeperSettings:
+    """Return the checked settings of `stack`. Pure; the arguments are those of settings.parse.
+
+    Raises:
+        SettingsError: with every problem there is, in the order of the settings.
+    """
+    secret = {key: value for key, value in given.items() if (key,) in SECRETS}
+    declared = {key: value for key, value in given.items() if (key,) not in SECRETS}
+    problems = [
+        *rules.stack_name(stack),
+        *models.problems(Declared, declared, _ALL),
+        *models.problems(Secrets, secret, _ALL),
+        *_placeholder_address(given),
+        *_keys_differ(given),
+        *_only_production_is_kept(given, siblings),
+        *rules.encryption(given, [key for (key,) in SECRETS], encrypted),
+    ]
+    if problems:
+        raise SettingsError(stack, models.in_order(problems, _ALL))
+    return KeeperSettings.model_validate({**declared, "secrets": secret, "stack": stack})
+
+
+def load() -> KeeperSettings:
+    """Return the settings of the keeper's stack that the running Pulumi program is for. Raises SettingsError."""
+    stack, given, encrypted = configured(DECLARED)
+    return parse(stack, given, encrypted, sibling_settings(Path(__file__).parent, stack))
+
+
+_PLACEHOLDERS = "192.0.2."
+"""RFC 5737: the network that the committed settings name. The lab's machines have addresses of another one."""
+
+
+def _placeholder_address(given: Mapping[str, object]) -> Iterator[Problem]:
+    machine = given.get("machine")
+    address = machine.get("address") if isinstance(machine, Mapping) else None
+    if isinstance(address, str) and address.startswith(_PLACEHOLDERS):
+        yield Problem(
+            "toybox:machine.address",
+            f"is still the placeholder {address}, from a range that exists for documentation only.",
+            "No machine on the Internet has that address.",
+            "Write the keeper's fixed address, here and in toybox:keeper of the stack that it keeps.",
+        )
+
+
+def _keys_differ(given: Mapping[str, object]) -> Iterator[Problem]:
+    key = given.get("pullKey")
+    if isinstance(key, str) and key == given.get("sshPrivateKey"):
+        yield Problem(
+            "toybox:pullKey",
+            "is the same key as toybox:sshPrivateKey.",
+            "The kept stack's settings name its public half: who gets hold of one of the two machines had both.",
+            "`pulumi config rm toybox:pullKey`, then `toybox init {stack}`, which makes a new one.",
+        )
+
+
+def _only_production_is_kept(
+    given: Mapping[str, object], siblings: Mapping[str, Mapping[str, object]]
+) -> Iterator[Problem]:
+    keeps = given.get("keeps")
+    if not isinstance(keeps, str):
+        return
+    role = siblings.get(keeps, {}).get("environment")
+    kept = sorted(name for name, other in siblings.items() if other.get("environment") == "production")
+    if role != "production":
+        yield Problem(
+            "toybox:keeps",
+            f"is {keeps}, "
+            + (f"whose environment is {role}." if keeps in siblings else f"and there is no Pulumi.{keeps}.yaml."),
+            "A keeper keeps what cannot be made again; only production's data cannot.",
+            f"Choose one of: {', '.join(kept) or 'none is there; declare production first'}.",
+        )

@@ -1,0 +1,141 @@
+"""The keeper of a stack, and what its program answers."""
+
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from checks import models
+from checks.problems import SettingsError
+from host.ssh import NoAnswerError, last_words, remote_command
+from keeper_settings import DECLARED, ENVIRONMENT, Declared
+from ops import OpsError
+from ops.cloud import ROOT, plain_settings
+from ops.pulumi_cli import PulumiStack
+
+PROGRAM = "toybox-keeper"
+SECONDS = 120
+"""For an answer about what is there: the keeper reads the newest of its write-ahead log for it."""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """A stack whose environment is `keeper`.
+
+    Attributes:
+        address: its machine's.
+        keeps: the stack that it keeps.
+    """
+
+    stack: PulumiStack
+    address: str
+    keeps: str
+
+    @property
+    def ssh(self) -> str:
+        """The command that runs another one on the keeper, typed in the checkout."""
+        return f"ssh -F {config(self.stack.name)} {self.address}"
+
+
+def config(stack: str) -> str:
+    """Return the ssh_config(5) that pins the keeper's host key, as the stack's program writes it."""
+    return f".toybox/{stack}/ssh/config"
+
+
+def keeper_of(stack: str) -> Keeper:
+    """Return the keeper that a stack's settings declare. A shell that is set up for another stack does.
+
+    Raises:
+        OpsError: there is no such stack, or its settings are no keeper's.
+        SettingsError: something in them is wrong.
+    """
+    chosen = opened(stack)
+    plain = plain_settings(chosen)
+    if plain.get("environment") != ENVIRONMENT:
+        raise OpsError(
+            f"Stack {stack} is no keeper: its toybox:environment is {plain.get('environment')}, so it keeps nothing.\n"
+            "    Way out: name the keeper's stack with --stack."
+        )
+    if found := models.problems(Declared, plain, DECLARED):
+        raise SettingsError(stack, found)
+    declared = Declared.model_validate(plain)
+    return Keeper(chosen, declared.machine.address, declared.keeps)
+
+
+def opened(name: str) -> PulumiStack:
+    """Return the stack, its settings beside those that this shell is set up for."""
+    shell = os.environ.get("PULUMI_STACK")
+    if "PULUMI_OPTION_CONFIG_FILE" in os.environ and shell not in (None, name):
+        return PulumiStack(shell, ROOT).sibling(name)
+    return PulumiStack(name, ROOT)
+
+
+def command(*words: str) -> str:
+    """Return the keeper's command, for its shell."""
+    return shlex.join([PROGRAM, *words, "--json"])
+
+
+def told(returncode: int, output: str, complaint: str) -> dict[str, Any]:
+    """Return what the keeper's program printed. It prints its refusals as JSON, too.
+
+    Raises:
+        NoAnswerError: it was not reached, or printed something else.
+    """
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict):
+        return answer
+    raise NoAnswerError(last_words(complaint) or f"it ended with {returncode} and said nothing")
+
+
+def ask(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> dict[str, Any]:
+    """Return what `toybox-keeper WORDS --json` prints on the keeper. `seconds` None waits as long as it takes.
+
+    Raises:
+        NoAnswerError: the keeper is not reached, or its program is not there.
+    """
+    try:
+        done = subprocess.run(
+            remote_command(config(keeper.stack.name), keeper.address, command(*words)),
+            cwd=keeper.stack.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NoAnswerError(f"no answer within {seconds:.0f} s") from None
+    return told(done.returncode, done.stdout, done.stderr)
+
+
+def answered(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> dict[str, Any]:
+    """Return the same.
+
+    Raises:
+        OpsError: the keeper is not reached, or refuses.
+    """
+    try:
+        found = ask(keeper, *words, seconds=seconds)
+    except NoAnswerError as error:
+        raise OpsError(
+            f"The keeper {keeper.stack.name} ({keeper.address}) does not answer: {error}\n"
+            f"    Way out: {way_out(str(error), keeper)}"
+        ) from None
+    if "error" in found:
+        raise OpsError(f"The keeper {keeper.stack.name} refuses:\n{found['error']}")
+    return found
+
+
+def way_out(error: str, keeper: Keeper) -> str:
+    """Return the next command to type where the keeper gives no answer, by what ssh said."""
+    if "No such file" in error and ".toybox" in error:
+        return f"pulumi preview --stack {keeper.stack.name}"
+    if "not found" in error:
+        return f"pulumi up --stack {keeper.stack.name}"
+    return f"{keeper.ssh} uptime"

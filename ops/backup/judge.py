@@ -1,0 +1,118 @@
+"""What is wrong with a keeper, by what it holds, this machine's clock and the settings. Pure.
+
+The keeper's own verdict is not asked for: a keeper whose clock stands still finds everything fresh.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keeper.database import CLOCKS_MAY_DIFFER
+from keeper.status import FRESH, ROOM, duration
+from ops.backup.asking import Keeper, way_out
+from ops.status.line import Line
+
+Told = Mapping[str, Any]
+
+HOLDS = {
+    "wal": "newest commit",
+    "full": "newest full backup",
+    "files": "newest snapshot",
+    "dump": "newest dump",
+}
+"""What there is of each kind, in the order in which one looks."""
+BY_THE_MINUTE = ("mark", "archive")
+"""Jobs that keep nothing of their own: only their failure shows."""
+
+
+def silent_lines(error: str, keeper: Keeper) -> list[Line]:
+    """Return the lines of a keeper that gives no answer."""
+    text = f"{keeper.address} does not answer: {error}"
+    return [Line("keeper", "bad", text, way_out(error, keeper)), Line("kept", "unknown", "nothing is known of it")]
+
+
+def keeper_lines(told: Told, keeper: Keeper, now: float) -> list[Line]:
+    """Return a line for each thing. `told` is what `toybox-keeper status --json` printed, `now` this machine's clock
+    then, in seconds since 1970."""
+    if "wal" not in told:  # it could look at nothing, and says why
+        why = told.get("error") or next(iter(told.get("problems") or ()), "it says nothing of what it keeps")
+        return [Line("keeper", "bad", " ".join(str(why).split()), f"{keeper.ssh} toybox-keeper status")]
+    return [
+        whose_line(told, keeper),
+        clock_line(float(told["now"]), keeper, now),
+        *(kept_line(kind, told[kind], keeper, now) for kind in HOLDS),
+        *(line for kind in BY_THE_MINUTE if (line := failure_line(kind, told[kind], keeper))),
+        units_line(told["units"], keeper),
+        disk_line(told["disk"], keeper),
+    ]
+
+
+def whose_line(told: Told, keeper: Keeper) -> Line:
+    """Return whether it keeps the stack that the settings say, and nothing else's is on its disk."""
+    others = {str(name) for name in (told["source"], told["kept_source"]) if name} - {keeper.keeps}
+    if others:
+        text = f"it keeps {' and '.join(sorted(others))}, and the settings say {keeper.keeps}"
+        return Line("keeper", "bad", text, f"pulumi preview --stack {keeper.stack.name}")
+    cluster = told.get("system_identifier")
+    known = f", database cluster {cluster}" if cluster else ""
+    return Line("keeper", "good", f"it answers and keeps {keeper.keeps}{known}")
+
+
+def clock_line(theirs: float, keeper: Keeper, now: float) -> Line:
+    """Return whether the keeper's clock and this machine's are close enough to judge ages by."""
+    off = theirs - now
+    if abs(off) <= CLOCKS_MAY_DIFFER:
+        return Line("clock", "good", f"the keeper's is {abs(off):.0f} s off this machine's")
+    side = "ahead of" if off > 0 else "behind"
+    text = f"the keeper's is {duration(abs(off))} {side} this machine's. One of them is wrong, and no age is certain"
+    return Line("clock", "bad", text, f"{keeper.ssh} timedatectl; date --utc")
+
+
+def kept_line(kind: str, told: Told, keeper: Keeper, now: float) -> Line:
+    """Return whether the newest of a kind is there, fresh, and the last that was tried."""
+    what = HOLDS[kind]
+    command = mend(kind, keeper)
+    if failed := failure_line(kind, told, keeper):
+        return failed
+    newest = told["newest"]
+    if newest is None:
+        return Line(kind, "bad", "nothing is kept yet", command)
+    age = now - float(newest)
+    if age < -CLOCKS_MAY_DIFFER:
+        return Line(kind, "bad", f"the {what} is {duration(-age)} in the future: a clock was wrong", command)
+    if age > FRESH[kind]:
+        return Line(kind, "bad", f"the {what} is {duration(age)} old, and may be {duration(FRESH[kind])}", command)
+    return Line(kind, "good", f"the {what} is {duration(max(age, 0))} old: received, not verified")
+
+
+def failure_line(kind: str, told: Told, keeper: Keeper) -> Line | None:
+    """Return the line of a job whose last run failed."""
+    failed = told.get("failed")
+    if not failed:
+        return None
+    text = f"the last run failed ({failed['started']}): {str(failed['why']).splitlines()[0]}"
+    return Line(kind, "bad", text, mend(kind, keeper))
+
+
+def mend(kind: str, keeper: Keeper) -> str:
+    """Return the next command to type where a kind is red. WAL has no job: it flows, or does not."""
+    if kind == "wal":
+        return f'{keeper.ssh} "systemctl status toybox-keeper-tunnel toybox-keeper-wal"'
+    return f"toybox backup run {kind} --stack {keeper.stack.name}"
+
+
+def units_line(states: Mapping[str, str], keeper: Keeper) -> Line:
+    """Return whether the tunnel, the receiver and all timers are at work."""
+    wrong = {unit: state for unit, state in states.items() if state != "active"}
+    if wrong:
+        text = ", ".join(f"{unit} is {state}" for unit, state in sorted(wrong.items()))
+        return Line("units", "bad", text, f'{keeper.ssh} "systemctl status {" ".join(sorted(wrong))}"')
+    return Line("units", "good", f"all {len(states)} are active")
+
+
+def disk_line(disk: Mapping[str, int], keeper: Keeper) -> Line:
+    """Return whether there is room left on the keeper's disk."""
+    share = disk["free"] / disk["bytes"] if disk["bytes"] else 0.0
+    text = f"{share:.0%} of the keeper's disk is free: {disk['free'] / 1e9:.1f} of {disk['bytes'] / 1e9:.1f} GB"
+    if share < ROOM:
+        return Line("disk", "bad", text, f'{keeper.ssh} "df -h /srv/toybox-keeper; du -xsh /srv/toybox-keeper/*"')
+    return Line("disk", "good", text)

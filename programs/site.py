@@ -1,0 +1,110 @@
+"""A site of TOYBOX, whole: read from top to bottom in the order in which things are trusted to outlive each other."""
+
+import pulumi
+import pulumi_command as command
+
+import settings as stack_settings
+from components.caddy import Caddy, render_access
+from components.cloud import openstack_provider
+from components.data_census import counted
+from components.data_volume import DataVolume
+from components.django import Django
+from components.docker_host import DockerHost
+from components.former_passwords import FormerPasswords
+from components.host_secrets import HostSecrets
+from components.keeper_access import admit_keeper
+from components.named_volumes import NamedVolumes
+from components.networks import Networks
+from components.platform import Platform
+from components.postgres import Postgres
+from components.redis import Redis
+from components.server import Server
+from components.snapshot_policy import SnapshotPolicy
+from components.ssh import identity, write_ssh_files
+from components.staging_scrub import scrubbed
+from components.tidy import Tidy
+from conoha.flavors import FLAVORS
+
+try:
+    settings = stack_settings.load()
+except stack_settings.SettingsError as error:
+    raise pulumi.RunError(str(error)) from None
+
+stack = settings.stack
+flavor = FLAVORS[settings.server.flavor]
+keys = identity(settings)
+passwords = settings.secrets
+secret_files = {
+    "postgres_password": passwords.postgres_password.get_secret_value(),
+    "redis_password": passwords.redis_password.get_secret_value(),
+    "django_secret_key": passwords.django_secret_key.get_secret_value(),
+}
+if passwords.access_password:
+    secret_files["access"] = render_access(passwords.access_password.get_secret_value(), settings.domain)
+
+cloud = openstack_provider(settings)
+commands = command.Provider("command")
+
+# data
+data = DataVolume("data", settings=settings, protect=settings.is_production, provider=cloud)
+
+# server
+server = Server(
+    "server",
+    stack=stack,
+    settings=settings.server,
+    operators=list(settings.operators),
+    identity=keys,
+    data_volume_id=data.id,
+    provider=cloud,
+)
+
+# restore points of the data; after the server, because it is servers that ConoHa backs up
+snapshots = SnapshotPolicy("snapshots", settings=settings, server=server, provider=commands)
+
+# host
+host = DockerHost(
+    "host",
+    identity=keys,
+    instance=server.instance,
+    address=server.address,
+    disk=data.disk,
+    operators=list(settings.operators),
+    ssh_config=write_ssh_files(settings),
+    cloud=cloud,
+    provider=commands,
+)
+secrets = HostSecrets("secrets", host=host, values=secret_files)
+
+# services
+platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host), secrets)
+images = settings.images
+postgres = Postgres(
+    "postgres", image=images.postgres, memory=flavor.memory, password=passwords.postgres_password, platform=platform
+)
+admit_keeper("keeper-access", settings.keeper, database=postgres.ready, platform=platform)
+redis = Redis("redis", image=images.redis, memory=flavor.memory, password=passwords.redis_password, platform=platform)
+database = counted("data-census", settings, data.id, platform, after=[postgres.ready, redis.ready])
+django = Django(
+    "django",
+    image=images.django,
+    domain=settings.domain,
+    database_login=postgres.login,
+    sends_mail=settings.is_production,
+    flavor=flavor,
+    depends_on=scrubbed("scrub", settings, data.disk, platform, after=database),
+    platform=platform,
+)
+caddy = Caddy("caddy", settings=settings, memory=flavor.memory, depends_on=[django.web], platform=platform)
+tidy = Tidy("tidy", images=[images.postgres, images.redis, images.django, caddy.reference], platform=platform)
+FormerPasswords("former-passwords", login=postgres.login, redis=redis.password, platform=platform, after=tidy.done)
+
+pulumi.export("address", server.address)
+pulumi.export("sshHostKey", keys.host_public_key)
+pulumi.export("url", f"https://{settings.domain}/")
+pulumi.export("serverId", server.instance.id)
+pulumi.export("dataVolumeId", data.id)
+pulumi.export("bootImageId", server.boot_image_id)
+pulumi.export("restorePoints", snapshots.effect)
+digests = {"postgres": postgres.image.digest, "redis": redis.image.digest, "django": django.image.digest}
+pulumi.export("imageDigests", {**digests, "caddy": caddy.image.image_id})

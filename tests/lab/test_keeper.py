@@ -1,0 +1,339 @@
+"""The keeper pulls from production, and gives back what was acknowledged there when all of production is gone."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import paths
+from lab.keeper import deploy_keeper
+from lab.keeper_machine import KeeperMachine
+from lab.openstack import system_container
+from lab.stack import keeper_file, write_settings
+from tests.lab.test_lab_lifecycle import docker
+from tests.lab.test_staging_refresh import sql
+from tests.lab.toybox import PROJECT, Toybox, cloud
+from tests.procedure import Procedures, Shell
+
+DATA = "/srv/toybox-keeper"
+SCRATCH = f"{DATA}/restored/test"
+CHANGES_BY_ITSELF = {"posts_heartbeat", "django_session"}
+"""Tables that the site writes to without anybody."""
+
+FINGERPRINTS = """
+SELECT relname, (xpath('/row/f/text()', query_to_xml(format(
+    $$SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' ORDER BY t::text)), '') AS f FROM %I t$$, relname
+), false, true, '')))[1] FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY relname
+"""
+"""For each table the number of its rows and a hash over them."""
+
+
+OPEN_PORTS = """
+import select, socket, sys
+knocks = {}
+for port in (*range(1, 1024), 5432, 8000, 8080):
+    knock = socket.socket()
+    knock.setblocking(False)
+    knock.connect_ex((sys.argv[1], port))
+    knocks[knock] = port
+answered = select.poll()
+for knock in knocks:
+    answered.register(knock, select.POLLOUT)
+select.select([], [], [], 2)
+for knock, port in knocks.items():
+    if knock.fileno() in dict(answered.poll(0)) and not knock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        print(port)
+"""
+"""Prints the ports of a machine that let somebody in."""
+
+
+class Keeper(Toybox):
+    """Production's keeper: its stack, and its machine."""
+
+    def __init__(self, prod: Toybox) -> None:
+        super().__init__(prod.workspace, "keeper")
+        self.prod = prod
+        self.machine = KeeperMachine(PROJECT)
+
+    def server(self) -> tuple[str, str]:
+        """Its machine has no id."""
+        return "", self.machine.address
+
+    def run(self, command: str) -> tuple[int, Any]:
+        """How `toybox backup COMMAND --json` ends, as an operator types it, and what it says."""
+        done = subprocess.run(
+            ["toybox", "backup", *command.split(), "--json", "--stack", self.stack],
+            cwd=self.workspace.program,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def backed_up(self, *kinds: str) -> None:
+        """Run jobs, which must succeed."""
+        for kind in kinds:
+            code, said = self.run(f"run {kind}")
+            assert code == 0, said
+
+    def kept(self) -> dict[str, str]:
+        """{file: hash} of everything that counts as kept."""
+        found = self.ssh(
+            f"cd {DATA} && find barman/*/base barman/*/wals repository dumps -type f -exec sha256sum {{}} +"
+        )
+        return {name: digest for digest, name in (line.split("  ", 1) for line in found.splitlines())}
+
+    @contextmanager
+    def scratch(self, to: str) -> Iterator["Scratch"]:
+        """The database as it was at a time, in a PostgreSQL without a network."""
+        self.ssh(f"toybox-keeper restore-database --to '{to}' --target {SCRATCH}")
+        scratch = Scratch(self)
+        try:
+            scratch.start()
+            yield scratch
+        finally:
+            self.ssh(f"systemctl stop scratch; rm -rf {SCRATCH}", check=False)
+
+
+class Scratch:
+    """A restored database on the keeper."""
+
+    programs = "/usr/lib/postgresql/15/bin"
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+
+    def start(self) -> None:
+        """Start it and wait until its recovery has ended."""
+        settings = f"-c listen_addresses= -c unix_socket_directories={SCRATCH} -c hot_standby=off"
+        self.keeper.ssh(
+            f"systemd-run --quiet --unit scratch --uid barman --property PrivateNetwork=yes"
+            f" {self.programs}/postgres -D {SCRATCH} {settings}"
+        )
+        ended = f"psql -h {SCRATCH} -U postgres -At -c 'SELECT pg_is_in_recovery()' 2>/dev/null | grep -x f"
+        self.keeper.ssh(
+            f'timeout 60 sh -c "until runuser -u barman -- {ended}; do systemctl is-active --quiet scratch || exit 1;'
+            ' sleep 0.2; done" || { journalctl --no-pager --unit scratch; exit 1; }'
+        )
+
+    def sql(self, statement: str) -> str:
+        """What it answers."""
+        return self.keeper.ssh(
+            f"cd / && runuser -u barman -- psql -h {SCRATCH} -At -U postgres toybox", statement
+        ).strip()
+
+
+@pytest.fixture(scope="module")
+def keeper(prod: Toybox) -> Iterator[Keeper]:
+    """A keeper of the tests' production, as `make up STACK=keeper` makes it. Production has none before and after."""
+    made = Keeper(prod)
+    made.machine.remove()
+    deploy_keeper("keeper", prod.workspace)
+    yield made
+    keeper_file(prod.workspace, "prod").unlink()
+    write_settings(prod.workspace, "prod")
+    made.machine.remove()
+    made.pulumi("stack", "rm", "--force", "--yes", "--preserve-config")
+    prod.up()
+
+
+def test_a_second_update_of_the_keeper_and_of_what_it_keeps_changes_nothing(keeper: Keeper, prod: Toybox) -> None:
+    for stack in (keeper, prod):
+        done = stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.documented("README.md#the-keeper-on-the-local-cloud")
+def test_the_keeper_on_the_local_cloud(keeper: Keeper, procedure: Procedures) -> None:
+    """The line with `eval` leads to people's keeper: the rest is run on the tests' own."""
+    steps = procedure(Shell(keeper.workspace.program, os.environ))
+    steps.run("eval")
+    steps.shell.close()
+    steps.shell = keeper.shell()
+    assert "full of prod" in steps.run("toybox backup run full")
+    assert "prod's database: any second from" in steps.run("toybox backup list")
+    keeper.backed_up("files", "dump")
+    assert "!!" not in steps.run("toybox backup status")
+
+
+def fingerprints(answer: str) -> dict[str, str]:
+    """{table: number of rows and hash}, of those that change only when somebody writes."""
+    found = dict(line.split("|", 1) for line in answer.splitlines())
+    return {table: told for table, told in found.items() if table not in CHANGES_BY_ITSELF}
+
+
+@contextmanager
+def writer(prod: Toybox) -> Iterator[list[int]]:
+    """Write row after row into `kept`, and yield the numbers that the database has acknowledged, until it is gone."""
+    insert = "INSERT INTO kept (number) VALUES (&) RETURNING number;"
+    process = subprocess.Popen(
+        [
+            *("ssh", "-F", f".toybox/{prod.stack}/ssh/config", prod.server()[1]),
+            f"seq 1000000 | sed 's/.*/{insert}/' | docker exec -i postgres psql -qAt -U postgres toybox",
+        ],
+        cwd=prod.workspace.program,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    acknowledged: list[int] = []
+
+    def read() -> None:
+        for line in process.stdout or ():
+            acknowledged.append(int(line))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield acknowledged
+    finally:
+        process.kill()
+        reader.join()
+        process.wait()
+
+
+@contextmanager
+def gone(prod: Toybox) -> Iterator[None]:
+    """All of production is gone at one moment: its server has no power, and its data volume is in no cloud."""
+    server = prod.server()[0]
+    container = docker("ps", "--quiet", "--filter", f"label=toybox.lab.server={server}")
+    disks = system_container.read_disks(f"{paths.SERVERS}/{server}/hardware")
+    system_container.cut_power(container, [path for path, _ in disks.values()], f"{paths.SERVERS}/.loop-lock")
+    volume = Path(disks["vdb"][0])
+    elsewhere = volume.with_name("gone")
+    volume.rename(elsewhere)
+    try:
+        yield
+    finally:
+        elsewhere.rename(volume)
+        compute = cloud().compute
+        compute.reboot_server(server, "HARD")
+        compute.wait_for_server(compute.get_server(server), "ACTIVE", interval=0.5, wait=120)
+        prod.wait_for_ssh()
+        prod.ssh("timeout 60 /usr/local/lib/toybox/await-healthy postgres 60")
+
+
+def test_every_acknowledged_row_comes_back_when_server_and_data_disk_are_gone(keeper: Keeper, prod: Toybox) -> None:
+    sql(prod, "DROP TABLE IF EXISTS kept; CREATE TABLE kept (number int PRIMARY KEY)")
+    keeper.backed_up("full")
+    before = fingerprints(sql(prod, FINGERPRINTS))
+    with writer(prod) as acknowledged:
+        deadline = time.monotonic() + 60
+        while len(acknowledged) < 300:
+            assert time.monotonic() < deadline, f"{len(acknowledged)} commits within 60 s"
+            time.sleep(0.1)
+        with gone(prod):
+            told = len(acknowledged)
+            with keeper.scratch("latest") as scratch:
+                there = {int(number) for number in scratch.sql("SELECT number FROM kept").split()}
+                after = fingerprints(scratch.sql(FINGERPRINTS))
+    lost = set(acknowledged[:told]) - there
+    assert not lost, f"{len(lost)} of {told} acknowledged rows are lost, from {min(lost)} on"
+    assert {**after, "kept": ""} == {**before, "kept": ""}
+    assert len(before) > 10
+    sql(prod, "DROP TABLE kept")
+    prod.up("--refresh")
+
+
+def test_an_upload_comes_back_with_its_bytes_after_it_was_deleted(keeper: Keeper, prod: Toybox) -> None:
+    folder, name = "/srv/toybox/media/kept", "a picture of \u6771\u4eac.png"
+    made = prod.ssh(f"mkdir -p {folder} && head -c 300000 /dev/urandom | tee '{folder}/{name}' | sha256sum")
+    keeper.backed_up("files")
+    code, listed = keeper.run("list")
+    assert code == 0
+    prod.ssh(f"rm -r {folder}")
+    keeper.backed_up("files")  # which finds it deleted
+    try:
+        before = listed["files"][0]["of"]
+        keeper.ssh(f"toybox-keeper restore-files media 'kept/{name}' --at '{before}' --target {SCRATCH}")
+        found = keeper.ssh(f"find {SCRATCH} -type f -exec sha256sum {{}} +").splitlines()
+        assert [line.split()[0] for line in found] == [made.split()[0]]
+    finally:
+        keeper.ssh(f"rm -rf {SCRATCH}")
+
+
+def test_an_intruder_who_is_root_on_production_deletes_nothing_that_is_kept(keeper: Keeper, prod: Toybox) -> None:
+    """It finds no credential and no way to the keeper. It deletes the data, and the keeper keeps every earlier
+    second."""
+    sql(prod, "CREATE TABLE loot AS SELECT generate_series(1, 1000) AS number")
+    keeper.backed_up("full", "files", "dump")
+    moment = sql(prod, """SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""")
+    before = keeper.kept()
+    machine = keeper.machine.address
+    assert prod.ssh(f"python3 - {machine}", OPEN_PORTS).split() == ["22"]
+    keys = "$(find / -xdev -type f -size -16k -exec grep -l 'PRIVATE KEY' {} + 2>/dev/null | sed 's/^/-i /')"
+    known = f"-o BatchMode=yes -o KnownHostsCommand='/bin/echo {machine} {keeper.machine.host_key()}'"
+    for user in ("root", "barman", "keeper"):
+        said = prod.ssh(f"ssh {known} {keys} {user}@{machine} rm -rf {DATA}", check=False)
+        assert "Permission denied" in said
+    media = "/srv/toybox/media"
+    sql(prod, "DROP TABLE loot; CHECKPOINT")
+    prod.ssh(f"mkdir {media}.loot && find {media} -mindepth 1 -maxdepth 1 -exec mv -t {media}.loot {{}} +")
+    try:
+        code, told = keeper.run("run files")
+        assert code == 1
+        assert "media" in told["why"]
+        assert keeper.kept().items() >= before.items()
+        with keeper.scratch(moment) as scratch:
+            assert scratch.sql("SELECT count(*) FROM loot") == "1000"
+    finally:
+        prod.ssh(f"find {media}.loot -mindepth 1 -maxdepth 1 -exec mv -t {media} {{}} + && rmdir {media}.loot")
+    keeper.backed_up("files")
+
+
+def test_a_dead_keeper_does_not_stop_production_and_catches_up(keeper: Keeper, prod: Toybox) -> None:
+    slot = "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = 'keeper'"
+    keeper.machine.stop()
+    try:
+        sql(prod, "CREATE TABLE missed AS SELECT generate_series(1, 1000) AS number; SELECT pg_switch_wal();")
+        assert prod.browser().get("/").status_code == 200
+        assert sql(prod, slot) == "f|reserved"
+        assert sql(prod, "SHOW max_slot_wal_keep_size") != "-1"
+        code, told = keeper.run("status")
+        assert code == 1
+        assert not told["ok"]
+    finally:
+        keeper.machine.start()
+    deadline = time.monotonic() + 120
+    while sql(prod, slot) != "t|reserved":
+        assert time.monotonic() < deadline, keeper.ssh("systemctl status 'toybox-keeper-*'", check=False)
+        time.sleep(1)
+    with keeper.scratch("latest") as scratch:
+        assert scratch.sql("SELECT count(*) FROM missed") == "1000"
+    sql(prod, "DROP TABLE missed")
+
+
+def test_a_job_whose_source_is_missing_or_another_one_fails_and_keeps_what_was_there(keeper: Keeper) -> None:
+    keeper.backed_up("full", "files", "dump")
+    before = keeper.kept()
+    way = f"blackhole {keeper.prod.outputs()['address']}/32"
+    keeper.ssh(f"ip route add {way} && systemctl restart --no-block toybox-keeper-tunnel")
+    try:
+        for kind in ("full", "files", "dump"):
+            code, told = keeper.run(f"run {kind}")
+            assert code == 1
+            assert told["why"], kind
+    finally:
+        keeper.ssh(f"ip route delete {way} && systemctl restart toybox-keeper-tunnel")
+    record = f"{DATA}/records/source.json"
+    keeper.ssh(f"cp --preserve {record} {record}.real && sed -i 's/[0-9]\\{{19\\}}/7000000000000000001/' {record}")
+    try:
+        for kind in ("full", "dump"):
+            code, told = keeper.run(f"run {kind}")
+            assert code == 1
+            assert "another database cluster" in told["why"]
+    finally:
+        keeper.ssh(f"mv {record}.real {record}")
+    assert keeper.kept().items() >= before.items()
+    keeper.backed_up("full", "files", "dump")

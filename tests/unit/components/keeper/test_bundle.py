@@ -1,0 +1,160 @@
+"""What the keeper's machine gets: checked by the programs that read it, as far as they are here."""
+
+import configparser
+import json
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.docker_host.bundle import BundleFile
+from components.keeper import bundle, render_unreachable, units
+from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
+from components.volumes import VOLUMES
+from keeper import jobs, places, status
+from keeper_settings import Secrets
+from ops.init import ed25519_key
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"
+FOUND = keeper_bundle("prod", "198.51.100.7", HOST_KEY)
+
+
+def text(path: str) -> str:
+    return FOUND[f"root{path}"].text
+
+
+@pytest.mark.parametrize("script", sorted(FILES.iterdir()), ids=lambda path: path.name)
+def test_scripts_parse_and_stop_at_the_first_error(script: Path) -> None:
+    subprocess.run(["bash", "-n", script], check=True)
+    assert script.read_text().startswith("#!/bin/bash\n")
+    assert "\nset -euo pipefail\n" in script.read_text()
+
+
+def test_the_whole_program_is_sent() -> None:
+    """A module that is not sent would be missing on the keeper, in silence until it is needed."""
+    modules = {file.name for file in (Path(places.__file__).parent).glob("*.py")}
+    sent = {name.rsplit("/", 1)[1] for name in FOUND if name.startswith(f"root{LIBRARY}/keeper/")}
+    assert sent == modules
+    assert {"__main__.py", "jobs.py", "restore.py"} <= sent
+
+
+def test_every_job_has_a_service_and_a_timer_and_every_unit_is_looked_after() -> None:
+    assert {job.kind for job in units.JOBS} == set(jobs.JOBS)
+    assert {job.timer for job in units.JOBS} == set(status.TIMERS)
+    assert set(status.UNITS) == {units.TUNNEL, units.WAL, units.WANTED}
+    enabled = re.search(r"^UNITS='(.*)'$", text(f"{LIBRARY}/parameters"), re.MULTILINE)
+    assert enabled
+    assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS}
+
+
+def test_a_timer_is_made_up_for_and_jittered_and_a_job_bounded() -> None:
+    for job in units.JOBS:
+        timer, service = units.render_timer(job), units.render_job(job)
+        assert "Persistent=yes" in timer
+        assert int(re.findall(r"RandomizedDelaySec=(\d+)", timer)[0]) > 0
+        assert int(re.findall(r"TimeoutStartSec=(\d+)", service)[0]) > 0
+        assert "Nice=10" in service
+        if job.kind in jobs.HEAVY:
+            assert job.seconds > jobs.WAIT, "it would be ended while it waits for another one"
+
+
+def test_what_writes_to_the_disk_does_not_start_without_it() -> None:
+    for name, unit in units.render_all("prod").items():
+        if name.endswith(".service") and name != units.TUNNEL:
+            assert f"RequiresMountsFor={places.DATA}\n" in unit, name
+
+
+def test_everything_runs_as_barmans_user() -> None:
+    for name, unit in units.render_all("prod").items():
+        if name.endswith(".service"):
+            assert "User=barman\n" in unit, name
+            assert "NoNewPrivileges=yes\n" in unit, name
+
+
+def test_the_tunnel_comes_back_and_forwards_to_the_database_alone() -> None:
+    tunnel = units.render_tunnel()
+    assert "-L /run/toybox-keeper/.s.PGSQL.5432:10.213.77.2:5432 source\n" in tunnel
+    assert "Restart=always" in tunnel
+    assert "StartLimitIntervalSec=0" in tunnel
+    assert "RestartSec=1\n" in units.render_wal("prod")
+
+
+def test_barman_is_not_started_before_the_database_answers() -> None:
+    """Started each second, it would take half a processor for as long as the kept server is away."""
+    wal = units.render_wal("prod")
+    assert wal.index("pg_isready") < wal.index("ExecStart=/usr/bin/barman")
+    assert "TimeoutStartSec=infinity" in wal
+
+
+def test_ssh_reads_its_configuration_as_it_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "ssh_config"
+    file.write_text(text("/etc/toybox-keeper/ssh_config"))
+    read = subprocess.run(["ssh", "-G", "-F", file, "source"], capture_output=True, text=True, check=True).stdout
+    settings = dict(line.split(" ", 1) for line in read.splitlines() if " " in line)
+    assert settings["hostname"] == "198.51.100.7"
+    assert settings["user"] == "keeper"
+    assert settings["stricthostkeychecking"] == "true"
+    assert settings["exitonforwardfailure"] == settings["streamlocalbindunlink"] == "yes"
+    assert settings["identityfile"] == "/etc/toybox-keeper/pull_key"
+    assert settings["hostkeyalgorithms"] == "ssh-ed25519"
+    assert text("/etc/toybox-keeper/known_hosts") == f"{settings['hostkeyalias']} {HOST_KEY}\n"
+
+
+def test_barman_has_no_retention_of_its_own() -> None:
+    """It would delete after a failed run, by a clock that may be wrong, and what a drill verified."""
+    read = configparser.ConfigParser(interpolation=None)
+    read.read_string(text("/etc/toybox-keeper/barman.conf"))
+    assert not [key for section in read.values() for key in section if "retention" in key]
+    prod = read["prod"]
+    assert (prod["backup_method"], prod["streaming_archiver"], prod["slot_name"]) == ("postgres", "on", "keeper")
+    assert "password=" not in prod["conninfo"]
+    assert read["barman"]["barman_home"] == "/srv/toybox-keeper/barman"
+
+
+def test_the_keeper_reads_the_settings_that_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text(text("/etc/toybox-keeper/settings.json"))
+    read = places.load(tmp_path)
+    assert (read.source, read.major, read.database) == ("prod", 15, "toybox")
+    assert set(read.volumes) == {volume.name for volume in VOLUMES if volume.kept == "files"}
+
+
+def test_the_manifest_names_every_file_of_the_machine() -> None:
+    named = json.loads(text(bundle.MANIFEST))["files"]
+    assert {f"root{path}" for path in named} | {f"root{bundle.MANIFEST}", "apply"} == set(FOUND)
+
+
+def test_no_file_of_the_bundle_can_be_changed_by_barmans_user() -> None:
+    for name, file in FOUND.items():
+        assert not file.mode & (stat.S_IWGRP | stat.S_IWOTH), name
+
+
+def made_secrets() -> Secrets:
+    return Secrets.model_validate(
+        {
+            "sshPrivateKey": ed25519_key(),
+            "pullKey": ed25519_key(),
+            "databasePassword": "d" * 40,
+            "repositoryPassword": "r" * 40,
+        }
+    )
+
+
+def test_the_key_to_the_machine_itself_does_not_lie_on_it() -> None:
+    secrets = made_secrets()
+    sent = "".join(file.text for file in bundle.secrets_bundle(secrets).values())
+    body = secrets.ssh_private_key.get_secret_value().splitlines()[2]
+    assert body not in sent
+    assert secrets.pull_key.get_secret_value() in sent
+
+
+def test_libpq_reads_the_password_whatever_the_database() -> None:
+    assert bundle.secret_files(made_secrets())["pgpass"] == f"*:*:*:keeper:{'d' * 40}\n"
+
+
+def test_an_unreachable_keeper_is_explained() -> None:
+    said = render_unreachable("203.0.113.9", "after 11 failed attempts: dial tcp 203.0.113.9:22: i/o timeout\n")
+    assert "dial tcp 203.0.113.9:22: i/o timeout" in said
+    assert "toybox init keeper" in said
+    assert isinstance(FOUND["apply"], BundleFile)

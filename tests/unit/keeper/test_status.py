@@ -1,0 +1,91 @@
+"""Silence is red: what is old, missing, from the future, of another stack or stopped is said, and nothing else."""
+
+from typing import Any
+
+import pytest
+
+from keeper import catalogue, notes, render, status, wal
+from keeper.places import Places
+from keeper.retention import Backup
+from tests.unit.keeper.conftest import NOW
+
+
+def well(**changes: Any) -> dict[str, Any]:
+    """A keeper with which nothing is wrong."""
+    return {
+        "source": "prod",
+        "kept_source": "prod",
+        "now": NOW,
+        "wal": {"newest": NOW - 50},
+        "full": {"newest": NOW - 3600},
+        "files": {"newest": NOW - 600},
+        "dump": {"newest": NOW - 3600},
+        "wanted": None,
+        "mark": {},
+        "archive": {},
+        "units": dict.fromkeys((*status.UNITS, *status.TIMERS), "active"),
+        "disk": {"bytes": 100, "free": 50},
+        **changes,
+    }
+
+
+def test_nothing_is_wrong_with_a_keeper_that_is_well() -> None:
+    assert status.problems(well()) == []
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"wal": {"newest": NOW - 121}}, "wal: the newest is 2 min old, and may be 2 min"),
+        ({"full": {"newest": NOW - 26 * HOUR - 1}}, "full: the newest is 26 h old"),
+        ({"files": {"newest": NOW - HOUR - 1}}, "files: the newest is 60 min old"),
+        ({"dump": {"newest": NOW - 30 * HOUR}}, "dump: the newest is 30 h old"),
+        ({"wal": {"newest": None}}, "wal: nothing is kept yet"),
+        ({"files": {"newest": None}}, "files: nothing is kept yet"),
+        ({"full": {"newest": NOW + HOUR}}, "full: the newest is 60 min in the future"),
+        ({"kept_source": "shop"}, "the disk keeps stack shop, and not prod"),
+        (
+            {"mark": {"failed": {"started": "2026-11-26T10:15:00Z", "why": "The source is away.\n  Why: x"}}},
+            "mark: the last run failed (2026-11-26T10:15:00Z): The source is away.",
+        ),
+        (
+            {"units": {**well()["units"], "toybox-keeper-full.timer": "inactive"}},
+            "toybox-keeper-full.timer is inactive",
+        ),
+        ({"disk": {"bytes": 100, "free": 9}}, "the keeper's disk has 9% free"),
+    ],
+)
+def test_one_thing_that_is_wrong_is_said_alone(changes: dict[str, Any], said: str) -> None:
+    (problem,) = status.problems(well(**changes))
+    assert problem.startswith(said)
+
+
+def test_the_freshest_that_is_allowed_is_not_old() -> None:
+    assert status.problems(well(wal={"newest": NOW - 120}, files={"newest": NOW - HOUR})) == []
+
+
+def test_people_read_the_problems_last() -> None:
+    told = well(files={"newest": NOW - 2 * HOUR})
+    lines = render.text("status", {**told, "problems": status.problems(told)}).splitlines()
+    assert lines[-1] == "WRONG  files: the newest is 2 h old, and may be 60 min"
+    assert render.text("status", {**well(), "problems": []}).splitlines()[-1] == "All is well."
+
+
+def test_a_hole_is_listed_beside_the_range_that_it_is_in(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "Any second from ... to ..." would be untrue without it."""
+    archived = places.barman_home / "wals" / "0000000100000000"
+    archived.mkdir(parents=True)
+    for number in (3, 4, 7):
+        (archived / f"00000001000000000000000{number}").write_bytes(b"x")
+    backups = [Backup("20260101T000002", "DONE", NOW), Backup("20260101T000001", "DONE", NOW - 3600)]
+    information = {"base_backup_information": {"begin_wal": "000000010000000000000003"}}
+    monkeypatch.setattr(catalogue, "details", lambda *_: information)
+    monkeypatch.setattr(wal, "newest_commit_of", lambda _, segments: (NOW - 60, max(segments)))
+    found = status.holes(places, backups)
+    assert found == [{"from": notes.iso(NOW - 60), "to": notes.iso(NOW)}]
+    told = {"source": "prod", "from": "a", "to": "b", "holes": found, "full": [], "files": [], "dumps": []}
+    assert f"but none from {notes.iso(NOW - 60)} to {notes.iso(NOW)}" in render.text("list", told)
+    assert status.holes(places, []) == []

@@ -1,0 +1,131 @@
+"""What the keeper holds is judged by this machine's clock and settings, and silence is red."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keeper.jobs import JOBS
+from keeper.status import FRESH, UNITS
+from ops.backup import judge
+from ops.backup.asking import Keeper
+from ops.pulumi_cli import PulumiStack
+from ops.status.line import Line, well
+
+NOW = 1_800_000_000.0
+KEEPER = Keeper(PulumiStack("keeper", Path("/")), "192.0.2.9", "prod")
+HOUR = 3600.0
+
+TOLD: dict[str, Any] = {
+    "source": "prod",
+    "kept_source": "prod",
+    "system_identifier": "7345678901234567890",
+    "now": NOW - 2,
+    "wal": {"newest": NOW - 20, "segment": "000000010000000000000007"},
+    "full": {"newest": NOW - 20 * HOUR, "last_success": {}},
+    "files": {"newest": NOW - 900, "last_success": {}},
+    "dump": {"newest": NOW - 20 * HOUR, "last_success": {}},
+    "mark": {"last_success": {}},
+    "archive": {"last_success": {}},
+    "units": dict.fromkeys(UNITS, "active"),
+    "disk": {"bytes": 100 << 30, "free": 60 << 30},
+}
+"""A keeper with which nothing is wrong."""
+
+
+def red(told: dict[str, Any], now: float = NOW) -> dict[str, Line]:
+    """The red lines by their names."""
+    return {line.name: line for line in judge.keeper_lines(told, KEEPER, now) if line.verdict == "bad"}
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    told = deepcopy(TOLD)
+    change(told)
+    return told
+
+
+def test_a_keeper_with_which_nothing_is_wrong_is_green() -> None:
+    lines = judge.keeper_lines(TOLD, KEEPER, NOW)
+    assert well(lines)
+    assert [line.name for line in lines] == ["keeper", "clock", "wal", "full", "files", "dump", "units", "disk"]
+
+
+def test_nothing_counts_as_backed_up_that_was_only_received() -> None:
+    for line in judge.keeper_lines(TOLD, KEEPER, NOW):
+        if line.name in FRESH:
+            assert line.text.endswith("received, not verified")
+
+
+@pytest.mark.parametrize("kind", FRESH)
+def test_each_kind_is_red_when_it_is_missing_old_or_from_the_future(kind: str) -> None:
+    for newest in (None, NOW - FRESH[kind] - 1, NOW + 301):
+        assert red({**TOLD, kind: {"newest": newest}}).keys() == {kind}, newest
+    for newest in (NOW - FRESH[kind] + 1, NOW + 299):
+        assert not red({**TOLD, kind: {"newest": newest}}), newest
+
+
+def test_the_limits_are_those_that_the_issue_of_backups_asks_for() -> None:
+    assert FRESH == {"wal": 120, "full": 26 * HOUR, "files": HOUR, "dump": 26 * HOUR}
+
+
+@pytest.mark.parametrize("kind", [*JOBS])
+def test_a_job_that_failed_last_is_red_however_fresh_the_one_before_is(kind: str) -> None:
+    failed = {"started": "2026-01-22T11:49:00.000Z", "why": "Volume media cannot be pulled.\n    Why:     it is gone"}
+    line = red(changed(lambda told: told[kind].update(failed=failed)))[kind]
+    assert "Volume media cannot be pulled." in line.text
+    assert line.command == f"toybox backup run {kind} --stack keeper"
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("keeper", lambda told: told.update(source="staging")),
+        ("keeper", lambda told: told.update(kept_source="staging")),
+        ("units", lambda told: told["units"].update({UNITS[0]: "activating"})),
+        ("disk", lambda told: told["disk"].update(free=9 << 30)),
+        ("disk", lambda told: told["disk"].update(bytes=0, free=0)),
+    ],
+    ids=["settings of another stack", "disk of another stack", "no tunnel", "disk full", "no disk"],
+)
+def test_what_is_wrong_with_the_keeper_itself_is_red(name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    assert red(changed(change)).keys() == {name}
+
+
+@pytest.mark.parametrize("off", [-365 * 24 * HOUR, -301.0, 301.0, 24 * HOUR])
+def test_a_keepers_wrong_clock_is_red_and_hides_no_age(off: float) -> None:
+    """A keeper whose clock stands still finds everything fresh."""
+    assert "clock" in red(changed(lambda told: told.update(now=NOW + off)))
+    still = changed(lambda told: told.update(now=NOW))
+    assert red(still, NOW + 48 * HOUR).keys() == {"clock", "wal", "full", "files", "dump"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"source": "prod", "now": NOW, "problems": ["/srv/toybox-keeper is not a mounted disk.\n    Why: ..."]},
+        {"error": "/etc/toybox-keeper/settings.json cannot be used"},
+        {},
+    ],
+    ids=["no disk", "no settings", "nothing"],
+)
+def test_a_keeper_that_can_look_at_nothing_is_red_with_its_reason(told: dict[str, Any]) -> None:
+    (line,) = judge.keeper_lines(told, KEEPER, NOW)
+    assert line.verdict == "bad"
+    assert line.text.startswith(str(told.get("error") or (told.get("problems") or ["it says nothing"])[0])[:20])
+
+
+@pytest.mark.parametrize(
+    ("error", "command"),
+    [
+        ("Can't open user config file .toybox/keeper/ssh/config: No such file", "pulumi preview --stack keeper"),
+        ("bash: line 1: toybox-keeper: command not found", "pulumi up --stack keeper"),
+        ("connect to host 192.0.2.9 port 22: No route to host", "ssh -F .toybox/keeper/ssh/config 192.0.2.9 uptime"),
+    ],
+    ids=["fresh checkout", "never updated", "dead"],
+)
+def test_a_keeper_that_gives_no_answer_is_red_with_the_next_command(error: str, command: str) -> None:
+    lines = judge.silent_lines(error, KEEPER)
+    assert (lines[0].verdict, lines[0].command) == ("bad", command)
+    assert not [line for line in lines if line.verdict == "good"]
