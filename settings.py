@@ -320,7 +320,7 @@ class Declared(_Model):
 
     @property
     def is_production(self) -> bool:
-        """Whether real users' data is at stake: the role that is declared, and not the stack's name, decides."""
+        """Return whether real users' data is at stake. The declared role decides, and not the stack's name."""
         return self.environment == "production"
 
 

@@ -227,7 +227,7 @@ def _acme_needs_a_public_domain(values: Values) -> Iterator[Problem]:
 
 
 _DOCUMENTATION = tuple(ipaddress.ip_network(each) for each in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"))
-"""RFC 5737: addresses for examples, which nobody on the Internet has."""
+"""RFC 5737: addresses for examples, which no host on the Internet has."""
 
 
 def _operators_have_real_addresses(values: Values) -> Iterator[Problem]:

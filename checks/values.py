@@ -168,7 +168,8 @@ def operator(value: str) -> str:
 
 
 def authorized_key(value: str) -> str:
-    """One ed25519 key, without options: those could let in less, or more, than a reader of the settings thinks."""
+    """Return one ed25519 key. Refuse options: they could let in less, or more, than a reader of the settings
+    expects."""
     if not re.fullmatch(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}( [\w.@+-]+)?", value):
         raise _refused(
             f"is {shown(value)}, which is not an ed25519 public key.",

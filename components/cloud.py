@@ -1,7 +1,7 @@
-"""The explicit OpenStack provider of a stack, behind the look for what killed updates left.
+"""The explicit OpenStack provider of a stack, made after the check for leftovers of killed updates.
 
-Default providers are disabled in both stack files: with one, a shell that still holds another cloud's OS_* variables
-would quietly plan against that cloud (pulumi-openstack #201).
+Both stack files disable default providers. With one, a shell that still holds another cloud's OS_* variables would plan
+against that cloud, without a word (pulumi-openstack #201).
 """
 
 from collections.abc import Callable
@@ -16,17 +16,18 @@ from settings import Settings
 
 
 class Cloud(openstack.Provider):
-    """The provider, with the `rule_hooks` of a security group's rules, and a way to ask the cloud itself."""
+    """The provider, with the `rule_hooks` of a security group's rules, and a function that connects to the cloud."""
 
     rule_hooks: pulumi.ResourceHookBinding
     connect: Callable[[], Any]  # a Connection of openstack.connection; Pulumi evaluates this annotation
 
 
 def openstack_provider(settings: Settings) -> Cloud:
-    """The provider for everything in the cloud: password and project scope, as ConoHa demands (no unscoped tokens).
+    """Return the provider for everything in the cloud: password and project scope, as ConoHa demands (no unscoped
+    tokens).
 
     Raises:
-        pulumi.RunError: in an update, if the cloud has something of the stack that the state does not know.
+        pulumi.RunError: in an update, if the cloud has a resource of the stack that the state does not know.
     """
     if not pulumi.runtime.is_dry_run():
         stop_for_leftovers(settings)

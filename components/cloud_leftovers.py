@@ -1,11 +1,11 @@
-"""Before an update: stops it if the cloud has something of the stack that the state does not know.
+"""Stop an update before it begins if the cloud has a resource of the stack that the state does not know.
 
-It stands before everything that the program makes or deletes, and not in hooks before each creation: a boot volume that
-is about to be replaced is deleted first, and cannot be while a server that nothing knows has it. A preview does not
-look; it changes nothing. conoha/leftovers.py decides.
+The check runs before everything that the program makes or deletes, and not in hooks before each creation. A boot volume
+that is about to be replaced is deleted first. The cloud refuses that while an unknown server has the volume. A preview
+changes nothing, so it does not look. conoha/leftovers.py decides.
 
-Nothing is removed here, but for one thing that holds nothing: a rule of our own security group, equal to the one that
-is about to be made. The cloud takes no second one.
+The check removes one thing only: a rule of our own security group, equal to the one that is about to be made. The cloud
+accepts no duplicate, and a rule holds no data.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def connection(settings: Settings) -> "Connection":
-    """A connection to the stack's cloud."""
+    """Return a connection to the stack's cloud."""
     # the SDK takes most of a second to load, and a preview does not need it
     from conoha.login import log_in
 
@@ -41,10 +41,11 @@ def connection(settings: Settings) -> "Connection":
 
 
 def exported_state(stack: str) -> str:
-    """The stack's state as it is while this update runs: the engine writes it after each step, and there was none yet.
+    """Return the stack's state as it is while this update runs: the engine writes it after each step, and none has run
+    yet.
 
     Raises:
-        pulumi.RunError: it cannot be read. An update that does not know its own state must not begin.
+        pulumi.RunError: the state cannot be read. An update that does not know its own state must not begin.
     """
     command = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -57,11 +58,11 @@ def exported_state(stack: str) -> str:
 
 
 def stop_for_leftovers(settings: Settings) -> None:
-    """Return if nothing is in the way of an update. A data volume that is in no way, and a server that is gone, are
-    told.
+    """Return if nothing blocks an update. Warn of a data volume that blocks nothing, and of a server that is gone.
 
     Raises:
-        pulumi.RunError: something is, with the command that clears it; or the cloud or the state cannot be asked.
+        pulumi.RunError: something blocks the update (the message has the command that clears it), or the cloud or the
+            state cannot be read.
     """
     from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import SDKException
@@ -92,7 +93,7 @@ def stop_for_leftovers(settings: Settings) -> None:
 
 
 def equal_rules(inputs: Mapping[str, Any], there: Iterable[Any]) -> list[str]:
-    """The ids of the rules of our own group that say what `inputs` say."""
+    """Return the ids of the rules of our own group that equal `inputs`."""
     names = {
         "direction": "direction",
         "ethertype": "ether_type",
@@ -113,7 +114,7 @@ def equal_rules(inputs: Mapping[str, Any], there: Iterable[Any]) -> list[str]:
 
 
 class EqualRules:
-    """Removes a rule that a killed update left. One connection, made when a rule is made at all."""
+    """Removes a rule that a killed update left. It connects once, when the first rule is made."""
 
     def __init__(self, connect: Callable[[], "Connection"]) -> None:
         self._connect = connect
@@ -124,12 +125,12 @@ class EqualRules:
         return self._connect()
 
     async def before_create(self, args: pulumi.ResourceHookArgs) -> None:
-        """The hook, for a security group's rules."""
+        """Run before a security group's rule is made, as a hook."""
         for id_ in await asyncio.to_thread(self.clear, dict(args.new_inputs or {})):
             pulumi.log.info(f"removed security group rule {id_}, which says the same as {args.name}")
 
     def clear(self, inputs: Mapping[str, Any]) -> list[str]:
-        """Remove rules equal to the one that is about to be made; their ids."""
+        """Remove rules equal to the one that is about to be made. Return their ids."""
         with self._one_at_a_time:
             network = self._connection.network
             rules = network.security_group_rules(security_group_id=inputs["securityGroupId"])

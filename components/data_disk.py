@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Whose data disk it is: the label of its ext4 file system, and what a stack may do with a disk that has one.
+"""Decide whose data disk it is, by the label of its ext4 file system, and what a stack may do with a labelled disk.
 
-The label names the stack and the volume that the file system lives on (`prod:6606c`). A copy of prod's disk, made from
-a restore point, carries prod's label on another volume; prod's own disk carries it on its own. So the disk itself
-tells a copy, which staging may scrub, from the original, which it may not, whatever settings and state say.
+The label names the stack and the volume that the file system is on (`prod:6606c`). A copy of prod's disk, made from a
+restore point, carries prod's label on another volume; prod's own disk carries it on its own. So the label alone tells a
+copy, which staging may scrub, from the original, which it may not. It does not depend on settings or state.
 
-Sent to the server, where the host bundle asks for the `verdict` and the scrub for the `scrub_refusal`: it needs nothing
-but Python itself (3.10, Ubuntu 22.04).
+The program sends this file to the server. The host bundle asks it for the `verdict` and the scrub for the
+`scrub_refusal`. It needs only Python itself (3.10, Ubuntu 22.04).
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ LONGEST = 10
 """Characters of a stack's name in a label. ext4 has room for 16 bytes; a colon and DIGITS take the rest."""
 
 DIGITS = 5
-"""Of the volume's id. A copy whose volume's id begins like the original's (one in a million) is refused."""
+"""Digits of the volume's id in a label. A copy whose volume's id begins like the original's (one in a million) is
+refused."""
 
 PATTERN = re.compile(rf"(?P<stack>[a-z][a-z0-9~-]*):(?P<volume>[0-9a-f]{{{DIGITS}}})")
 
 
 class RefusedError(Exception):
-    """Why the disk is not touched, and the way out."""
+    """The reason why the disk is left untouched, and the way out."""
 
 
 def short(stack: str) -> str:
-    """The stack in a label: a name of up to LONGEST characters as it is. A longer one is cut, and made unique by a hash
-    of the whole (25 bits); the tilde, which no stack's name has, keeps it apart from every short name."""
+    """Return the stack's name as a label has it. A name of up to LONGEST characters stays as it is. A longer one is
+    cut, and made unique by a hash of the whole name (25 bits). Its tilde, which no stack's name has, keeps it apart
+    from every short name."""
     if len(stack) <= LONGEST:
         return stack
     digest = base64.b32encode(hashlib.sha256(stack.encode()).digest()).decode().lower()
@@ -49,13 +51,12 @@ class DataDisk:
 
     Attributes:
         stack: the stack's name.
-        production: whether the stack is one; its data is never scrubbed.
+        production: whether the stack is production. Its data is never scrubbed.
         volume: the volume's id in the cloud.
         device: the disk's path on the server.
-        origin: what the volume was made from when it came to the stack, in words: "blank", "backup 3f2c…",
-            "adopted 3f2c…".
-        copy: whether the cloud confirms that it was made from this restore point.
-        blank: whether both say that it was made from nothing: the one kind of disk that may be formatted.
+        origin: the source of the volume when it came to the stack, in words: "blank", "backup 3f2c…", "adopted 3f2c…".
+        copy: whether the cloud confirms that it made the volume from this restore point.
+        blank: whether settings and cloud both say that the volume was made empty. Only such a disk may be formatted.
     """
 
     stack: str
@@ -68,12 +69,12 @@ class DataDisk:
 
     @property
     def label(self) -> str:
-        """The label that its file system has to have."""
+        """Return the label that its file system must have."""
         return f"{short(self.stack)}:{self.volume[:DIGITS]}"
 
 
 def verdict(disk: DataDisk, found: str, scrubbed: str) -> str:
-    """What to do with an ext4 file system labelled `found`: "open" it as it is, or "relabel" it to `disk.label`.
+    """Return "open" to use an ext4 file system labelled `found` as it is, or "relabel" to give it `disk.label`.
 
     `scrubbed` is the id of the volume for which the file system has a record of a scrub, or "".
 
@@ -106,7 +107,8 @@ def verdict(disk: DataDisk, found: str, scrubbed: str) -> str:
 
 
 def _former(disk: DataDisk, scrubbed: str) -> str:
-    """The verdict on a disk labelled FORMER. Every staging's disk has a record of a scrub, and no production's has."""
+    """Return the verdict on a disk labelled FORMER. Every staging's disk has a record of a scrub, and no production's
+    has."""
     if scrubbed == ("" if disk.production else disk.volume):
         return "relabel"
     if disk.production:
@@ -133,7 +135,7 @@ def _another_volume(disk: DataDisk) -> str:
 
 
 def _not_a_copy(disk: DataDisk, found: str) -> str:
-    """Why a disk with another stack's label is not one that this staging may scrub; "" if it is."""
+    """Return why this staging may not scrub a disk with another stack's label; "" if it may."""
     theirs, lives_on = found.split(":")
     if disk.volume.startswith(lives_on):
         reason = f"it is the disk of stack {theirs} itself, and no copy made from a restore point"
@@ -151,8 +153,8 @@ def _not_a_copy(disk: DataDisk, found: str) -> str:
 
 
 def scrub_refusal(disk: DataDisk, found: str) -> str:
-    """Why a disk labelled `found` must not be scrubbed; "" if it may be: it is this staging's own, or a copy that the
-    cloud confirms. An adopted disk is never scrubbed, whatever its label says."""
+    """Return why a disk labelled `found` must not be scrubbed; "" if it may be. It may be if it is this staging's own,
+    or a copy that the cloud confirms. An adopted disk is never scrubbed, whatever its label says."""
     if disk.origin.startswith("adopted"):
         return (
             f"The data volume was adopted ({disk.origin}), and a scrub runs only on one that was made\n"
@@ -169,7 +171,7 @@ def scrub_refusal(disk: DataDisk, found: str) -> str:
 
 
 def blank_refusal(disk: DataDisk) -> str:
-    """Why an empty disk must not be formatted; "" if it may be."""
+    """Return why an empty disk must not be formatted; "" if it may be."""
     if disk.blank:
         return ""
     return (
@@ -184,8 +186,8 @@ def blank_refusal(disk: DataDisk) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """`data_disk.py format|FOUND SCRUBBED`, with the disk as JSON on standard input: print the verdict, or end with the
-    reason."""
+    """Print the verdict, or exit with the reason: `data_disk.py format|FOUND SCRUBBED`, with the disk as JSON on
+    standard input."""
     disk = DataDisk(**json.load(sys.stdin))
     try:
         match arguments:

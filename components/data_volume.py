@@ -52,8 +52,8 @@ def origin_arguments(origin: Blank | RestorePoint | Adopted) -> OriginArguments:
 
 
 def data_device(volume_id: str) -> str:
-    """The disk's name on the server. Device letters are handed out in random order (terraform-provider-openstack #8);
-    virtio shows the first 20 characters of the volume's id as the serial number.
+    """Return the disk's name on the server. The kernel assigns device letters in random order
+    (terraform-provider-openstack #8). virtio shows the first 20 characters of the volume's id as the serial number.
 
     UNCONFIRMED (device-name): that ConoHa's servers show volumes so. Its default disk bus is virtio (`hwDiskBus`).
     """
@@ -61,7 +61,7 @@ def data_device(volume_id: str) -> str:
 
 
 def in_words(origin: Blank | RestorePoint | Adopted) -> str:
-    """The origin as the host and the scrub say it: "blank", "backup 3f2c…"."""
+    """Return the origin as the host and the scrub write it: "blank", "backup 3f2c…"."""
     return "blank" if origin.source == "blank" else f"{origin.source} {origin.id}"
 
 
@@ -74,11 +74,11 @@ def data_disk(
     snapshot_id: str | None,
     metadata: Mapping[str, str] | None,
 ) -> DataDisk:
-    """What the host and the scrub are told. `origin` is what the settings said when the volume came; the rest is what
-    the cloud says that it was made from.
+    """Return the description of the disk for the host and the scrub. `origin` is the origin in the settings when the
+    volume came. The other facts are the cloud's about the volume's source.
 
-    ConoHa and Cinder write the backup's id into the metadata (github.com/Aid-On/terraform-provider-conohavps
-    `resource/volume.go`; cinder/backup/manager.py), and say nothing of it elsewhere.
+    ConoHa and Cinder write the backup's id into the volume's metadata, and nowhere else
+    (github.com/Aid-On/terraform-provider-conohavps `resource/volume.go`; cinder/backup/manager.py).
 
     UNCONFIRMED (source-in-metadata): that ConoHa shows the backup of a volume in the volume's metadata.
     """
@@ -119,8 +119,8 @@ def keep_the_size(args: pulumi.ResourceHookArgs) -> None:
 
 
 def refuse_anothers(volume_id: str, name: str, description: str, *, stack: str, urn: str) -> str:
-    """Return the id of an adopted volume, unless its name or description says that it is another stack's. They are the
-    cloud's: an adopted volume keeps both. Raises pulumi.RunError."""
+    """Return the id of an adopted volume. Raise pulumi.RunError if its name or description says that it is another
+    stack's. Both come from the cloud: an adopted volume keeps them."""
     if others := names.volume_owners(name or "", description or "") - {stack}:
         raise pulumi.RunError(
             f"toybox:dataVolume.origin: adopts {volume_id}, a volume of {', '.join(sorted(others))}: in the\n"
@@ -137,13 +137,13 @@ def refuse_anothers(volume_id: str, name: str, description: str, *, stack: str, 
 class DataVolume(pulumi.ComponentResource):
     """One block volume, `toybox-<stack>-data`.
 
-    Destroying the stack leaves the volume in the cloud (`retain_on_delete`); in prod it cannot even be planned for
-    deletion or replacement (`protect`). Both stand on the volume itself, because children inherit `protect` from
-    a component and not `retain_on_delete`.
+    Destroying the stack leaves the volume in the cloud (`retain_on_delete`). In prod no update can even plan to delete
+    or replace it (`protect`). Both options are on the volume itself: children inherit `protect` from a component, but
+    not `retain_on_delete`.
 
-    `disk` is what the host and the scrub are told of it.
+    `disk` describes it for the host and the scrub.
 
-    Size and type were checked with the settings; that the size is the one that the volume has, `keep_the_size` checks.
+    The settings' models check size and type. `keep_the_size` checks that the declared size is the volume's.
     """
 
     volume: openstack.blockstorage.Volume
@@ -189,8 +189,8 @@ class DataVolume(pulumi.ComponentResource):
             ),
         )
         self.id = self._own(settings.stack) if adopted else self.volume.id
-        # The state keeps the first value for each volume: settings that are changed later, or put back, are not what
-        # the volume was made from. The engine itself keeps it; there is no call to anywhere.
+        # The state keeps the first value for each volume. If somebody changes the settings later, or puts them back,
+        # they no longer tell its source. The engine itself keeps the value; no provider is called.
         came_as = pulumi.Stash(
             f"{name}-origin",
             input={"origin": in_words(wanted.origin)},
@@ -211,7 +211,7 @@ class DataVolume(pulumi.ComponentResource):
         self.register_outputs({"volumeId": self.volume.id})
 
     def _own(self, stack: str) -> pulumi.Output[str]:
-        """The id, for a server to attach it; an import is looked at first."""
+        """Return the id, for a server to attach the volume. Check an imported one first."""
         volume = self.volume
         return pulumi.Output.all(volume.id, volume.name, volume.description, volume.urn).apply(
             lambda found: refuse_anothers(*found[:3], stack=stack, urn=found[3])

@@ -1,7 +1,7 @@
-"""The end of a rotation: a former password of PostgreSQL or Redis opens nothing any more.
+"""The end of a rotation: PostgreSQL and Redis no longer accept a former password.
 
-Until every container is healthy with the new one, both are accepted: the site goes on while a release is tried, and an
-update that fails leaves the old containers able to start again.
+They accept both passwords until every container is healthy with the new one. So the site goes on during the release's
+trial, and a failed update leaves old containers that can start again.
 """
 
 import pulumi
@@ -12,7 +12,7 @@ from components.redis import ACCEPT
 
 
 class FormerPasswords(pulumi.ComponentResource):
-    """Runs after the step that removes the files of former passwords, whenever one has changed.
+    """Runs after the step that removes the files of former passwords, whenever a password has changed.
 
     Args:
         login: PostgreSQL's login that stays.

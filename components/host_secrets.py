@@ -1,7 +1,8 @@
 """The stack's secrets as read-only files on the server, for containers to mount one by one.
 
-Never in an environment variable (`docker inspect` shows it), a command line (`ps` shows it), a log or the plain state.
-Each value has a file of its own, <name>.d/<version>: while a new one is tried, the old container still finds its own.
+No secret is ever in an environment variable (`docker inspect` shows it), a command line (`ps` shows it), a log or the
+plain state. Each value has a file of its own, <name>.d/<version>. During the trial of a new value the old container
+still finds its own.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ DIRECTORY = SECRETS
 
 
 def secrets_bundle(texts: Mapping[str, str]) -> dict[str, BundleFile]:
-    """The secret files and their manifest."""
+    """Return the secret files and their manifest."""
     manifest = render_manifest({f"{DIRECTORY}/{name}": BundleFile(text, 0o444) for name, text in texts.items()})
     return {
         "manifest.json": BundleFile(manifest, 0o400),
@@ -33,17 +34,17 @@ def version(text: str) -> str:
 
 
 def folder(name: str) -> str:
-    """The folder below DIRECTORY with every value of a secret that is still accepted."""
+    """Return the folder below DIRECTORY with every value of a secret that is still accepted."""
     return f"{name}.d"
 
 
 def versioned(name: str, text: str) -> str:
-    """The path of a secret's present value below DIRECTORY."""
+    """Return the path of a secret's present value below DIRECTORY."""
     return f"{folder(name)}/{version(text)}"
 
 
 class HostSecrets(pulumi.ComponentResource):
-    """Writes every secret file in one step and knows the path of each.
+    """Writes every secret file in one step and returns the path of each.
 
     Args:
         values: {name of the secret: its content}.
@@ -69,6 +70,6 @@ class HostSecrets(pulumi.ComponentResource):
         self.register_outputs({})
 
     def path(self, name: str) -> str:
-        """The file with a secret's present value. Another value has another one, which replaces the container that
-        mounts it."""
+        """Return the path of a secret's present value. Another value has another path, which replaces the container
+        that mounts it."""
         return f"{DIRECTORY}/{self._versioned[name]}"

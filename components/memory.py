@@ -1,7 +1,7 @@
-"""How a server's memory is divided among the containers, so that together they get less than the server has.
+"""Divide a server's memory among the containers, so that their limits together are less than the server has.
 
-A limit that is reached kills a process of that container and no other: a Celery task that eats all memory takes neither
-the database nor the site down.
+When a container reaches its limit, the kernel kills a process of that container only. A Celery task that eats all
+memory ends neither the database nor the site.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,10 @@ class Share:
     """One container's part of the memory.
 
     Attributes:
-        least: MiB, what it needs on the smallest server. Measured with the lab's image: its peak while it starts, its
-            health check beside it, and a quarter more.
-        parts: of the `PARTS` parts into which the rest is divided.
-        oom_score: for the kernel, if the server's memory runs out all the same: the highest goes first. 0 is the
-            database's alone.
+        least: MiB that it needs on the smallest server. Measured with the lab's image: its peak at the start, plus its
+            health check, plus a quarter.
+        parts: its share of the remaining memory, of `PARTS`.
+        oom_score: the kernel kills the highest first if the server's memory still runs out. Only the database has 0.
     """
 
     least: int
@@ -32,12 +31,12 @@ SHARES = {
     "beat": Share(least=80, parts=1, oom_score=400),
     "cache": Share(least=32, parts=2, oom_score=500),
     "worker": Share(least=192, parts=4, oom_score=600),
-    # the new web process that is tried beside the old one, and the migrations before it
+    # the new web process in its trial beside the old one, and the migrations before it
     "release": Share(least=128, parts=3, oom_score=900),
 }
 
 SYSTEM = Share(least=144, parts=4, oom_score=0)
-"""Kernel, Docker, SSH, logs."""
+"""The share of kernel, Docker, SSH and logs."""
 
 PARTS = SYSTEM.parts + sum(share.parts for share in SHARES.values())
 
@@ -46,7 +45,7 @@ LEAST = SYSTEM.least + sum(share.least for share in SHARES.values())
 
 
 def memory_limit(container: str, memory: int) -> int:
-    """MiB for a container on a server with `memory` MiB. Raises ValueError for a server that is too small."""
+    """Return the MiB of a container on a server with `memory` MiB. Raise ValueError for a server that is too small."""
     if memory < LEAST:
         raise ValueError(f"TOYBOX needs {LEAST} MiB of memory, and the server has {memory}")
     share = SHARES[container]

@@ -19,9 +19,9 @@ SECRETS_IN_CONTAINER = "/run/secrets"
 
 
 def locked_entrypoint(lock_file: str, script: str) -> tuple[str, ...]:
-    """The container's first program, under a lock on the data disk: a script that ends with the image's own entrypoint
-    and the arguments. Two databases on the same files destroy them, and PostgreSQL's own check does not see a process
-    in another container; the kernel's lock does."""
+    """Return the container's entrypoint: a script under a lock on the data disk, which ends with the image's own
+    entrypoint and the arguments. Two databases on the same files destroy them. PostgreSQL's own check does not see a
+    process in another container; the kernel's lock does."""
     return ("flock", "--no-fork", "--nonblock", lock_file, "bash", "-c", script, "entrypoint")
 
 
@@ -43,23 +43,23 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Spec:
-    """What a container is, apart from its image.
+    """A container's properties, apart from its image.
 
     Attributes:
-        stop_seconds: how long the process may take to end after SIGTERM (or the image's own signal). Unset, the
-            Docker provider kills at once (kreuzwerker resource_docker_container_funcs.go:1086).
-        volumes: {where it is seen in the container: (volume, read-only)}.
-        secrets: names of secrets; the present value of each is a file below /run/secrets.
-        accepted: names of secrets of which every value that is still accepted is seen, as files in a folder of that
-            name below /run/secrets. A new value replaces no container.
+        stop_seconds: how long the process may take to end after SIGTERM (or the image's own signal). Unset, the Docker
+            provider kills at once (kreuzwerker resource_docker_container_funcs.go:1086).
+        volumes: {path in the container: (volume, read-only)}.
+        secrets: names of secrets. The present value of each is a file below /run/secrets.
+        accepted: names of secrets. Every value that is still accepted is a file in the folder of that name below
+            /run/secrets. A new value replaces no container.
         entrypoint: in place of the image's own, if not empty.
         memory: MiB, page cache and tmpfs included.
         processes: how many processes and threads it may have, its health check's included.
         user: uid:gid in place of the image's own, if not empty.
         groups: further groups' ids, for files that another container writes.
-        capabilities: all that it keeps of Docker's default ones, as Docker writes them (CAP_...): by a shorter name a
+        capabilities: all of Docker's default ones that it keeps, as Docker writes them (CAP_...). With a shorter name a
             refresh would find a difference.
-        temporary: {directory: MiB} that it may write to, in memory; all else of its root is read-only.
+        temporary: {directory: MiB} in memory that it may write to. The rest of its root is read-only.
         shared_memory: MiB of /dev/shm; Docker's default.
     """
 
@@ -83,9 +83,9 @@ class Spec:
 
 
 def started(spec: Spec) -> tuple[list[str], list[str]]:
-    """(entrypoint, command) of a container that tells the kernel its place among those to be killed when the server's
-    memory runs out. Docker could, but the provider has no such option. A process may raise its own score, and needs no
-    capability for it: so all do but the database, which is the last."""
+    """Return (entrypoint, command) of a container that sets its own OOM score, by which the kernel chooses a process to
+    kill. Docker could set it, but the provider has no such option. A process may raise its own score without a
+    capability. So all containers do but the database, which the kernel kills last."""
     score = SHARES[spec.name].oom_score
     raised = ("sh", "-c", f'echo {score} >/proc/self/oom_score_adj && exec "$@"', "sh") if score else ()
     if spec.entrypoint:
@@ -94,7 +94,7 @@ def started(spec: Spec) -> tuple[list[str], list[str]]:
 
 
 def tmpfs_options(megabytes: int) -> str:
-    """The options of a tmpfs that every user of the container may write to."""
+    """Return the options of a tmpfs that every user of the container may write to."""
     return f"rw,noexec,nosuid,nodev,mode=1777,size={megabytes}m"
 
 
@@ -110,10 +110,10 @@ def environment_list(environment: Mapping[str, str]) -> list[str]:
 
 
 def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
-    """The container's mounts: volumes by name, and each secret as one read-only file, or as its folder.
+    """Return the container's mounts: volumes by name, and each secret as one read-only file, or as its folder.
 
-    The names are texts and not the Docker volumes' outputs, which are unknown while the server is replaced: the guard
-    must see in each preview which volume lies under which path.
+    The names are texts and not the Docker volumes' outputs, which are unknown while the server is replaced. In each
+    preview the guard must see which volume is mounted at which path.
     """
     sources = {secret: secrets.path(secret) for secret in spec.secrets}
     sources |= {secret: f"{DIRECTORY}/{folder(secret)}" for secret in spec.accepted}
@@ -134,18 +134,19 @@ def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
 
 
 def await_healthy_command(spec: Spec) -> str:
-    """Return the command that limits the container's processes and waits for its health. The script keeps to its
-    seconds itself; timeout(1) is for a Docker daemon that does not answer it."""
+    """Return the command that limits the container's processes and waits for its health. The script enforces its
+    seconds itself; timeout(1) ends it if the Docker daemon does not answer."""
     seconds = spec.health.start
     return f"timeout {seconds + 120} {LIBRARY}/await-healthy {spec.name} {seconds} {spec.processes}"
 
 
 class Service(pulumi.ComponentResource):
-    """One container and its health gate, `healthy`: what needs the service depends on that and not on the container.
+    """One container and its health gate, `healthy`. Resources that need the service depend on the gate and not on the
+    container.
 
-    The gate fails the update with the container's last log lines when it does not become healthy. Each new container
-    passes it, and all of them when the look at the host found one ill: what was restarted in place is waited for, and a
-    crash loop does not pass.
+    If the container does not become healthy, the gate fails the update with its last log lines. Each new container
+    passes the gate. All of them pass it again if the look at the host found one ill: the gate waits for one that was
+    restarted in place, and fails for a crash loop.
 
     Args:
         addresses: {fixed IPv4 address: the network in which the container has it}.
@@ -208,7 +209,7 @@ class Service(pulumi.ComponentResource):
             read_only=True,
             tmpfs={target: tmpfs_options(size) for target, size in spec.temporary.items()},
             memory=spec.memory,
-            # the same: no swap on top, or a container that runs full makes the whole server slow instead
+            # the same as the memory: no swap on top. Else a container at its limit makes the whole server slow
             memory_swap=spec.memory,
             shm_size=spec.shared_memory,
             wait=False,

@@ -18,7 +18,7 @@ PROGRAM = ".venv/bin/python -m conoha.automatic_backup"
 
 
 def kept(settings: Settings) -> int:
-    """Return how many restore points are kept: what comes of the wish, 0 if none are taken."""
+    """Return how many restore points the policy keeps, by the settings; 0 if none are taken."""
     policy = settings.snapshot_policy
     if policy.schedule == "off" or policy.keep is None:
         return 0

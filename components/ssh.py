@@ -21,8 +21,8 @@ USER = "root"
 
 @dataclass(frozen=True)
 class Identity:
-    """The key pair that opens the server, the other keys that do, the keeper whose key opens the login keeper, and the
-    host key that the server must show."""
+    """The key pair that opens the server, the other keys that may log in, the keeper whose key opens the login keeper,
+    and the host key that the server must show."""
 
     stack: str
     private_key: pulumi.Output[str]

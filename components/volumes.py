@@ -10,7 +10,7 @@ DJANGO_UID = 10001
 """The user and group that TOYBOX's image runs as."""
 
 DATABASE_UID = 999
-"""The user and group of the official images of PostgreSQL and Redis. The data disk's reserve is for it alone."""
+"""The user and group of the official images of PostgreSQL and Redis. Only this user may use the data disk's reserve."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
-"""What the cloud has under a stack's names and the stack's state does not know, and the other way round.
+"""Compare the cloud's resources under a stack's names with the stack's state, in both directions.
 
-Between the cloud's making a thing and the engine's noting it in the state there is a moment: seconds for a volume, a
-minute for a server. An engine that is killed in it leaves a thing that the state does not know. The next update would
-end with "Key pair already exists", or with a boot volume that it cannot delete because an unknown server has it, or
-would make a second one beside the first, which costs money.
+The engine writes a resource into the state a moment after the cloud has made it: seconds later for a volume, a minute
+for a server. An engine that is killed in that moment leaves a resource that the state does not know. The next update
+would fail with "Key pair already exists", or with a boot volume that it cannot delete because an unknown server has it.
+Or it would make a second resource beside the first, which costs money.
 
-Here it is found, and said. `toybox leftovers` removes what can be made again; nothing here or there removes a data
-volume. The functions at the top are pure; `find` at the end asks the cloud.
+This module finds and reports such leftovers. `toybox leftovers` removes those that can be made again; neither of them
+removes a data volume. The functions at the top are pure; `find` at the end asks the cloud.
 """
 
 import json
@@ -31,35 +31,35 @@ TYPES: Mapping[Kind, str] = {
 }
 
 UNSETTLED = {"creating", "downloading", "restoring-backup", "BUILD"}
-"""What the cloud calls a volume or a server that is still being made: it cannot be removed yet."""
+"""The cloud's statuses of a volume or a server that it is still making. It cannot be removed yet."""
 
 PATIENCE = 600
-"""Seconds for something that is still being made."""
+"""Seconds to wait for a resource that the cloud is still making."""
 
 RUNBOOK = 'docs/runbook.md, "Something is there that the state does not know"'
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a stack's state has: ids by Pulumi's type, those that are still to be deleted among them; and the ids by
-    logical name of what it takes to be there."""
+    """The contents of a stack's state: ids by Pulumi's type, those that are still to be deleted included; and the ids
+    by logical name of the resources that it takes as present."""
 
     ids: Mapping[str, frozenset[str]]
     present: Mapping[str, str]
 
     @property
     def has_data_volume(self) -> bool:
-        """Whether it has one, and would not make one."""
+        """Return whether the state has a data volume, so that an update would not make one."""
         return "data-volume" in self.present
 
     def has(self, kind: Kind, id_: str) -> bool:
-        """Whether the state has this one."""
+        """Return whether the state has this resource."""
         return id_ in self.ids.get(TYPES[kind], frozenset())
 
 
 @dataclass(frozen=True)
 class There:
-    """What the account has, as openstacksdk returns it."""
+    """The account's resources, as openstacksdk returns them."""
 
     servers: Sequence[Any]
     volumes: Sequence[Any]
@@ -69,31 +69,32 @@ class There:
 
 @dataclass(frozen=True)
 class Leftover:
-    """One thing that the state does not know."""
+    """One resource that the state does not know."""
 
     kind: Kind
     id: str
     name: str
     shown: str
-    """What tells it from others of its name."""
+    """The words that distinguish it from others of its name."""
     status: str = ""
     removable: bool = True
-    """Whether `toybox leftovers` removes it: it can be made again, and an update that was killed made it."""
+    """Whether `toybox leftovers` removes it: a killed update made it, and it can be made again."""
     blocks: bool = True
     """Whether an update would fail on it, or make another one beside it."""
     way_out: str = ""
-    """What to do about one that is not removable."""
+    """The steps for one that is not removable."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} ({self.shown})"
 
 
 def known(exported: str) -> Known:
-    """What an exported state has."""
+    """Return the contents of an exported state."""
     resources = (json.loads(exported).get("deployment") or {}).get("resources") or []
     ids: dict[str, set[str]] = {}
     for each in resources:
-        # one that was deleted before its replacement: a key pair's id is its name, which the next one has as well
+        # without those that were deleted before their replacement: a key pair's id is its name, and its replacement has
+        # the same
         if each.get("id") and not each.get("pendingReplacement"):
             ids.setdefault(each["type"], set()).add(each["id"])
     return Known(
@@ -107,8 +108,8 @@ def known(exported: str) -> Known:
 
 
 def gone(stack: str, there: There, state: Known) -> str:
-    """What to tell an operator if the cloud has no longer the server, or its boot volume, that the state has; "" if it
-    has. By itself Pulumi sees nothing to do then: a refresh would ask every container of that server first."""
+    """Return a message for the operator if the state has a server or a boot volume that the cloud no longer has; "" if
+    the cloud has both. Pulumi alone would do nothing then: a refresh would first ask every container of that server."""
     servers, volumes = {each.id for each in there.servers}, {each.id for each in there.volumes}
     for name, kind, ids in (("server-instance", "server", servers), ("server-boot-volume", "boot volume", volumes)):
         if (id_ := state.present.get(name)) and id_ not in ids:
@@ -124,12 +125,12 @@ def gone(stack: str, there: There, state: Known) -> str:
 def leftovers(
     stack: str, there: There, state: Known, *, adopted: str | None = None, blank: bool = False
 ) -> list[Leftover]:
-    """What `there` has under the stack's names and `state` does not: in the order in which it can be removed, for a
-    server holds on to the rest. By the settings, `adopted` is the id of the data volume that is taken over, and `blank`
-    says that an empty one is made."""
+    """Return the resources in `there` under the stack's names that `state` does not have. They are in the order of
+    their removal, because a server keeps the others in use. By the settings, `adopted` is the id of the data volume to
+    take over, and `blank` says that the update makes an empty one."""
     servers = [_server(each, stack, there, state) for each in there.servers if called(each) == f"toybox-{stack}"]
     unknown = [each for each in servers if not state.has("server", each.id)]
-    # what such a server holds on to is named with it, and is not free to be removed
+    # the boot volume and the others that such a server uses are named with it, and cannot be removed yet
     held = {
         volume["id"]
         for each in there.servers
@@ -161,8 +162,8 @@ def leftovers(
 
 
 def _server(server: Any, stack: str, there: There, state: Known) -> Leftover:
-    """Removable is one on the boot volume that the state has: the state was written after the volume and before the
-    server. Any other belongs to an older or a lost state."""
+    """Return the leftover for a server. It is removable if it uses the boot volume that the state has: the engine wrote
+    the state after the volume and before the server. Any other server belongs to an older or a lost state."""
     attached = {volume["id"] for volume in server.attached_volumes or []}
     boot_volumes = {each.id for each in there.volumes if each.name == names.resource_name(stack, "boot")}
     on_ours = any(state.has("boot volume", id_) for id_ in attached & boot_volumes)
@@ -182,7 +183,8 @@ def _server(server: Any, stack: str, there: There, state: Known) -> Leftover:
 
 
 def _boot_volume(volume: Any) -> Leftover:
-    """Holds nothing of users, and is used by no server: unless that is one that the account does not list."""
+    """Return the leftover for a boot volume. It holds no data of users. No server uses it, unless the account does not
+    list that server."""
     return Leftover(
         "boot volume",
         volume.id,
@@ -195,7 +197,8 @@ def _boot_volume(volume: Any) -> Leftover:
 
 
 def _data_volume(volume: Any, stack: str, state: Known) -> Leftover:
-    """Never removable: an update that was killed, a destroyed stack and a lost state look the same from here."""
+    """Return the leftover for a data volume. It is never removable: after a killed update, a destroyed stack or a lost
+    state, the cloud looks the same."""
     return Leftover(
         "data volume",
         volume.id,
@@ -213,8 +216,9 @@ def _data_volume(volume: Any, stack: str, state: Known) -> Leftover:
 
 
 def _former(volume: Any, stack: str) -> Leftover:
-    """A volume that was put aside, where an empty one would be made: a restore that was killed leaves a state without
-    a data volume, and an update from a clone with the former settings would bring up an empty site."""
+    """Return the leftover for a volume that was put aside, where an update would make an empty one. A killed restore
+    leaves a state without a data volume. An update from a clone with the former settings would then bring up an empty
+    site."""
     return Leftover(
         "data volume",
         volume.id,
@@ -237,12 +241,12 @@ def _described(volume: Any) -> str:
 
 
 def called(server: Any) -> str:
-    """A server's name: on ConoHa, which picks another itself, the one in its metadata."""
+    """Return a server's name. ConoHa picks a name itself; there the name is the one in the server's metadata."""
     return str((server.metadata or {}).get("instance_name_tag", server.name))
 
 
 def refusal(stack: str, found: Iterable[Leftover]) -> str:
-    """Why no update begins beside what blocks it, with the way out; "" if nothing does."""
+    """Return why no update begins beside the blocking leftovers, with the way out; "" if none blocks."""
     blocking = [each for each in found if each.blocks]
     if not blocking:
         return ""
@@ -264,7 +268,7 @@ def refusal(stack: str, found: Iterable[Leftover]) -> str:
 
 
 def ask(connection: "Connection") -> There:
-    """What the account has."""
+    """Return the account's resources."""
     return There(
         servers=list(connection.compute.servers()),
         volumes=list(connection.block_storage.volumes()),
@@ -275,7 +279,7 @@ def ask(connection: "Connection") -> There:
 
 @dataclass(frozen=True)
 class Difference:
-    """Between the cloud and the state."""
+    """The differences between the cloud and the state."""
 
     leftovers: list[Leftover]
     gone: str
@@ -290,7 +294,7 @@ def find(
     adopted: str | None = None,
     blank: bool = False,
 ) -> Difference:
-    """Both, once none of the leftovers is still being made."""
+    """Return the leftovers and the missing server, once the cloud is no longer making any of the leftovers."""
     state, deadline, told = known(exported), time.monotonic() + PATIENCE, False
     while True:
         there = ask(connection)

@@ -31,25 +31,25 @@ def resource_name(stack: str, what: str) -> str:
 
 
 ASIDE = "-before-[0-9]{8}T[0-9]{4}Z"
-"""How the name of a volume ends that was put aside."""
+"""The end of the name of a volume that was put aside."""
 
 VOLUME = re.compile(rf"toybox-({STACK.pattern}?)-(?:data|boot)(?:{ASIDE})?")
-"""The volumes that TOYBOX names: data, boot, and former data that was put aside."""
+"""The names that TOYBOX gives volumes: data, boot, and former data that was put aside."""
 
 DESCRIPTION = re.compile(rf"TOYBOX ({STACK.pattern}): .*")
-"""How the descriptions of data volumes begin. ConoHa lets nobody write a volume's metadata."""
+"""The beginning of the descriptions of data volumes. ConoHa lets no client write a volume's metadata."""
 
 
 def data_description(stack: str) -> str:
-    """The description of a stack's data volume."""
+    """Return the description of a stack's data volume."""
     return f"TOYBOX {stack}: all user data. Never delete by hand."
 
 
 def volume_owners(name: str, description: str) -> set[str]:
-    """The stacks whose volume this is, by its name and by its description; none if neither says."""
+    """Return the stacks that own this volume by its name or its description; none if neither says so."""
     return {found[1] for found in (VOLUME.fullmatch(name), DESCRIPTION.fullmatch(description)) if found is not None}
 
 
 def is_aside(name: str, stack: str) -> bool:
-    """Whether this is what a data volume of the stack is called that was put aside."""
+    """Return whether this is the name of a data volume of the stack that was put aside."""
     return re.fullmatch(re.escape(resource_name(stack, "data")) + ASIDE, name) is not None

@@ -1,4 +1,4 @@
-"""The server as it is: `look` finds facts on it, `fitness` judges them, `ssh` asks for them.
+"""Examine the server: `look` collects facts on it, `fitness` judges them, `ssh` fetches them.
 
-`look` and `fitness` also run on the server by themselves, with nothing but Python's standard library (3.8 and later).
+`look` and `fitness` also run on the server by themselves, with only Python's standard library (3.8 and later).
 """

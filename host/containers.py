@@ -8,21 +8,22 @@ from typing import Any, Literal
 Container = Mapping[str, Any]
 
 LATELY = timedelta(minutes=10)
-"""A container that was restarted and has run for less is in a crash loop, or has just come out of one: Docker waits at
-most a minute between two starts."""
+"""A container that was restarted, and has run for a shorter time, is in a crash loop or has just left one. Docker waits
+at most a minute between two starts."""
 
 OFTEN = 3
-"""So many restarts are a crash loop, even if it is healthy between two of them."""
+"""This number of restarts is a crash loop, even if the container is healthy between two of them."""
 
 
 @dataclass(frozen=True)
 class Ailment:
-    """Why a container does not do its work.
+    """The reason why a container does not do its work.
 
     Attributes:
-        kind: what helps depends on it.
-        text: for people.
-        lasting: whether it is so now. A container that was restarted lately and is healthy may have come out of it.
+        kind: the fault; the remedy depends on it.
+        text: the message for people.
+        lasting: whether the fault is present now. A container that was restarted lately and is healthy may have left
+            it.
     """
 
     kind: Literal["stopped", "paused", "crash loop", "hanging"]
@@ -31,20 +32,20 @@ class Ailment:
 
 
 def is_declared(container: Container) -> bool:
-    """Whether TOYBOX made it to stay: its label says its own name, and Docker is to start it again."""
+    """Return whether TOYBOX made the container to stay: its label equals its name, and Docker restarts it."""
     return bool(
         container["labels"].get("toybox.name") == container["name"] and container["restart_policy"] == "unless-stopped"
     )
 
 
 def age(container: Container, now: datetime) -> timedelta:
-    """Since when it runs. Docker writes nanoseconds, which Python does not read."""
+    """Return the time since its start. Docker writes nanoseconds, which Python does not read."""
     whole = container["started"].partition(".")[0].rstrip("Z")
     return now - datetime.fromisoformat(whole).replace(tzinfo=UTC)
 
 
 def ailment(container: Container, now: datetime) -> Ailment | None:
-    """What ails it, by the server's time; None if it runs and is healthy, or has just been started."""
+    """Return the container's fault, by the server's clock; None if it runs and is healthy, or has just been started."""
     state, health, restarts = container["state"], container["health"], container["restarts"]
     ended = f"exit code {container['exit_code']}{', out of memory' if container['oom_killed'] else ''}"
     if state == "restarting":

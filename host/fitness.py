@@ -1,11 +1,10 @@
 """Judge the facts that `host/look.py` found: is this host fit to run TOYBOX?
 
-On 2026-01-22 a flushed packet filter, a file system that had turned read-only and a second Docker daemon ended in the
+On 2026-01-22 a flushed packet filter, a file system that had turned read-only and a second Docker daemon caused the
 loss of all data. Each of these makes a host unfit, and an update stops before it deletes or makes anything there.
 
-On the server: `look.py | fitness.py`; with `--before-mending`, only the faults that a host bundle does not mend; with
-`--codes`, a word for each fault.
-Standard library only, Python 3.8 and later.
+Usage on the server: `look.py | fitness.py`. With `--before-mending` it reports only the faults that a host bundle does
+not mend; with `--codes`, a word for each fault. It needs only the standard library, Python 3.8 and later.
 """
 
 import json
@@ -48,13 +47,13 @@ Rule = Tuple[str, List[str]]  # noqa: UP006
 
 
 class Fault(NamedTuple):
-    """Why a host is unfit.
+    """A reason why a host is unfit.
 
     Attributes:
-        code: for programs.
+        code: the fault's name for programs.
         text: the thing, the problem and the reason.
         way_out: the next command or the section of the runbook.
-        mended: whether `pulumi up` mends it. The others are for people to decide: data may be at stake.
+        mended: whether `pulumi up` mends it. People must decide on the others: data may be at stake.
     """
 
     code: str
@@ -64,7 +63,7 @@ class Fault(NamedTuple):
 
 
 def faults(facts: Facts) -> List[Fault]:  # noqa: UP006
-    """All that is wrong with the host, the gravest first; empty if it is fit."""
+    """Return all faults of the host, the gravest first; empty if it is fit."""
     return [
         *of_the_daemons(facts),
         *of_the_data_disk(facts),
@@ -78,7 +77,7 @@ def faults(facts: Facts) -> List[Fault]:  # noqa: UP006
 
 
 def section(title: str) -> str:
-    """The runbook's section, as a way out."""
+    """Return a reference to the runbook's section, as a way out."""
     return f'{RUNBOOK}, "{title}"'
 
 
@@ -89,12 +88,13 @@ MEND = "pulumi up"
 
 
 def described(daemon: Facts) -> str:
-    """A daemon on one line."""
+    """Return a daemon's description on one line."""
     return "process {pid}, {program} ({unit}), data root {data_root}".format(**daemon)
 
 
 def of_the_daemons(facts: Facts) -> Iterator[Fault]:
-    """Exactly one Docker daemon runs, it answers, and its data root is the expected one. No snap Docker is there."""
+    """Check that exactly one Docker daemon runs, that it answers with the expected data root, and that no snap Docker
+    is installed."""
     daemons = facts["daemons"] or []
     second = section("A second Docker daemon was found")
     if len(daemons) > 1:
@@ -130,7 +130,7 @@ def of_the_daemons(facts: Facts) -> Iterator[Fault]:
 
 
 def of_the_data_disk(facts: Facts) -> Iterator[Fault]:
-    """The data disk is mounted, takes a write, and its file system has counted no error."""
+    """Check that the data disk is mounted, that it takes a write, and that its file system has counted no error."""
     disk = facts["data_disk"]
     if disk is None:
         return
@@ -138,7 +138,7 @@ def of_the_data_disk(facts: Facts) -> Iterator[Fault]:
     if not disk["mounted"]:
         yield Fault("disk-unmounted", f"the data disk is not mounted on {MOUNT_POINT}", MEND, mended=True)
         return
-    # a full disk is not among these: an update is part of the way out
+    # a full disk is no fault here: the way out of it includes an update
     if "ro" in disk["options"] or disk["write_error"] not in (None, "No space left on device"):
         reason = disk["write_error"] or "it is mounted read-only"
         yield Fault(
@@ -153,18 +153,19 @@ def of_the_data_disk(facts: Facts) -> Iterator[Fault]:
 
 
 def ours(container: Facts) -> bool:
-    """Whether TOYBOX made a container: its label says its own name."""
+    """Return whether TOYBOX made a container: its label equals its name."""
     return bool(container["labels"].get("toybox.name") == container["name"])
 
 
 def on_the_data_disk(path: str) -> bool:
-    """Whether a mount of `path` leads to the data disk: it lies there, or the disk lies below it."""
+    """Return whether a mount of `path` leads to the data disk: it lies on the disk, or the disk is mounted below it."""
     folder = path.rstrip("/") + "/"
     return folder.startswith(MOUNT_POINT + "/") or (MOUNT_POINT + "/").startswith(folder)
 
 
 def mounts_the_data_disk(container: Facts, volumes: Facts, device: str) -> bool:
-    """Whether a container has the data disk, by a volume, a path or as a device. `device` is "" if it is not known."""
+    """Return whether a container has the data disk, by a volume, a path or as a device. `device` is "" if it is not
+    known."""
     sources = [volumes.get(mount["volume"]) or mount["source"] or "" for mount in container["mounts"]]
     return any(source and on_the_data_disk(source) for source in sources) or bool(
         device and device in container["devices"]
@@ -172,13 +173,13 @@ def mounts_the_data_disk(container: Facts, volumes: Facts, device: str) -> bool:
 
 
 def is_the_keepers(user: Facts, facts: Facts) -> bool:
-    """Whether a process is the unit that reads files for a keeper that is declared, and can only read."""
+    """Return whether a process is the unit that reads files for a declared keeper, and can only read."""
     declared = KEEPER_SERVICE in (facts["manifest"] or {})
     return declared and not user.get("writable", True) and KEEPER_CGROUP.search(user["cgroup"]) is not None
 
 
 def of_strangers(facts: Facts) -> Iterator[Fault]:
-    """No container but TOYBOX's has the data disk, whether Docker knows it or only the kernel does."""
+    """Check that only TOYBOX's containers have the data disk, by Docker's list and by the kernel's."""
     containers = facts["containers"] or []
     device = (facts["data_disk"] or {}).get("source") or ""
     known = {container["id"] for container in containers}
@@ -207,12 +208,12 @@ def of_strangers(facts: Facts) -> Iterator[Fault]:
 
 
 def rules(lines: List[str]) -> List[Rule]:  # noqa: UP006
-    """(chain, words) of each rule that iptables-save printed."""
+    """Return (chain, words) of each rule that iptables-save printed."""
     return [(words[1], words[2:]) for words in (line.split() for line in lines) if words and words[0] == "-A"]
 
 
 def target(words: List[str]) -> str:  # noqa: UP006
-    """Where a rule leads: the word after -j or -g."""
+    """Return the target of a rule: the word after -j or -g."""
     for option in ("-j", "-g"):
         if option in words:
             return words[words.index(option) + 1]
@@ -220,7 +221,7 @@ def target(words: List[str]) -> str:  # noqa: UP006
 
 
 def reached(all_rules: List[Rule], chain: str) -> List[List[str]]:  # noqa: UP006
-    """The rules that a packet may meet from `chain` on. A rule in a chain that none leads to does nothing."""
+    """Return the rules that a packet may meet from `chain` on. A rule in an unreferenced chain has no effect."""
     seen: Set[str] = set()  # noqa: UP006
     waiting, found = [chain], []
     while waiting:
@@ -236,13 +237,13 @@ def reached(all_rules: List[Rule], chain: str) -> List[List[str]]:  # noqa: UP00
 
 
 def has(found: List[List[str]], *wanted: str) -> bool:  # noqa: UP006
-    """Whether a rule has all the `wanted` phrases, each as words in this order."""
+    """Return whether a rule has all the `wanted` phrases, each as words in this order."""
     return any(all(f" {phrase} " in f" {' '.join(words)} " for phrase in wanted) for words in found)
 
 
 def missing_rules(facts: Facts) -> Iterator[str]:
-    """What the rules no longer do, in words. Docker, and what starts with it (`close-metadata`), write them at Docker's
-    start, and never look at them again."""
+    """Return the effects that the rules no longer have, in words. Docker, and `close-metadata` which starts with it,
+    write the rules at Docker's start and never check them again."""
     nat, filters = (rules(facts["packet_filter"][table]) for table in ("nat", "filter"))
     postrouting, prerouting = reached(nat, "POSTROUTING"), reached(nat, "PREROUTING")
     forward = reached(filters, "FORWARD")
@@ -252,7 +253,7 @@ def missing_rules(facts: Facts) -> Iterator[str]:
         name, bridge = network["name"], network["bridge"]
         for subnet in network["subnets"]:
             if ":" in subnet:
-                continue  # another table, which Docker writes only if it is told to
+                continue  # another table, which Docker writes only if its settings say so
             if network["internal"]:
                 if not (
                     has(forward, f"! -s {subnet}", f"-o {bridge}", "-j DROP")
@@ -278,7 +279,7 @@ def missing_rules(facts: Facts) -> Iterator[str]:
 
 
 def of_the_packet_filter(facts: Facts) -> Iterator[Fault]:
-    """The rules are there and packets reach them: `iptables -F` takes them away."""
+    """Check that the rules exist and that packets reach them: `iptables -F` deletes them."""
     if not all(facts[name] is not None for name in ("packet_filter", "networks", "containers")):
         return
     missing = sorted(missing_rules(facts))
@@ -292,7 +293,7 @@ def of_the_packet_filter(facts: Facts) -> Iterator[Fault]:
 
 
 def of_the_units(facts: Facts) -> Iterator[Fault]:
-    """Docker starts at the next boot. The data disk's mount comes with it, whether it is enabled or not."""
+    """Check that Docker starts at the next boot. The data disk's mount starts with it, whether it is enabled or not."""
     state = (facts["units"] or {}).get("docker.service", {}).get("UnitFileState", "enabled")
     if state != "enabled":
         yield Fault(
@@ -304,7 +305,7 @@ def of_the_units(facts: Facts) -> Iterator[Fault]:
 
 
 def of_our_files(facts: Facts) -> Iterator[Fault]:
-    """Every file that TOYBOX put on this host, secrets included, is there as it was sent."""
+    """Check that every file that TOYBOX put on this host, secrets included, is present and unchanged."""
     for code, name, sent in (
         ("files", "host bundle", facts["manifest"]),
         ("secrets", "secrets", facts["secrets_manifest"]),
@@ -324,12 +325,12 @@ def of_our_files(facts: Facts) -> Iterator[Fault]:
 
 
 def expects_a_keeper(facts: Facts) -> bool:
-    """Whether the files of the keeper's login were sent to this host."""
+    """Return whether the files of the keeper's login were sent to this host."""
     return KEEPER_KEYS in (facts["manifest"] or {})
 
 
 def of_the_keeper(facts: Facts) -> Iterator[Fault]:
-    """The login of the keeper is as narrow as it was made, by sshd's own word; without a keeper there is none."""
+    """Yield a fault if the login of the keeper is not as declared, by sshd's own word, or there without a keeper."""
     login = facts.get("keeper")
     if login is None:
         return  # told below, where one is expected
@@ -359,7 +360,8 @@ OF_DOCKER = ("containers", "networks", "volumes")
 
 
 def of_the_look(facts: Facts) -> Iterator[Fault]:
-    """Everything that is judged here could be found out. That no daemon answers is told above."""
+    """Check that the look found every fact that is judged here. `of_the_daemons` reports a daemon that does not
+    answer."""
     answers = len(facts["daemons"] or []) == 1 and facts["daemons"][0]["socket"] is not None
     needed = NEEDED + (OF_DOCKER if answers else ()) + (("keeper",) if expects_a_keeper(facts) else ())
     for name in needed:
@@ -374,13 +376,14 @@ def of_the_look(facts: Facts) -> Iterator[Fault]:
 
 
 def render(found: List[Fault]) -> str:  # noqa: UP006
-    """The faults, each with its way out."""
+    """Return the faults as text, each with its way out."""
     return "\n".join(f"- {fault.text}\n  Way out: {fault.way_out}" for fault in found)
 
 
 def main() -> None:
-    """Judge the facts on standard input; end with 1 and the faults if the host is unfit, or print their codes."""
-    # an update brings the secrets after the host was found fit
+    """Judge the facts on standard input. Print the faults and exit with 1 if the host is unfit, or print only their
+    codes."""
+    # an update installs the secrets only after the host was found fit
     found = [fault for fault in faults(json.load(sys.stdin)) if fault.code != "secrets"]
     if "--codes" in sys.argv:
         print(*(fault.code for fault in found))

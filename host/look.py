@@ -1,7 +1,7 @@
-"""Print what is so on this host, as one JSON object: `python3 look.py`, or piped over SSH to `python3 -`.
+"""Print this host's facts as one JSON object: `python3 look.py`, or piped over SSH to `python3 -`.
 
-It changes nothing, needs nothing of TOYBOX on the host, and judges nothing: `host/fitness.py` does. A fact that cannot
-be found out is null, with the reason under "untold". Standard library only, Python 3.8 and later.
+The look changes nothing, needs no file of TOYBOX on the host, and does not judge: `host/fitness.py` does. A fact that
+it cannot find is null, and "untold" has the reason. Standard library only, Python 3.8 and later.
 """
 
 import contextlib
@@ -33,13 +33,13 @@ SNAP_DOCKER = ("/snap/bin/docker", "/var/snap/docker")
 SNAP_DATA_ROOT = "/var/snap/docker/common/var-lib-docker"
 
 SECONDS = 5
-"""For a daemon, or a program, to answer."""
+"""Seconds for an answer of a daemon or a program."""
 
 Facts = Dict[str, Any]  # noqa: UP006
 
 
 class Unix(http.client.HTTPConnection):
-    """HTTP over a Unix socket: Docker's API without its command line, which takes longer to start than to answer."""
+    """HTTP over a Unix socket. Docker's command line takes longer to start than its API to answer."""
 
     def __init__(self, path: str) -> None:
         super().__init__("docker", timeout=SECONDS)
@@ -53,7 +53,7 @@ class Unix(http.client.HTTPConnection):
 
 
 def api(path: str, question: str) -> Any:
-    """Docker's answer to a GET, by the socket at `path`."""
+    """Return Docker's answer to a GET on the socket at `path`."""
     connection = Unix(path)
     try:
         connection.request("GET", question)
@@ -67,7 +67,7 @@ def api(path: str, question: str) -> Any:
 
 
 def text_of(path: str) -> Optional[str]:  # noqa: UP045
-    """A file's text without its last newline; None if there is none."""
+    """Return a file's text without its last newline; None if there is no such file."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().rstrip("\n")
@@ -76,7 +76,7 @@ def text_of(path: str) -> Optional[str]:  # noqa: UP045
 
 
 def output(*command: str) -> str:
-    """What a program prints; OSError with its complaint if it fails."""
+    """Return a program's output. Raise OSError with its standard error if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
@@ -87,17 +87,17 @@ def output(*command: str) -> str:
 
 
 def processes() -> List[int]:  # noqa: UP006
-    """The ids of all processes."""
+    """Return the ids of all processes."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def is_daemon(pid: int) -> bool:
-    """Whether a process is a Docker daemon, by its name or its program's."""
+    """Return whether a process is a Docker daemon, by its name or its program's."""
     names = [text_of(f"/proc/{pid}/comm")]
-    with contextlib.suppress(OSError):  # a kernel thread, or gone
+    with contextlib.suppress(OSError):  # the process is a kernel thread, or has ended
         names.append(os.path.basename(os.readlink(f"/proc/{pid}/exe")))
-    # a daemon's helpers run the same program for a moment, under another first word (libnetwork-setkey, as a hook of
-    # each container that starts) or as a child that has not yet become another program
+    # a daemon's helpers run the same program for a moment: under another first word (libnetwork-setkey, as a hook of
+    # each container that starts), or as a child that has not yet become another program
     first = os.path.basename((text_of(f"/proc/{pid}/cmdline") or "").split("\0")[0])
     parent = (text_of(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()[1:2]
     with contextlib.suppress(OSError):
@@ -107,7 +107,7 @@ def is_daemon(pid: int) -> bool:
 
 
 def sockets_of(pid: int) -> List[str]:  # noqa: UP006
-    """The Unix sockets that a process listens on, as they are reached from here, whichever namespace they are in."""
+    """Return the Unix sockets that a process listens on, as paths from here, whichever namespace they are in."""
     inodes = set()
     for entry in glob.glob(f"/proc/{pid}/fd/*"):
         try:
@@ -126,7 +126,7 @@ def sockets_of(pid: int) -> List[str]:  # noqa: UP006
 
 
 def told_by_daemon(sockets: List[str]) -> Facts:  # noqa: UP006
-    """What the daemon behind one of `sockets` says of itself. Others there are its plugins' and builders'."""
+    """Return the answer of the daemon behind one of `sockets`. The other sockets belong to its plugins and builders."""
     reasons = []
     for path in sockets:
         try:
@@ -146,7 +146,7 @@ def told_by_daemon(sockets: List[str]) -> Facts:  # noqa: UP006
 
 
 def declared_data_root(pid: int, program: str) -> str:
-    """The data root by command line, configuration file or default: for a daemon that does not answer."""
+    """Return the data root by command line, configuration file or default, for a daemon that does not answer."""
     words = (text_of(f"/proc/{pid}/cmdline") or "").split("\0")
     options = {}
     for word, after in zip(words, [*words[1:], ""]):  # noqa: B905 - `strict` is of Python 3.10
@@ -164,7 +164,7 @@ def declared_data_root(pid: int, program: str) -> str:
 
 
 def daemons() -> List[Facts]:  # noqa: UP006
-    """Each Docker daemon with its data root: its own answer, or what it was told if it gives none."""
+    """Return each Docker daemon with its data root: its own answer, or the declared one if it does not answer."""
     found = []
     for pid in sorted(processes()):
         if not is_daemon(pid):
@@ -181,7 +181,7 @@ def daemons() -> List[Facts]:  # noqa: UP006
 
 
 def docker_socket() -> str:
-    """The socket of the daemon that TOYBOX talks to."""
+    """Return the socket of the daemon that TOYBOX uses."""
     for path in ("/run/docker.sock", "/var/run/docker.sock"):
         if os.path.exists(path):
             return path
@@ -189,7 +189,7 @@ def docker_socket() -> str:
 
 
 def containers() -> List[Facts]:  # noqa: UP006
-    """Each container that Docker knows, running or not."""
+    """Return each container that Docker knows, running or not."""
     path = docker_socket()
     found = []
     for listed in api(path, "/containers/json?all=1"):
@@ -245,7 +245,7 @@ def containers() -> List[Facts]:  # noqa: UP006
 
 
 def networks() -> List[Facts]:  # noqa: UP006
-    """Each of Docker's bridge networks, as its packet filter knows it."""
+    """Return each of Docker's bridge networks, as its packet filter knows it."""
     found = []
     for network in api(docker_socket(), "/networks"):
         if network["Driver"] != "bridge":
@@ -264,7 +264,7 @@ def networks() -> List[Facts]:  # noqa: UP006
 
 
 def volumes() -> Facts:
-    """{a Docker volume: the directory that it points to, or its own}."""
+    """Return {name of a Docker volume: the directory that it points to, or its own}."""
     listed = api(docker_socket(), "/volumes")["Volumes"] or []
     return {volume["Name"]: (volume.get("Options") or {}).get("device") or volume["Mountpoint"] for volume in listed}
 
@@ -273,7 +273,8 @@ def volumes() -> Facts:
 
 
 def packet_filter() -> Facts:
-    """{table: its rules, as iptables-save prints them}. The same program as Docker's, so the same back end."""
+    """Return {table: its rules, as iptables-save prints them}. Docker uses the same program, and so the same back
+    end."""
     return {table: output("iptables-save", "-t", table).splitlines() for table in ("filter", "nat", "raw")}
 
 
@@ -281,7 +282,7 @@ def packet_filter() -> Facts:
 
 
 def mounts_of(pid: object) -> List[Facts]:  # noqa: UP006
-    """The mounts that a process sees (proc_pid_mountinfo(5))."""
+    """Return the mounts that a process sees (proc_pid_mountinfo(5))."""
     found = []
     for line in (text_of(f"/proc/{pid}/mountinfo") or "").splitlines():
         before, _, after = line.partition(" - ")
@@ -301,7 +302,8 @@ def mounts_of(pid: object) -> List[Facts]:  # noqa: UP006
 
 
 def attempt_to_write(folder: str) -> Optional[str]:  # noqa: UP045
-    """Why nothing can be written in `folder`; None if it can. The file has no name, and is gone when it is closed."""
+    """Return why `folder` takes no write; None if it does. The test file has no name, and the kernel deletes it at its
+    close."""
     try:
         descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600)
         try:
@@ -314,7 +316,8 @@ def attempt_to_write(folder: str) -> Optional[str]:  # noqa: UP045
 
 
 def data_disk() -> Facts:
-    """The data disk: whether and how it is mounted, whether it takes a write, and what ext4 counted of errors."""
+    """Return facts about the data disk: whether and how it is mounted, whether it takes a write, and ext4's count of
+    errors."""
     mounted = [mount for mount in mounts_of("self") if mount["point"] == MOUNT_POINT]
     if not mounted:
         return {"mounted": False}
@@ -333,7 +336,7 @@ def data_disk() -> Facts:
 
 
 def space() -> Facts:
-    """{mount point: bytes and inodes of its file system}."""
+    """Return {mount point: bytes and inodes of its file system}."""
     found = {}
     for path in ("/", MOUNT_POINT, "/var/lib/docker"):
         if os.path.isdir(path):
@@ -350,9 +353,10 @@ def space() -> Facts:
 
 
 def users_of_the_data_disk() -> List[Facts]:  # noqa: UP006
-    """The processes that see the data disk from another root than the host's: those of containers, whatever runs them.
+    """Return the processes that see the data disk from another root than the host's: those of containers, whatever
+    program runs them.
 
-    The kernel's word, where Docker's is that of one daemon about its own containers.
+    The kernel knows all of them; a Docker daemon knows only its own containers.
     """
     here = mounts_of("self")
     disk = [mount["device"] for mount in here if mount["point"] == MOUNT_POINT]
@@ -390,14 +394,14 @@ def users_of_the_data_disk() -> List[Facts]:  # noqa: UP006
 
 
 def manifest(path: str) -> Any:
-    """What was put on this host, by the bundle that left its manifest at `path`: {file: its fingerprint}. None without
-    one."""
+    """Return the manifest at `path`, as the bundle left it on this host: {file: its fingerprint}. Return None if there
+    is none."""
     text = text_of(path)
     return None if text is None else json.loads(text)["files"]
 
 
 def fingerprint(path: str) -> Optional[Facts]:  # noqa: UP045
-    """A file's SHA-256 and mode; None if it is not there."""
+    """Return a file's SHA-256 and mode; None if there is no such file."""
     try:
         with open(path, "rb") as file:
             return {
@@ -409,7 +413,7 @@ def fingerprint(path: str) -> Optional[Facts]:  # noqa: UP045
 
 
 def files() -> Facts:
-    """{path of a file that a bundle brought: its fingerprint now, or None}."""
+    """Return {path of a file that a bundle brought: its fingerprint now, or None}."""
     sent = {**(manifest(MANIFEST) or {}), **(manifest(SECRETS_MANIFEST) or {})}
     return {path: fingerprint(path) for path in sent}
 
@@ -420,7 +424,7 @@ KEEPER = "keeper"
 
 
 def keeper() -> Facts:
-    """The login of the keeper as the system and sshd know it; nothing without one."""
+    """Return the login of the keeper as the system and sshd know it; {} without one."""
     try:
         entry = pwd.getpwnam(KEEPER)
     except KeyError:
@@ -439,7 +443,7 @@ def keeper() -> Facts:
 
 
 def sshd_for(user: str) -> Facts:
-    """{sshd's setting: its values}, as sshd itself works them out for a login of this user's."""
+    """Return {sshd's setting: its values} for a login of this user, as sshd itself works them out (`sshd -T`)."""
     program = "/usr/sbin/sshd"
     shown = output(program, "-T", "-C", f"user={user},host=keeper.invalid,addr=192.0.2.1")
     found: Dict[str, List[str]] = {}  # noqa: UP006
@@ -453,7 +457,7 @@ def sshd_for(user: str) -> Facts:
 
 
 def units() -> Facts:
-    """{systemd unit: its states}."""
+    """Return {systemd unit: its states}."""
     names = ("Id", "LoadState", "ActiveState", "SubState", "Result", "UnitFileState")
     shown = output("systemctl", "show", "--property", ",".join(names), *UNITS)
     found = {}
@@ -464,14 +468,14 @@ def units() -> Facts:
 
 
 def memory() -> Facts:
-    """{what /proc/meminfo counts: bytes}."""
+    """Return {name in /proc/meminfo: bytes}."""
     wanted = {"MemTotal", "MemAvailable", "SwapTotal", "SwapFree"}
     rows = (line.replace(":", " ").split() for line in (text_of("/proc/meminfo") or "").splitlines())
     return {row[0]: int(row[1]) * 1024 for row in rows if row[0] in wanted}
 
 
 def released() -> Any:
-    """How the last release ended: {"ended": seconds since 1970, "image", "failed": the step, or ""}."""
+    """Return the end of the last release: {"ended": seconds since 1970, "image", "failed": the step, or ""}."""
     text = text_of(RELEASED)
     return None if text is None else json.loads(text)
 
@@ -501,7 +505,7 @@ QUESTIONS: Dict[str, Callable[[], Any]] = {  # noqa: UP006
 
 
 def look() -> Facts:
-    """All facts. One that cannot be found out does not hide the others."""
+    """Return all facts. One that cannot be found does not hide the others."""
     facts: Facts = {"untold": {}}
     for name, ask in QUESTIONS.items():
         try:
@@ -509,7 +513,7 @@ def look() -> Facts:
         except Exception as error:  # the reason is a fact, too
             facts[name] = None
             facts["untold"][name] = str(error) or type(error).__name__
-    # Docker was asked after the kernel: a container that was removed in between is no stranger to it
+    # the kernel was asked before Docker: a container that was removed in between is no stranger
     users = facts["users_of_the_data_disk"] or []
     users[:] = [user for user in users if os.path.exists(f"/proc/{user['pid']}")]
     return facts

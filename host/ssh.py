@@ -1,4 +1,4 @@
-"""Ask a server for the facts, over SSH. Nothing of ours needs to be there: the look is sent along."""
+"""Fetch a server's facts over SSH. The server needs no file of ours: this module sends the look along."""
 
 import json
 import subprocess
@@ -8,42 +8,42 @@ from typing import Any
 LOOK = Path(__file__).with_name("look.py")
 
 CONNECT = 5
-"""Seconds for the connection: a preview waits no longer for a server that is away."""
+"""Seconds for the connection: a preview waits no longer for a server that does not answer."""
 
 SECONDS = 40
-"""Seconds for all of it: a server whose disk hangs lets people in and then says nothing."""
+"""Seconds for the whole look: a server whose disk hangs accepts the connection and then sends nothing."""
 
 
 class NoAnswerError(Exception):
-    """The server gave no facts. Its text is the last line that ssh or the server said."""
+    """The server sent no facts. The text is the last line that ssh or the server printed."""
 
 
 def remote_command(config: str, address: str, command: str) -> list[str]:
-    """The ssh command that runs another one at `address`. `config` is the stack's ssh_config(5).
+    """Return the ssh command that runs another one at `address`. `config` is the stack's ssh_config(5).
 
-    It uses the shared connection where there is one and does not become one itself: that would stay behind, and keep
-    our end of its output open.
+    The command uses the shared connection if there is one, and does not become one itself. A shared connection would
+    stay open in the background, and keep our end of its output open.
     """
     options = ["-o", f"ConnectTimeout={CONNECT}", "-o", "ControlMaster=no"]
     return ["ssh", "-F", config, *options, "--", address, command]
 
 
 def look_command(config: str, address: str) -> list[str]:
-    """The ssh command that reads `host/look.py` on its standard input."""
+    """Return the ssh command that reads `host/look.py` on its standard input."""
     return remote_command(config, address, f"timeout {SECONDS - 10} python3 -")
 
 
 def last_words(complaint: str) -> str:
-    """The last line that ssh, or the program at the other end, said of an error."""
+    """Return the last line that ssh, or the program at the other end, printed of an error."""
     lines = complaint.strip().splitlines()
     return lines[-1] if lines else ""
 
 
 def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, Any]:
-    """The facts that a finished look printed.
+    """Return the facts that a finished look printed.
 
     Raises:
-        NoAnswerError: it did not get there, or did not end.
+        NoAnswerError: the look did not reach the server, or did not finish.
     """
     if returncode == 0:
         try:
@@ -55,10 +55,11 @@ def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, A
 
 
 def ask(config: str, address: str, folder: Path | None = None) -> dict[str, Any]:
-    """The facts about the server at `address`. `config` leads on from `folder`, or from the present one.
+    """Return the facts about the server at `address`. Relative paths in `config` start from `folder`, or from the
+    present one.
 
     Raises:
-        NoAnswerError: it gives none.
+        NoAnswerError: the server sent none.
     """
     try:
         done = subprocess.run(

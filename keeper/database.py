@@ -53,6 +53,7 @@ class Session:
     """One psql session, for as long as the `with` block lasts. It can hold a transaction open."""
 
     def __init__(self, places: Places, database: str) -> None:
+        self._source = places.source
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the session
         command = [
             str(places.programs / "psql"),
@@ -107,7 +108,8 @@ class Session:
         return Refusal(
             "The source's database does not answer as it should.",
             said,
-            "`systemctl status toybox-keeper-tunnel` shows the way to it; `pulumi up --stack prod` lets the keeper in.",
+            "`systemctl status toybox-keeper-tunnel` shows the way to it; "
+            f"`pulumi up --stack {self._source}` lets the keeper in.",
         )
 
 

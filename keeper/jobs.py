@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from keeper import catalogue, database, mirror, notes, wal
+from keeper import catalogue, database, mirror, notes, receiver, wal
 from keeper.notes import Manifest
 from keeper.places import ROLE, Places, require_disk
 from keeper.programs import FailedError, must, run
@@ -98,6 +98,7 @@ def full(places: Places) -> Manifest:
         "versions": versions(told),
         "clock_ahead": told["clock_ahead"],
     }
+    (places.records / receiver.WANTED).unlink(missing_ok=True)
     if not known["disk_usage_bytes"] > told["bytes"] / 2:
         raise Refusal(
             f"Backup {backup} has {known['disk_usage_bytes']:,} bytes, and the database {told['bytes']:,}.",
@@ -204,12 +205,20 @@ def sync(file: Path) -> None:
 
 
 def mark(places: Places) -> Manifest:
-    """Write a row with the source's time into the keeper's table there, and remove rows older than 30 days."""
+    """Write a row with the source's time into the keeper's table there, and remove rows older than 30 days. Start a
+    stream of WAL again that cannot go on."""
     told = source_facts(places)
     with database.Session(places, ROLE) as session:
         made = session.ask(database.MARK)
         if database.clocks_agree(told["clock_ahead"]):
             session.ask(database.PRUNE_MARKS)
+    if why := receiver.broken_off(places, told):
+        receiver.start_again(places, why)
+        raise Refusal(
+            f"The stream of WAL broke off: {why}.",
+            "The seconds from there to the next full backup cannot be restored. Everything before stays.",
+            "Nothing is to be done: a new stream has begun, and a full backup is started.",
+        )
     return {"newest_mark": made["at"], "slot": told["slot"], "clock_ahead": told["clock_ahead"]}
 
 

@@ -1,10 +1,11 @@
-"""Manifests and records: what a run found, and what the next one compares itself with.
+"""Manifests and records: the findings of a run, with which the next one compares its own.
 
 A manifest is written by every run, a failed one too. A record is the manifest of a job's last success; the next run
 that finds less than half of it refuses.
 """
 
 import json
+import math
 import os
 import stat as stat_module
 import time
@@ -33,6 +34,11 @@ def stamp(seconds: float) -> str:
 def iso(seconds: float) -> str:
     """Return a time as ISO 8601 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_before(seconds: float) -> str:
+    """Return the last whole millisecond before a time, as ISO 8601 in UTC."""
+    return iso((math.ceil(round(seconds * 1000, 3)) - 1) / 1000)
 
 
 def manifest(kind: str, source: str, began: float, ended: float, *, why: str = "", **facts: object) -> Manifest:
@@ -76,7 +82,7 @@ def read(file: Path) -> Manifest | None:
         raise Refusal(
             f"{file} is not a JSON object.",
             "The job compares itself with it, and without it takes whatever it finds for right.",
-            f"Read it. To begin anew without it: `rm {file}`.",
+            f"Read it. To go on without it: `rm {file}`.",
         )
     return told
 
@@ -147,7 +153,7 @@ def refuse_another_cluster(places: Places, identifier: str) -> None:
         raise Refusal(
             f"The source is another database cluster: {identifier}, and not {old}.",
             "WAL of two clusters in one catalogue restores to neither. What is kept stays as it is.",
-            "If the source was made anew on purpose: `systemctl stop 'toybox-keeper-*'`, "
+            "If the source was made again on purpose: `systemctl stop 'toybox-keeper-*'`, "
             f"`mkdir {aside}`, `mv {places.data}/barman {places.records} {aside}/`, "
             "then `pulumi up --stack keeper --replace '**::keeper-ready'`.",
         )

@@ -1,4 +1,4 @@
-"""How a job says no."""
+"""The refusal: a problem with its reason and its way out."""
 
 
 class Refusal(Exception):  # noqa: N818 - "raise Refusal" is what happens

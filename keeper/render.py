@@ -26,7 +26,9 @@ def megabytes(size: float) -> str:
 
 def listed(told: Mapping[str, Any]) -> str:
     """Return what can be restored, as a table."""
-    lines = [f"Stack {told['source']}: any second from {told['from'] or '-'} to {told['to'] or '-'}", ""]
+    lines = [f"Stack {told['source']}: any second from {told['from'] or '-'} to {told['to'] or '-'}"]
+    lines += [f"  but none from {hole['from']} to {hole['to'] or 'now'}: WAL is missing" for hole in told["holes"]]
+    lines.append("")
     for backup in told["full"]:
         mark = "  verified" if backup["verified"] else ""
         size = megabytes(backup["bytes"] + backup["wal_bytes"])

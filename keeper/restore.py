@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -89,15 +89,26 @@ def require_intact(places: Places, backup: Backup, way_out: str) -> None:
         raise Refusal(f"Full backup {backup.id} is damaged.", str(error), way_out) from None
 
 
-def require_every_segment(begin: str, names: Iterable[str], way_out: str) -> None:
-    """Raise Refusal if a segment between the backup and the newest one is missing. Pure."""
-    missing = wal.first_missing(set(names), begin)
-    if missing:
-        raise Refusal(
-            f"WAL segment {missing} is missing.",
-            "PostgreSQL would stop there, and everything after it would be lost without a word.",
-            way_out,
-        )
+def require_segments(places: Places, begin: str, moment: float | None) -> None:
+    """Raise Refusal if a segment is missing between a backup's first one and the target.
+
+    A hole after the target harms nothing. One before it does so for every backup that is older than the hole.
+    """
+    segments = {**wal.archived(places), **wal.unarchived(places)}
+    missing = wal.first_missing(segments, begin)
+    if missing is None:
+        return
+    before = wal.newest_commit_of(places, {name: file for name, file in segments.items() if begin <= name < missing})
+    if moment is not None and before and moment <= before[0]:
+        return
+    until = (
+        f"Up to there: --to {notes.iso_before(before[0])}." if before else "A later full backup may reach the target."
+    )
+    raise Refusal(
+        f"WAL segment {missing} is missing.",
+        "PostgreSQL would stop there, and everything after it would be lost without a word.",
+        until,
+    )
 
 
 def target_of(to: str, newest: tuple[float, str] | None, now: float) -> float | None:
@@ -109,6 +120,8 @@ def target_of(to: str, newest: tuple[float, str] | None, now: float) -> float | 
     if to == LATEST:
         return None
     wanted = parse_time(to)
+    if newest and wanted == newest[0]:
+        return None  # no later commit is there at which a recovery by time could stop
     if newest is None or wanted > newest[0]:
         until = notes.iso(newest[0]) if newest else "never"
         raise Refusal(
@@ -141,11 +154,11 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
         backup = chosen_backup(backups, moment, backup_id)
         older = others(backups, backup, moment)
         begin = str(catalogue.details(places, backup.id)["base_backup_information"]["begin_wal"])
-        require_every_segment(begin, {*wal.archived(places), *wal.unarchived(places)}, older)
+        require_segments(places, begin, moment)
         require_intact(places, backup, older)
         require_target(target)
         recover(places, backup, moment, target, older)
-        added = add_unarchived(places, target / ("pg_wal" if moment is None else "barman_wal"))
+        added = add_unarchived(places, target / ("pg_wal" if moment is None else "barman_wal"), begin)
         let_start(target)
     return {
         "target": str(target),
@@ -175,11 +188,11 @@ def barman_time(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
 
 
-def add_unarchived(places: Places, folder: Path) -> list[str]:
-    """Copy what was received and is not archived into `folder`, and return the segments' names."""
+def add_unarchived(places: Places, folder: Path, begin: str) -> list[str]:
+    """Copy what was received from segment `begin` on and is not archived into `folder`, and return the names."""
     added = []
     for name, file in sorted(wal.unarchived(places).items()):
-        if not (folder / name).exists():
+        if name >= begin and not (folder / name).exists():
             wal.copy_segment(file, folder / name)
             added.append(name)
     return added

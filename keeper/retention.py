@@ -1,4 +1,4 @@
-"""What may go. Pure; nothing here deletes."""
+"""Retention: which backups may be deleted. Pure: nothing here deletes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ SNAPSHOTS = ("--keep-within", "2d", "--keep-daily", "7", "--keep-weekly", "4", "
 """restic's policy for files: every quarter of an hour of two days, then days, weeks, months."""
 
 DONE = "DONE"
-FAILED = "FAILED"
+UNFINISHED = ("FAILED", "STARTED", "EMPTY")
+"""What a backup is that broke off, or was killed."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,13 @@ class Backup:
 
 
 def backups_from(listed: Mapping[str, Any], source: str) -> list[Backup]:
-    """Return the backups that `barman -f json list-backups` tells of, the newest first."""
+    """Return the backups that `barman -f json list-backups` tells of, the newest first. It cuts the time to whole
+    seconds, and restores to no moment before the true end: a second is added."""
     found = [
         Backup(
             id=str(each["backup_id"]),
             status=str(each["status"]),
-            ended=float(each["end_time_timestamp"]) if "end_time_timestamp" in each else None,
+            ended=float(each["end_time_timestamp"]) + 1 if "end_time_timestamp" in each else None,
             bytes=int(each.get("size_bytes") or 0),
             wal_bytes=int(each.get("wal_size_bytes") or 0),
         )
@@ -51,7 +53,7 @@ def expired_backups(backups: Sequence[Backup], now: float, verified: str | None)
     """Return the ids of the backups that nothing needs any more, the oldest first.
 
     Kept: those of the window, the one before it, from which the window's first second is reached, the newest FEWEST,
-    and the newest verified one. A failed one goes as soon as a later one is whole.
+    and the newest verified one. One that was never finished goes as soon as a later one is whole.
     """
     good = whole(backups)
     if not good:
@@ -64,8 +66,8 @@ def expired_backups(backups: Sequence[Backup], now: float, verified: str | None)
         verified,
     }
     gone = [backup.id for backup in good if backup.id not in kept]
-    failed = [backup.id for backup in backups if backup.status == FAILED and backup.id < good[0].id]
-    return sorted({*gone, *failed} - {verified})
+    unfinished = [backup.id for backup in backups if backup.status in UNFINISHED and backup.id < good[0].id]
+    return sorted([*gone, *unfinished])
 
 
 def expired_snapshots(forget: Sequence[Mapping[str, Any]], verified: str | None) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keeper import catalogue, notes, restore, retention, wal
+from keeper import catalogue, notes, receiver, restore, retention, wal
 from keeper.database import CLOCKS_MAY_DIFFER
 from keeper.places import FOLDERS, Places, require_disk
 from keeper.programs import FailedError, run
@@ -17,7 +17,7 @@ FRESH = {"wal": 120, "full": 26 * 3600, "files": 3600, "dump": 26 * 3600}
 ROOM = 0.1
 """Of the keeper's disk, that has to be free."""
 
-UNITS = ("toybox-keeper-tunnel.service", "toybox-keeper-wal.service")
+UNITS = ("toybox-keeper-tunnel.service", "toybox-keeper-wal.service", "toybox-keeper-full.path")
 TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "full", "files", "dump"))
 
 Facts = dict[str, Any]
@@ -51,6 +51,22 @@ def newest_moment(places: Places, backups: Sequence[Backup]) -> float | None:
     return newest[0] if newest else backups[0].ended
 
 
+def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
+    """Return the times that cannot be had because WAL between them is missing: after the last commit before each hole,
+    and before the first full backup after it. `good` are the whole backups, the newest first. Raises Refusal."""
+    if not good:
+        return []
+    begin = str(catalogue.details(places, good[-1].id)["base_backup_information"]["begin_wal"])
+    segments = {**wal.archived(places), **wal.unarchived(places)}
+    found = []
+    for last in wal.ends_before_holes(segments, begin):
+        before = wal.newest_commit_of(places, {name: file for name, file in segments.items() if begin <= name <= last})
+        since = before[0] if before else good[-1].ended or 0
+        until = min((backup.ended or 0 for backup in good if (backup.ended or 0) > since), default=None)
+        found.append({"from": notes.iso(since), "to": notes.iso(until) if until is not None else None})
+    return found
+
+
 def facts(places: Places) -> Facts:
     """Return everything that `problems` judges. Raises Refusal if nothing can be looked at."""
     require_disk(places.data)
@@ -72,6 +88,7 @@ def facts(places: Places) -> Facts:
             "newest": (notes.record(places, "dump") or {}).get("started_at") if dumps else None,
             **job(places, "dump"),
         },
+        "wanted": notes.read(places.records / receiver.WANTED),
         "mark": job(places, "mark"),
         "archive": job(places, "archive"),
         "units": unit_states(),
@@ -95,6 +112,8 @@ def problems(told: Mapping[str, Any]) -> list[str]:
     for kind in ("full", "files", "dump", "mark", "archive"):
         if failed := told[kind].get("failed"):
             found.append(f"{kind}: the last run failed ({failed['started']}): {failed['why'].splitlines()[0]}")
+    if told["wanted"]:
+        found.append(f"full: one is wanted since {told['wanted']['since']}: {told['wanted']['why']}")
     for unit, state in told["units"].items():
         if state != "active":
             found.append(f"{unit} is {state}")
@@ -122,8 +141,8 @@ def status(places: Places) -> Facts:
 
 
 def listed(places: Places, path: str | None = None) -> Facts:
-    """Return what can be restored: full backups, the range of seconds, snapshots, dumps. With `path`, only snapshots
-    that have it. Raises Refusal."""
+    """Return what can be restored: full backups, the range of seconds and its holes, snapshots, dumps. With `path`,
+    only snapshots that have it. Raises Refusal."""
     require_disk(places.data)
     backups = catalogue.backups(places)
     good = retention.whole(backups)
@@ -136,6 +155,7 @@ def listed(places: Places, path: str | None = None) -> Facts:
         "source": places.source,
         "from": notes.iso(good[-1].ended or 0) if good else None,
         "to": notes.iso(moment) if moment is not None else None,
+        "holes": holes(places, good),
         "full": [
             {
                 "id": backup.id,

@@ -4,8 +4,9 @@ import gzip
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from keeper.places import Places
@@ -13,6 +14,8 @@ from keeper.programs import FailedError, run
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 PARTIAL = ".partial"
+UNFINISHED = "unfinished"
+"""The folder for segments that were never finished here, because the stream broke off (receiver.py)."""
 SEGMENTS_IN_A_LOG = 256
 """With segments of 16 MiB, PostgreSQL's default."""
 
@@ -44,6 +47,12 @@ def first_missing(names: Collection[str], begin: str) -> str | None:
     return None
 
 
+def ends_before_holes(names: Collection[str], begin: str) -> list[str]:
+    """Return the last segment before each hole among `names`, from `begin` on, on its timeline. Pure."""
+    there = sorted(name for name in names if name >= begin and name[:8] == begin[:8])
+    return [name for name, after in pairwise(there) if after != following(name)]
+
+
 def archived(places: Places) -> dict[str, Path]:
     """Return the complete segments that Barman has archived, by name."""
     return {file.name: file for file in (places.barman_home / "wals").glob("*/*") if SEGMENT.fullmatch(file.name)}
@@ -52,11 +61,13 @@ def archived(places: Places) -> dict[str, Path]:
 def unarchived(places: Places) -> dict[str, Path]:
     """Return what was received and is not archived yet, by the segment's name: complete segments and the unfinished
     one."""
-    found = {}
-    for file in sorted((places.barman_home / "streaming").glob("*"), reverse=True):
+    found: dict[str, Path] = {}
+    known = archived(places)
+    folders = (places.barman_home / name for name in (UNFINISHED, "streaming"))
+    for file in (file for folder in folders for file in sorted(folder.glob("*"), reverse=True)):
         name = file.name.removesuffix(PARTIAL)
         # sorted in reverse, the complete segment comes after its partial and takes its place
-        if SEGMENT.fullmatch(name) and file.stat().st_size:
+        if SEGMENT.fullmatch(name) and name not in known and file.stat().st_size:
             found[name] = file
     return found
 
@@ -78,7 +89,11 @@ def commits_in(dumped: str) -> list[float]:
 def newest_commit(places: Places) -> tuple[float, str] | None:
     """Return (time of the newest commit that is kept, its segment); None if there is none in the last LOOK_BACK, as
     just after a first full backup. The time is the source's clock. A restore can go up to it."""
-    segments = {**archived(places), **unarchived(places)}
+    return newest_commit_of(places, {**archived(places), **unarchived(places)})
+
+
+def newest_commit_of(places: Places, segments: Mapping[str, Path]) -> tuple[float, str] | None:
+    """Return (time of the newest commit in the last LOOK_BACK of these segments, its segment); None without one."""
     for name in sorted(segments, reverse=True)[:LOOK_BACK]:
         if found := commits_of(places, name, segments[name]):
             return max(found), name

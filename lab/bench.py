@@ -167,7 +167,7 @@ def measure_second_up() -> Timing:
 
 
 def measure_down_and_up() -> tuple[Timing, Timing]:
-    """`make down`, and `make up` after it: everything made anew but what the cache holds."""
+    """Run `make down` and then `make up`: make everything again but the content of the cache."""
     down = timed(("make", "down"), CHECKOUT, inherited())
     command = ("make", "up", f"STACK={STACK}")
     up = timed(command, CHECKOUT, inherited())
@@ -178,7 +178,7 @@ def measure_down_and_up() -> tuple[Timing, Timing]:
 
 
 def measure_staging_refreshes() -> tuple[Timing, Timing]:
-    """Staging made anew from a prod of 50 users, 500 posts and as many MB of uploads as UPLOADS says, each from a
+    """Make staging again from a prod of 50 users, 500 posts and as many MB of uploads as UPLOADS says, each from a
     backup of the night before."""
     timed(("make", "up", "STACK=staging"), CHECKOUT, inherited())
     address = site(PEOPLE, STACK).address

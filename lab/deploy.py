@@ -80,9 +80,9 @@ def worth_showing(line: str) -> bool:
 
 
 def revive(workspace: Workspace, stack: str) -> None:
-    """Reset a server of the stack that the cloud says runs and that does not answer: its container was killed, or its
-    packet filter lets nobody in. `pulumi up` leaves that to people, for on ConoHa the operator's own address may be the
-    reason; here it is known. One that is off is started by the update."""
+    """Reset a server of the stack that runs by the cloud's status and does not answer. Its container was killed, or its
+    packet filter blocks everybody. `pulumi up` leaves that to people, because on ConoHa the operator's own address may
+    be the reason; the lab knows its address. An update starts a server that is off."""
     done = pulumi(workspace, stack, "stack", "output", "--json")
     outputs = json.loads(done.stdout) if done.returncode == 0 else {}
     config = f".toybox/{stack}/ssh/config"

@@ -1,4 +1,4 @@
-"""Asks for a name, typed in full, before something that nobody should do by a slip of the finger."""
+"""Ask for a name, typed in full, before a step that the operator must not take by accident."""
 
 import sys
 

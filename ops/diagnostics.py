@@ -1,22 +1,22 @@
-"""What went wrong, out of the many lines that Pulumi prints: each message once, with all the resources that have it."""
+"""Extract the errors from Pulumi's output: each message once, with all the resources that have it."""
 
 import re
 from collections.abc import Iterable
 from itertools import takewhile
 
 HEAD = re.compile(r"  (\S+ \(.+\)):")
-"""The line over a resource's messages: `  docker:index:Container (redis-container):`."""
+"""The line above a resource's messages: `  docker:index:Container (redis-container):`."""
 
 AFTER = re.compile(r"(Outputs|Resources|Duration|Policies)\b")
-"""Where the diagnostics end."""
+"""The line after the diagnostics."""
 
 SHOWN = 3
-"""So many resources are named in full over a message that they share; of the others the name is enough."""
+"""This number of resources that share a message are named in full; the others by their names alone."""
 
 
 def diagnostics(lines: Iterable[str]) -> str:
-    """The part of Pulumi's output that says what went wrong; all of it if it has no such part. Docker's plugin says the
-    same for each of its resources, and so a server that is away would be told twenty times."""
+    """Return the diagnostics of Pulumi's output; the whole output if it has none. Docker's plugin repeats the same
+    message for each of its resources: twenty times for one server that is away."""
     every = [line.rstrip("\n") for line in lines]
     starts = [number for number, line in enumerate(every) if line.startswith("Diagnostics:")]
     if not starts:
@@ -35,7 +35,7 @@ def diagnostics(lines: Iterable[str]) -> str:
 
 
 def heading(heads: list[str]) -> str:
-    """The line over a message: the resources that have it. Empty for what belongs to none."""
+    """Return the line above a message: the resources that have it. It is empty for a message of no resource."""
     heads = [head for head in heads if head]
     if not heads:
         return ""

@@ -1,8 +1,8 @@
-"""`toybox rotate-host-key`: another SSH host key, for the server that runs and for every one after it.
+"""`toybox rotate-host-key`: replace the SSH host key of the running server and of every later one.
 
-The server's user_data has its host key, and is frozen: a change in the settings alone would reach no server, and the
-next one would come up with the old key. So the key is put on the server over the connection that the old one still
-vouches for, and into the user_data that the state has, from which the next server is made.
+The server's user_data has its host key, and cannot change. A change in the settings alone would reach no server, and
+the next one would come up with the old key. So the command puts the key on the server over the connection that the old
+key still authenticates. It also writes it into the user_data in the state, from which the next server is made.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import typer
 
 from ops import OpsError, init
 from ops.cloud import opened
+from ops.keeper_stack import refuse_keeper
 from ops.pulumi_cli import PulumiStack
 from ops.state.locks import refuse_if_locked
 
@@ -26,7 +27,7 @@ INSTALL = (
     " mv host_key.new ssh_host_ed25519_key; mv host_key.new.pub ssh_host_ed25519_key.pub;"
     " sshd -t; systemctl reload-or-restart ssh"
 )
-"""Takes the key from standard input, on the server."""
+"""The command that reads the key from standard input, on the server."""
 
 
 HEAD = "#cloud-config\n"
@@ -34,8 +35,8 @@ HEAD = "#cloud-config\n"
 
 
 def with_host_key(exported: str, private: str, public: str) -> str:
-    """The state, exported in plain text, with another host key in its server's user_data: in the text among the inputs,
-    and in its hash among the outputs, as the provider has it (compute_instance_v2, StateFunc: SHA-1 of the text)."""
+    """Return the state, exported in plain text, with another host key in its server's user_data. The inputs have the
+    text, and the outputs its hash, as the provider writes it (compute_instance_v2, StateFunc: SHA-1 of the text)."""
     state = json.loads(exported)
     (server,) = [
         each
@@ -55,7 +56,7 @@ def _secret(text: str) -> dict[str, Any]:
 
 
 def new_key(file: Path) -> str:
-    """The key that an attempt which did not come to its end has made, or a new one, kept there until the end."""
+    """Return the key that an unfinished attempt has made, or a new one. It is kept there until the end."""
     if not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as target:
@@ -64,7 +65,7 @@ def new_key(file: Path) -> str:
 
 
 def rotate(stack: PulumiStack) -> str:
-    """Do it, and return what was seen at the end. Raises OpsError; run again, it goes on."""
+    """Rotate the key. Return the checks at the end. Raise OpsError; a second run continues."""
     from settings import ssh_public_key
 
     refuse_if_locked(stack)
@@ -101,4 +102,6 @@ def command(stack: Annotated[str, typer.Argument(help="The stack: prod, staging 
     The key is put on the server, stored encrypted in the settings, and written into the state, from which the next
     server gets it.
     """
-    typer.echo(rotate(opened(stack)))
+    chosen = opened(stack)
+    refuse_keeper(chosen, "Its host key is the machine's own: change it there, then toybox:machine.hostKey.")
+    typer.echo(rotate(chosen))

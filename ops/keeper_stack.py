@@ -2,7 +2,7 @@
 
 import keeper_settings
 from checks.models import NAMESPACE
-from ops import scram
+from ops import OpsError, scram
 from ops.cloud import plain_settings
 from ops.pulumi_cli import PulumiStack
 from settings import ssh_public_key
@@ -13,6 +13,12 @@ UNKNOWN = "<the keeper's fixed IPv4 address>"
 def is_keeper(stack: PulumiStack) -> bool:
     """Return whether the stack's file declares a keeper. Pulumi is not asked: the state may not be there yet."""
     return plain_settings(stack).get("environment") == keeper_settings.ENVIRONMENT
+
+
+def refuse_keeper(stack: PulumiStack, way_out: str) -> None:
+    """Raise OpsError if the stack is a keeper's: the command is for a site's server."""
+    if is_keeper(stack):
+        raise OpsError(f"Stack {stack.name} is a keeper (toybox:environment). {way_out}")
 
 
 def to_hand_over(stack: PulumiStack) -> str:

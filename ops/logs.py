@@ -1,6 +1,7 @@
-"""`toybox logs`: the last lines of a container, those of its predecessors included.
+"""`toybox logs`: show the last lines of a container, those of its predecessors included.
 
-Docker gives them to the server's journal, which outlives containers. `docker logs` shows those of the present one only.
+Docker writes them to the server's journal, which outlives containers. `docker logs` shows only the lines of the present
+container.
 """
 
 import shlex
@@ -10,16 +11,17 @@ import typer
 
 from ops import OpsError
 from ops.cloud import opened
+from ops.keeper_stack import refuse_keeper
 
 CONTAINERS = ("web", "worker", "beat", "caddy", "postgres", "redis", "cache", "release")
-"""What can be asked for. The release is the trial of a new version in an update."""
+"""The names for the command's argument. `release` is the trial of a new version in an update."""
 
 IN_DOCKER = {"release": "toybox-release"}
-"""Containers whose name in Docker is another one."""
+"""Containers that have another name in Docker."""
 
 
 def journal_command(container: str, lines: int) -> str:
-    """The command for the server. Raises OpsError for a container that TOYBOX does not have."""
+    """Return the command for the server. Raise OpsError for a container that TOYBOX does not have."""
     if container not in CONTAINERS:
         raise OpsError(
             f"There is no container {container!r}, so it has no log. Containers: {', '.join(CONTAINERS)}. "
@@ -38,6 +40,7 @@ def logs(
     """Show the last lines of a container's log, also of those that an update has replaced."""
     command = journal_command(container, lines)
     chosen = opened(stack)
+    refuse_keeper(chosen, "It has no containers. On the keeper: journalctl -u 'toybox-keeper-*'.")
     address = chosen.outputs().get("address")
     if address is None:
         raise OpsError(

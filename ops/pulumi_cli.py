@@ -58,7 +58,8 @@ class PulumiStack:
         return self._run("stack", "export", "--stack", self.name)
 
     def exported_in_plain_text(self) -> str:
-        """The same with its secrets readable, for this process alone: Pulumi encrypts them at an import."""
+        """Return the exported state with its secrets readable, for this process alone. Pulumi encrypts them at an
+        import."""
         return self._run("stack", "export", "--show-secrets", "--stack", self.name)
 
     def import_state(self, text: str) -> None:
@@ -68,13 +69,13 @@ class PulumiStack:
         self._run("stack", "import", "--stack", self.name, stdin=text)
 
     def locks(self) -> "tuple[Lock, ...]":
-        """Pulumi's locks on the stack's state."""
+        """Return Pulumi's locks on the stack's state."""
         from ops.state.commands import held_locks
 
         return held_locks(self.name)
 
     def keep_copy(self, text: str) -> str:
-        """Keep an exported state as a copy, and return the command that puts it back."""
+        """Keep an exported state as a copy. Return the command that puts it back."""
         from ops.state import copies
 
         return copies.keep(self.name, text, self.root)
@@ -87,7 +88,7 @@ class PulumiStack:
         return done.stdout, done.stderr, done.returncode == 0
 
     def secret(self, key: str) -> str:
-        """The text of one stored value, such as toybox:openstackPassword, whatever has become of the state."""
+        """Return one stored value, such as toybox:openstackPassword, in plain text, even if the state is lost."""
         try:
             return self._run("config", "get", key, "--stack", self.name).removesuffix("\n")
         except OpsError as error:
@@ -121,7 +122,7 @@ class PulumiStack:
             raise OpsError(f"`{' '.join(command)}` failed:\n{diagnostics(lines)}")
 
     def close_connection(self, address: str) -> None:
-        """End the connection that is kept open, so that the next one asks for the host key."""
+        """Close the shared connection, so that the next one checks the host key."""
         ssh = ["ssh", "-F", f".toybox/{self.name}/ssh/config", "-O", "exit", address]
         subprocess.run(ssh, cwd=self.root, capture_output=True, check=False)
 
@@ -142,14 +143,14 @@ class PulumiStack:
         return self.name in self._listed_stacks()
 
     def others(self) -> "list[PulumiStack]":
-        """The project's other stacks that the state knows."""
+        """Return the project's other stacks that the state knows."""
         return [self.sibling(name) for name in self._listed_stacks() if name != self.name]
 
     def _listed_stacks(self) -> list[str]:
         return [each["name"].split("/")[-1] for each in json.loads(self._run("stack", "ls", "--json"))]
 
     def _secret_without_state(self, key: str) -> str:
-        """Pulumi gives a value only of a stack that it knows: so one in a folder that goes away again."""
+        """Return the value through a stack in a temporary folder: Pulumi decrypts only for a stack that it knows."""
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(self.root / "Pulumi.yaml", folder)
             shutil.copy(self.settings_file, Path(folder, f"Pulumi.{self.name}.yaml"))

@@ -1,4 +1,4 @@
-"""PostgreSQL's verifier of a password: what the server checks a login with, and nobody can log in with.
+"""PostgreSQL's verifier of a password. The server checks a login with it; a login with it is not possible.
 
 RFC 5802 and RFC 5803; PostgreSQL's form is `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>` (PostgreSQL 15,
 src/common/scram-common.c, scram_build_secret).

@@ -19,13 +19,12 @@ except SettingsError as error:
 
 machine = settings.machine
 secrets = settings.secrets
-write_ssh_config(settings.stack, machine.host_key, secrets.ssh_private_key)
-
 keeper = Keeper(
     "keeper",
     machine=machine,
     secrets=secrets,
     source=kept_source(settings.keeps),
+    ssh_config=write_ssh_config(settings.stack, machine.host_key, secrets.ssh_private_key),
     provider=command.Provider("command"),
 )
 

@@ -50,6 +50,7 @@ NOT_RUN = {
     "pulumi destroy": "it takes production down; test_data_survives.py sees it stop before the data volume",
     "toybox init STACK": "the form of `toybox init prod`, which is run",
     "toybox init keeper": "tests/command_line/test_toybox.py runs it, on a project of its own",
+    "pulumi up --stack keeper": "tests/lab/test_keeper.py updates the keeper's stack, in a workspace of the tests",
     "pulumi config rm toybox:<name>": "the form of `pulumi config rm toybox:postgresPassword` and others",
     "openstack image list": "OpenStack's own client, which nothing here installs",
     "rm -rf": "what nobody should run; test_data_survives.py does, and loses nothing",

@@ -55,8 +55,8 @@ def bcrypt_base64(data: bytes) -> bytes:
 
 
 def caddy_spec(access: str, memory: int) -> Spec:
-    """The container for a server with `memory` MiB: the two published ports of the whole host. It reads what Django
-    writes as a member of Django's group; root without capabilities is a user like any other."""
+    """Return the container's spec for a server with `memory` MiB. It publishes the only two ports of the host. Caddy
+    reads Django's files as a member of Django's group: root without capabilities has only a user's rights."""
     return Spec(
         name="caddy",
         command=(

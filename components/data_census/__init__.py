@@ -1,7 +1,7 @@
-"""Counts what the data volume holds when a server first has it, before any application container may change it.
+"""Count the data on the volume when a server first has it, before any application container can change it.
 
-In production; in a staging the scrub does so. `toybox prod restore` compares the site with it: counted later, the site
-would be compared with itself. It runs once for each volume and server.
+The census runs in production; in staging the scrub counts. `toybox prod restore` compares the site with the census. A
+later count would compare the site with itself. The census runs once for each volume and server.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,15 @@ def counted(
     *,
     after: Sequence[pulumi.Resource],
 ) -> list[pulumi.Resource]:
-    """What an application container has to wait for in addition to `after`: in production the census, else nothing."""
+    """Return the resources that an application container waits for in addition to `after`: in production the census,
+    else none."""
     if not settings.is_production:
         return list(after)
     return [DataCensus(name, volume_id=volume_id, platform=platform, after=after).taken]
 
 
 class DataCensus(pulumi.ComponentResource):
-    """One command on the server, whose output in the state is what the volume held."""
+    """One command on the server. Its output in the state is the count."""
 
     taken: command.remote.Command
 

@@ -29,8 +29,9 @@ END_FORMER_RELEASE = f"timeout 60 {LIBRARY}/release --end"
 
 
 def release_command(image: str, web: Spec, memory: int, secrets: Mapping[str, str]) -> str:
-    """Migrations, static files and a trial run of the new web process, in that order, against the real database, on a
-    server with `memory` MiB. `secrets` is where each secret's file is on the server."""
+    """Return the command of a release on a server with `memory` MiB. It migrates, collects static files and tries the
+    new web process, in that order, against the real database. `secrets` maps each secret to the path of its file on the
+    server."""
     arguments = [
         image,
         shlex.join(web.command),

@@ -17,13 +17,13 @@ WEB_PORT = 8000
 
 
 RELEASE_DATABASE_OPTIONS = "-c lock_timeout=5s"
-"""For the migrations: one that waits for a lock keeps all others waiting behind it, readers included. After these
-seconds it gives up, and the old site goes on."""
+"""For the migrations. While a migration waits for a lock, all other queries on the table wait behind it, reads
+included. After these seconds it gives up, and the old site goes on."""
 
 
 def static_version(image: str) -> str:
-    """The directory of an image's static files: each has its own, so that those of one that fails its trial are never
-    seen. `image` ends with its digest."""
+    """Return the directory of an image's static files. Each image has its own, so visitors never see the files of an
+    image that fails its trial. `image` ends with its digest."""
     return image.rpartition("@sha256:")[2][:12]
 
 
@@ -115,9 +115,9 @@ def worker_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec
 
 
 def beat_spec(environment: Mapping[str, str], memory: int) -> Spec:
-    """Celery beat: exactly one, or every scheduled job runs twice. It writes its schedule's file at least once a
-    minute; a file older than three means that it hangs. The file has when each job ran last: lost with the container, a
-    daily job would wait a whole day again after each release."""
+    """Return the spec of Celery beat: exactly one, or every scheduled job runs twice. Beat writes its schedule's file
+    at least once a minute; a file older than three means that it hangs. The file holds the last run of each job. If it
+    were lost with the container, a daily job would wait a whole day again after each release."""
     schedule = f"{BEAT_FOLDER}/celerybeat-schedule"
     return Spec(
         name="beat",
@@ -150,10 +150,10 @@ def beat_spec(environment: Mapping[str, str], memory: int) -> Spec:
 
 
 def release_options(web: Spec, memory: int, *, network: str, secrets: Mapping[str, str]) -> list[str]:
-    """`docker run`'s options for the release's containers on a server with `memory` MiB: as `web` has them, with static
-    files that may be written.
+    """Return the options of `docker run` for the release's containers on a server with `memory` MiB: those of `web`,
+    with static files that may be written.
 
-    `secrets` is where each secret's file is on the server.
+    `secrets` maps each secret to the path of its file on the server.
     """
     limit = memory_limit("release", memory)
     options = [

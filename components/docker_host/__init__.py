@@ -38,11 +38,11 @@ cloud-init status | grep -q 'status: done'"""
 
 
 READY = f"timeout 120 {LIBRARY}/ready"
-"""The check of the host."""
+"""The command that checks the host."""
 
 
 def bundle_version(packed_bundle: str | None) -> str:
-    """Return a name for the bundle's content."""
+    """Return a name for the bundle's content: 12 hex digits of its SHA-256."""
     return hashlib.sha256((packed_bundle or "").encode()).hexdigest()[:12]
 
 
@@ -100,7 +100,7 @@ class DockerHost(pulumi.ComponentResource):
             patience=NEW_SERVER,
             timeout="20m",
         )
-        # What waited for SSH has the address, so that not even a preview dials a server that is still booting.
+        # The output waits for SSH, so that not even a preview dials a server that is still booting.
         dialled = pulumi.Output.all(address, reachable.stdout).apply(lambda values: str(values[0]))
         self.condition = Condition(f"{name}-condition", ssh_config=ssh_config, address=dialled)
         awake = awake_hook(
@@ -156,7 +156,7 @@ class DockerHost(pulumi.ComponentResource):
 
     def in_every_update(self, command: str, *, after: pulumi.Output[str] | None = None) -> pulumi.Output[str]:
         """Run a command on this host in each update, also where nothing changes, once `after` is known, or the host
-        ready; what has to wait for it takes the output, which is always ""."""
+        ready. Return an output that is always "", for resources that must wait for the command."""
         after = after or self.ready.stdout
         return in_every_update(command, ssh_config=self._ssh_config, address=self._address, after=after)
 
@@ -175,14 +175,14 @@ class DockerHost(pulumi.ComponentResource):
         before: Sequence[pulumi.ResourceHook] = (),
         after: Sequence[pulumi.ResourceHook] = (),
     ) -> command.remote.Command:
-        """A command on this host, run again when its text, its input, a trigger or the server changes, and never at
+        """Run a command on this host again when its text, its input, a trigger or the server changes. It never runs at
         deletion.
 
-        `create` is a plain text and no output: the guard compares it with the text that ran before, also in a preview
+        `create` is a plain text and no output. The guard compares it with the text that ran before, also in a preview
         that replaces the server, the image or the container. Ids that are known only later are `triggers`.
 
-        `before` and `after` are hooks: for when it is about to run, and for when it has ended well. With `secret`,
-        nothing that it reads or prints reaches a log or the plain state.
+        The hooks `before` run just before the command, the hooks `after` once it has succeeded. With `secret`, its
+        input and output reach no log and are encrypted in the state.
         """
         return command.remote.Command(
             name,

@@ -1,6 +1,7 @@
-"""Before a host that does not answer is tried again: starts its server if it is off, and says what to do if it is gone.
+"""Start a server that is off before its host is tried again, and tell the operator if the server is gone.
 
-Its declared power state is active. The state does not know that somebody switched it off, and nothing would differ.
+The declared power state is active. The state does not know that somebody switched the server off, so Pulumi would see
+no difference.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ BOOTING = 45
 
 
 def render_gone(*, stack: str, server_id: str) -> str:
-    """The message for a server that the cloud does not have any more."""
+    """Return the message for a server that the cloud no longer has."""
     return f"""\
 The server does not answer, because it is gone: the cloud has no server {server_id}.
 Nothing was changed, and the data volume is not touched by that. This makes the server again:
@@ -35,7 +36,7 @@ DNS record afterwards."""
 
 
 def wake(cloud: "Connection", server_id: str, say: Callable[[str], None]) -> str | None:
-    """Start the server if it is off. Return its status as the cloud tells it, None if it has no such server."""
+    """Start the server if it is off. Return the cloud's status of it; None if the cloud has no such server."""
     server = cloud.compute.find_server(server_id)
     if server is None:
         return None
@@ -47,7 +48,7 @@ def wake(cloud: "Connection", server_id: str, say: Callable[[str], None]) -> str
 
 
 def answers(address: str, seconds: float) -> bool:
-    """Whether something takes connections on the port of SSH, within `seconds`."""
+    """Return whether the port of SSH accepts a connection within `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -68,7 +69,7 @@ def awake_hook(
     address: pulumi.Output[str],
     server_id: pulumi.Output[str],
 ) -> pulumi.ResourceHook:
-    """The hook, for before the first command on a host that may not answer."""
+    """Return the hook for the first command on a host that may not answer."""
 
     def attempt(address: str, server_id: str) -> None:
         status = wake(connect(), server_id, pulumi.log.info)

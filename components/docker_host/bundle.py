@@ -24,9 +24,9 @@ LIBRARY = "/usr/local/lib/toybox"
 
 DISK_CHECK = "toybox-disk-check.service"
 SHUTDOWN = "toybox-shutdown.service"
-"""Units of ours, beside the mount of the data disk."""
+"""Our units, beside the mount of the data disk."""
 JUDGES = Path(host.__file__).parent
-"""`look.py` and `fitness.py`, which `ready` and `apply` run on the server, too."""
+"""`look.py` and `fitness.py`, which `ready` and `apply` also run on the server."""
 
 LOG_DRIVER = "journald"
 HOST_SCRIPTS = (
@@ -54,10 +54,10 @@ class BundleFile:
 
 
 def render_daemon_json() -> str:
-    """Docker's daemon.json. live-restore: restarting the daemon leaves the containers running. journald: a container's
-    log would be deleted with it, and the old one's last lines are the ones that are looked for. data-root and pidfile,
-    though they are the defaults: a second daemon that reads this file does not start with a data root or a pidfile of
-    its own (dockerd: "specified both as a flag and in the configuration file"), nor with these."""
+    """Return Docker's daemon.json. live-restore: restarting the daemon leaves the containers running. journald: Docker
+    deletes a container's own log with the container, and operators need the last lines of the old one. data-root and
+    pidfile have their default values. With them, a second daemon that reads this file does not start with a data root
+    or a pidfile of its own (dockerd: "specified both as a flag and in the configuration file"), nor with these."""
     settings = {
         "data-root": DATA_ROOT,
         "pidfile": "/var/run/docker.pid",
@@ -68,9 +68,9 @@ def render_daemon_json() -> str:
 
 
 def render_journald() -> str:
-    """journald's settings. A full root disk is how the next incident would begin, so there is a limit for all logs
-    together. None for how many lines come at once: to journald all containers are one service, docker.service, and one
-    that says much would silence the others."""
+    """Return journald's settings. A full root disk could start the next incident, so one limit covers all logs
+    together. There is no rate limit: to journald all containers are one service, docker.service, and a noisy one would
+    silence the others."""
     return """\
 [Journal]
 Storage=persistent
@@ -80,12 +80,12 @@ RateLimitIntervalSec=0
 
 
 def render_mount_unit(device: str) -> str:
-    """The systemd unit that mounts the data disk. It is wanted by multi-user.target and not required by
-    local-fs.target: without the disk the server still boots and lets operators in, and only Docker stays down.
-    DefaultDependencies=no: by default a mount comes before local-fs.target, and so before all services, among them the
-    check that it waits for. systemd would break that cycle at each boot by leaving one of them out, and not always the
-    same: with it went Docker. Nor does SSH wait for a long check. umount.target is left of the defaults.
-    resuid: the twentieth that ext4 reserves is for the database, which goes on when uploads have filled the rest."""
+    """Return the systemd unit that mounts the data disk. multi-user.target wants it; local-fs.target does not require
+    it. Without the disk the server still boots and lets operators in, and only Docker stays down.
+    DefaultDependencies=no: by default a mount comes before local-fs.target, and so before all services. The check that
+    it waits for is one of these. systemd would break that cycle at each boot by leaving out one of them, not always the
+    same: once it left out Docker. SSH does not wait for a long check either. Of the defaults only umount.target stays.
+    resuid: ext4 reserves a twentieth of the disk for the database, which goes on when uploads have filled the rest."""
     return f"""\
 [Unit]
 Description=TOYBOX data disk
@@ -107,9 +107,10 @@ WantedBy=multi-user.target
 
 
 def render_disk_check_unit(device: str) -> str:
-    """The systemd unit that checks the data disk's file system before each mount: after a power cut it brings the
-    journal in, and a damaged one is not mounted. It mends what is safe to mend (`-p`) and says so with 1; with more it
-    has failed. systemd-fsck@.service would do it once for each boot, and not where there is no udev."""
+    """Return the systemd unit that checks the data disk's file system before each mount. After a power cut the check
+    replays the journal. A damaged file system is not mounted. The check repairs the faults that are safe to repair
+    (`-p`) and exits with 1; with graver ones it fails. systemd-fsck@.service would check only once for each boot, and
+    not where there is no udev."""
     return f"""\
 [Unit]
 Description=Check of the TOYBOX data disk
@@ -124,14 +125,14 @@ TimeoutStartSec=infinity
 
 
 def systemd_escape(path: str) -> str:
-    """A path in a unit's name (systemd.unit(5), "String Escaping for Inclusion in Unit Names")."""
+    """Return a path as the name of a unit has it (systemd.unit(5), "String Escaping for Inclusion in Unit Names")."""
     words = path.strip("/").split("/")
     return "-".join(re.sub(r"[^A-Za-z0-9:_.]", lambda found: f"\\x{ord(found[0]):02x}", word) for word in words)
 
 
 def render_shutdown_unit() -> str:
-    """The systemd unit that ends the containers in their own time when the server shuts down, before Docker and the
-    data disk go."""
+    """Return the systemd unit that stops the containers in their own time when the server shuts down. It runs before
+    Docker stops and before the data disk is unmounted."""
     return f"""\
 [Unit]
 Description=TOYBOX containers, stopped in their own time before a shutdown
@@ -150,10 +151,10 @@ WantedBy=multi-user.target
 
 
 def render_docker_drop_in() -> str:
-    """Docker starts only with the data disk mounted: a container on an unmounted disk starts with an empty directory
-    and exit code 0 (measured on Docker 20.10), and writes its database to the root disk. What then runs unknown to
-    Docker is ended, the health of what it knows is watched on, and what was stopped for the shutdown is started. Nor
-    does it start before the metadata service is closed to containers."""
+    """Return the drop-in that starts Docker only with the data disk mounted. A container on an unmounted disk starts
+    with an empty directory and exit code 0 (measured on Docker 20.10), and writes its database to the root disk. The
+    drop-in closes the metadata service to containers before Docker starts. Afterwards it ends processes that run
+    unknown to Docker, resumes the health checks of known containers, and starts those that the shutdown stopped."""
     return f"""\
 [Unit]
 RequiresMountsFor={MOUNT_POINT}
@@ -167,8 +168,8 @@ ExecStartPost=-{LIBRARY}/shutdown end
 
 
 def render_snap_docker_drop_in() -> str:
-    """A snap Docker never starts, whoever installs it: it has a configuration file of its own, so that daemon.json does
-    not stop it. A drop-in and no mask, because snapd writes the unit itself and would replace the mask."""
+    """Return the drop-in that keeps a snap Docker from starting. The snap has a configuration file of its own, so
+    daemon.json does not stop it. A mask would not last, because snapd writes the unit itself and would replace it."""
     return """\
 # On 2026-01-22 a snap Docker ran beside the system's, with a data root of its own. This file keeps it from starting.
 [Unit]
@@ -186,7 +187,7 @@ def render_directories() -> str:
 
 
 def render_parameters(disk: DataDisk) -> str:
-    """What the apply script and the data disk's have to know, as shell assignments."""
+    """Return the parameters of the `apply` and `data-disk` scripts as shell assignments."""
     parameters = {
         "DATA_DEVICE": disk.device,
         "DATA_LABEL": disk.label,
@@ -205,13 +206,13 @@ AUTHORIZED_KEYS = "/etc/ssh/toybox_authorized_keys"
 
 
 def render_authorized_keys(keys: Sequence[str]) -> str:
-    """The keys that may log in, one a line."""
+    """Return the keys that may log in, one a line."""
     return "".join(f"{key}\n" for key in keys)
 
 
 def render_sshd_drop_in() -> str:
-    """sshd's settings about keys: the declared ones, for root, and no others, wherever somebody or cloud-init wrote
-    them. sshd takes the first value of each; this file comes first (sshd_config(5))."""
+    """Return sshd's settings about keys. sshd accepts the declared keys, for root, and no others, wherever somebody or
+    cloud-init wrote them. sshd takes the first value of each setting; this file comes first (sshd_config(5))."""
     return f"""\
 AllowUsers root
 AuthorizedKeysFile {AUTHORIZED_KEYS}
@@ -221,8 +222,8 @@ TrustedUserCAKeys none
 
 
 def render_manifest(files: Mapping[str, BundleFile]) -> str:
-    """What a bundle puts on the server, {path: file}, as `host/look.py` fingerprints it there: an update puts back what
-    differs."""
+    """Return the fingerprints of a bundle's files on the server, {path: file}, in the form of `host/look.py`. An update
+    puts back the files that differ."""
     fingerprints = {
         path: {"sha256": hashlib.sha256(file.text.encode()).hexdigest(), "mode": file.mode}
         for path, file in sorted(files.items())
@@ -233,10 +234,10 @@ def render_manifest(files: Mapping[str, BundleFile]) -> str:
 def host_bundle(
     disk: DataDisk, authorized_keys: Sequence[str], keeper: Mapping[str, BundleFile] = MappingProxyType({})
 ) -> dict[str, BundleFile]:
-    """All files of the bundle: `apply` and its inputs at the top, files for the server below `root/`. `keeper` are the
-    files of the keeper's login, by their path on the server.
+    """Return all files of the bundle: `apply` and its inputs at the top, files for the server below `root/`. `keeper`
+    are the files of the keeper's login, by their path on the server.
 
-    Nothing in it depends on the server: a preview that replaces the server still shows the guard every file.
+    No file depends on the server: a preview that replaces the server still shows the guard every file.
     """
     scripts = {f"{LIBRARY}/{name}": BundleFile((FILES / name).read_text(), 0o755) for name in HOST_SCRIPTS}
     judges = {f"{LIBRARY}/{name}": BundleFile((JUDGES / name).read_text()) for name in ("look.py", "fitness.py")}

@@ -1,9 +1,9 @@
-"""How the host is, looked at once in each run of the program, before anything on it is deleted or made.
+"""Look at the host once in each run of the program, before the update deletes or makes anything on it.
 
-A host that is as the last update left it changes nothing. One that `pulumi up` can mend makes it send the host bundle
-and the secrets again, and lets each container pass its health gate again; so does a container that is ill. One on which
-people must decide stops the update. One that does not answer makes the update try it, and end with what to do about
-that.
+A host that is as the last update left it changes nothing. If `pulumi up` can mend the host, the program sends the host
+bundle and the secrets again, and each container passes its health gate again. An ill container has the same effect. The
+update stops at a host on which people must decide. If a host does not answer, the update tries it, and fails with a
+message about the next step.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from host.ssh import NoAnswerError, ask
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one look says.
+    """The result of one look.
 
     Attributes:
-        token: the value that the last mending update noted on the host, if there is nothing to mend; else a new one.
-        problem: what people should know; "" if the host is fit.
+        token: the value that the last mending update wrote on the host, if there is nothing to mend; else a new one.
+        problem: the message for people; "" if the host is fit.
         for_people: whether the problem stops an update.
-        answered: whether the host told anything.
+        answered: whether the host answered.
     """
 
     token: str
@@ -39,7 +39,7 @@ class Verdict:
 
 
 def judged(facts: Mapping[str, Any], new_token: str) -> Verdict:
-    """The verdict on these facts."""
+    """Return the verdict on these facts."""
     found = fitness.faults(dict(facts))
     if not found:
         ill = ailing(facts)
@@ -49,15 +49,15 @@ def judged(facts: Mapping[str, Any], new_token: str) -> Verdict:
 
 
 def ailing(facts: Mapping[str, Any]) -> list[str]:
-    """The containers that do not do their work, in words. An update lets each pass its health gate again: one that was
-    only stopped is started, one in a crash loop fails the update."""
+    """Return the containers that do not do their work, in words. In an update each passes its health gate again: the
+    gate starts one that was only stopped, and fails for one in a crash loop."""
     now = datetime.fromtimestamp(facts["clock"], UTC)
     ill = ((each["name"], ailment(each, now)) for each in facts["containers"] if is_declared(each))
     return [f"Container {name}: {found.text}" for name, found in ill if found and found.lasting]
 
 
 def silent(reason: str, new_token: str) -> Verdict:
-    """The verdict on a host that says nothing of itself."""
+    """Return the verdict on a host that does not answer."""
     problem = (
         f"The server does not answer: {reason}\n"
         "  So nobody can say what is on it. `pulumi up` tries again, starts it if it is off, and says what to do."
@@ -69,12 +69,12 @@ class Condition:
     """The host's condition.
 
     Attributes:
-        verdict: of the one look.
+        verdict: the result of the one look.
         token: its token. Commands that mend the host have it among their triggers.
         noted: the hook that writes the token on the host, for after the command that found it fit.
 
     Args:
-        address: known, and to be dialled, once the server was reached for the first time.
+        address: the server's address. It is known, and may be dialled, once the server was reached for the first time.
     """
 
     verdict: pulumi.Output[Verdict]
@@ -96,7 +96,7 @@ class Condition:
 
 
 def seen(ask: Callable[[str, str], Mapping[str, Any]], ssh_config: str, address: str) -> Verdict:
-    """Look, and judge."""
+    """Look at the host, and return the verdict."""
     new_token = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         return judged(ask(ssh_config, address), new_token)
@@ -105,7 +105,7 @@ def seen(ask: Callable[[str, str], Mapping[str, Any]], ssh_config: str, address:
 
 
 def report(verdict: Verdict) -> Verdict:
-    """Say what is wrong, in a preview as a warning: nothing is stopped there. An update says it by what it does.
+    """Print the problem, in a preview as a warning, which stops nothing. In an update the failing step prints it.
 
     Raises:
         pulumi.RunError: in an update, if people must decide first.

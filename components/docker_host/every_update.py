@@ -1,10 +1,10 @@
-"""A command on the server in every update, also in one that changes nothing.
+"""Run a command on the server in every update, also in one that changes nothing.
 
-A resource runs when its inputs change. What another update left running on the server is no input of anything: an
-update that finds nothing to change would end well and leave it there.
+A resource runs when its inputs change. A process that another update left running on the server is no input of a
+resource. So an update without changes would succeed and leave the process there.
 
-What it does not do: it runs in no preview. A server that does not let us in is a warning and stops nothing: the update
-may be the one that opens the door again, and steps that need the server fail by themselves.
+The command runs in no preview. A server that refuses SSH is a warning and stops nothing: the update may open the port
+again, and steps that need the server fail by themselves.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ import pulumi
 from components.docker_host.make_room import ssh_arguments
 
 UNREACHABLE = 255
-"""ssh(1) ends with it when it did not get in; everything else is the command's."""
+"""ssh(1) exits with it if the connection failed; every other code is the command's."""
 
 
 def in_every_update(
     command: str, *, ssh_config: str, address: pulumi.Output[str], after: pulumi.Output[str]
 ) -> pulumi.Output[str]:
-    """Run `command`, once `after` is known. The output, for what has to wait for it, is always "".
+    """Run `command`, once `after` is known. Return an output that is always "", for resources that must wait for it.
 
-    Raises what the command says on its standard error if it fails.
+    Raise RuntimeError with the command's standard error if it fails.
     """
     if pulumi.runtime.is_dry_run():
         return pulumi.Output.from_input("")

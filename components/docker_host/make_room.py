@@ -49,10 +49,10 @@ def ssh_arguments(config: str, address: str, command: str) -> list[str]:
 
 
 async def on_the_server(config: str, address: str, command: str) -> str:
-    """What `command` prints there.
+    """Return the output of `command` on the server.
 
     Raises:
-        RuntimeError: it failed; with its complaint.
+        RuntimeError: the command failed. The error holds its standard error.
     """
     process = await asyncio.create_subprocess_exec(
         *ssh_arguments(config, address, command),

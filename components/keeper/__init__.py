@@ -4,6 +4,8 @@ What it does not do: it makes no machine and no disk, and it changes nothing on 
 that `toybox:machine` names, and `ready` is when the kept database's write-ahead log arrives there.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_command as command
 
@@ -11,6 +13,7 @@ from components.docker_host.bundle import pack, unpack_and_run
 from components.docker_host.unreachable import KNOWN_SERVER, is_unreachable
 from components.host_secrets import version
 from components.keeper.bundle import LIBRARY, keeper_bundle, secrets_bundle
+from components.keeper.condition import Condition
 from components.keeper.source import Source, kept_source
 from components.secret_output import secret_output
 from components.ssh import USER
@@ -30,6 +33,7 @@ class Keeper(pulumi.ComponentResource):
         machine: where it is, and the host key that it must show.
         secrets: the keys and passwords that it works with.
         source: the kept stack's server.
+        ssh_config: the ssh_config(5) of the machine, for the look at it.
     """
 
     ready: command.remote.Command
@@ -41,6 +45,7 @@ class Keeper(pulumi.ComponentResource):
         machine: Machine,
         secrets: Secrets,
         source: Source,
+        ssh_config: str,
         provider: command.Provider,
     ) -> None:
         super().__init__("toybox:keeper:Keeper", name, None, pulumi.ResourceOptions(providers=[provider]))
@@ -52,6 +57,7 @@ class Keeper(pulumi.ComponentResource):
             dial_error_limit=KNOWN_SERVER.errors,
             per_dial_timeout=KNOWN_SERVER.seconds,
         )
+        condition = Condition(f"{name}-condition", ssh_config=ssh_config, address=machine.address)
         explain = _unreachable_hook(f"{name}-unreachable", machine.address)
 
         def step(
@@ -59,17 +65,18 @@ class Keeper(pulumi.ComponentResource):
             create: str,
             *,
             stdin: pulumi.Input[str] | None = None,
-            triggers: list[pulumi.Input[str]] | None = None,
+            triggers: Sequence[pulumi.Input[str]] = (),
             after: list[pulumi.Resource] | None = None,
             secret: bool = False,
             timeout: str = "10m",
+            then: Sequence[pulumi.ResourceHook] = (),
         ) -> command.remote.Command:
             return command.remote.Command(
                 f"{name}-{suffix}",
                 connection=connection,
                 create=create,
                 stdin=stdin,
-                triggers=triggers,
+                triggers=[condition.token, *triggers],
                 add_previous_output_in_env=False,
                 logging=command.remote.Logging.NONE if secret else None,
                 opts=pulumi.ResourceOptions(
@@ -78,7 +85,9 @@ class Keeper(pulumi.ComponentResource):
                     depends_on=after,
                     additional_secret_outputs=["stdout", "stderr"] if secret else None,
                     custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
-                    hooks=pulumi.ResourceHookBinding(on_error=[explain]),
+                    hooks=pulumi.ResourceHookBinding(
+                        after_create=list(then), after_update=list(then), on_error=[explain]
+                    ),
                 ),
             )
 
@@ -91,7 +100,11 @@ class Keeper(pulumi.ComponentResource):
             "secrets", INSTALL_SECRETS, stdin=pulumi.Output.secret(packed_secrets), after=[bundle], secret=True
         )
         self.ready = step(
-            "ready", READY, triggers=[packed.apply(version), version(packed_secrets)], after=[bundle, installed]
+            "ready",
+            READY,
+            triggers=[packed.apply(version), version(packed_secrets)],
+            after=[bundle, installed],
+            then=[condition.noted],
         )
         self.register_outputs({})
 
@@ -118,5 +131,5 @@ The keeper does not let us in: {USER}@{address}, port 22. The last answer:
 Nothing on it was changed; when it answers, run `pulumi up` again. Where to look:
   1. Does the machine run, and is {address} its address (toybox:machine.address)?
   2. Does it accept the key? `toybox init keeper` prints the line for its /root/.ssh/authorized_keys.
-  3. Is toybox:machine.hostKey the second half of its /etc/ssh/ssh_host_ed25519_key.pub? If it was set up anew: yes,
+  3. Is toybox:machine.hostKey the second half of its /etc/ssh/ssh_host_ed25519_key.pub? If it was set up again,
      it has another one, and nothing that was kept on it."""

@@ -21,13 +21,11 @@ MANIFEST = f"{LIBRARY}/manifest.json"
 SECRETS_MANIFEST = f"{units.CONFIGURATION}/secrets.json"
 USER_AT_SOURCE = "keeper"
 """The login on the kept server, which can pull and nothing else."""
-MAJOR = 15
-"""The kept server's version of PostgreSQL, that of Debian 12."""
 
 PACKAGES = (
     "barman",
-    f"postgresql-{MAJOR}",
-    f"postgresql-client-{MAJOR}",
+    f"postgresql-{units.MAJOR}",
+    f"postgresql-client-{units.MAJOR}",
     "restic",
     "rsync",
     "openssh-client",
@@ -40,7 +38,7 @@ def render_settings(source: str) -> str:
     """Return settings.json: what is kept. The volumes are those of the one list that are kept as files."""
     settings = {
         "source": source,
-        "major": MAJOR,
+        "major": units.MAJOR,
         "database": DATABASE,
         "volumes": [volume.name for volume in KEPT_FILES],
     }
@@ -99,7 +97,7 @@ streaming_archiver = on
 archiver = off
 slot_name = {ROLE}
 create_slot = auto
-path_prefix = /usr/lib/postgresql/{MAJOR}/bin
+path_prefix = {units.PROGRAMS}
 immediate_checkpoint = true
 minimum_redundancy = {FEWEST}
 """
@@ -112,7 +110,7 @@ def render_tmpfiles() -> str:
 
 def render_parameters(source: str) -> str:
     """Return what the scripts have to know, as shell assignments."""
-    enabled = " ".join((units.TUNNEL, units.WAL, *(job.timer for job in units.JOBS)))
+    enabled = " ".join((units.TUNNEL, units.WAL, units.WANTED, *(job.timer for job in units.JOBS)))
     parameters = {
         "SOURCE": source,
         "DATA": DATA,

@@ -3,16 +3,22 @@
 from dataclasses import dataclass
 
 from components.keeper_network import DATABASE_ADDRESS, DATABASE_PORT
+from keeper import receiver
 from keeper.places import DATA, RUN, USER
 
 DATABASE = f"{DATABASE_ADDRESS}:{DATABASE_PORT}"
 """The kept database, on its server's network for the keeper."""
 
 COMMAND = "/usr/local/bin/toybox-keeper"
+MAJOR = 15
+"""The kept server's version of PostgreSQL, that of Debian 12."""
+PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
 CONFIGURATION = "/etc/toybox-keeper"
+ANSWERS = f"{PROGRAMS}/pg_isready -q -h {RUN}"
 
 TUNNEL = "toybox-keeper-tunnel.service"
 WAL = "toybox-keeper-wal.service"
+WANTED = "toybox-keeper-full.path"
 
 SERVICE = f"""\
 User={USER}
@@ -79,7 +85,7 @@ StartLimitIntervalSec=0
 [Service]
 {SERVICE}ExecStart=/usr/bin/ssh -F {CONFIGURATION}/ssh_config -N -L {RUN}/.s.PGSQL.5432:{DATABASE} source
 Restart=always
-RestartSec=2
+RestartSec=5
 
 [Install]
 WantedBy=multi-user.target
@@ -87,8 +93,9 @@ WantedBy=multi-user.target
 
 
 def render_wal(source: str) -> str:
-    """Return the unit of the receiver of WAL. Barman's own `cron` would start one, too, outside of any unit: it is not
-    used (docs/decisions.md)."""
+    """Return the unit of the receiver of WAL. It starts Barman once the database answers: Barman takes half a second of
+    the processor to find out that it does not, and would be started each second. Barman's own `cron` would start a
+    receiver, too, outside of any unit: it is not used (docs/decisions.md)."""
     return f"""\
 [Unit]
 Description=TOYBOX keeper: receiver of WAL
@@ -97,7 +104,9 @@ RequiresMountsFor={DATA}
 StartLimitIntervalSec=0
 
 [Service]
-{SERVICE}ExecStart=/usr/bin/barman --config {CONFIGURATION}/barman.conf receive-wal {source}
+{SERVICE}ExecStartPre=/bin/sh -c 'while [ -e {RUN}/{receiver.HOLD} ] || ! {ANSWERS}; do sleep 1; done'
+ExecStart=/usr/bin/barman --config {CONFIGURATION}/barman.conf receive-wal {source}
+TimeoutStartSec=infinity
 KillSignal=SIGINT
 TimeoutStopSec=15
 Restart=always
@@ -144,11 +153,27 @@ WantedBy=timers.target
 """
 
 
+def render_wanted() -> str:
+    """Return the unit that starts a full backup when one is wanted: after a hole in the WAL, before the night."""
+    return f"""\
+[Unit]
+Description=TOYBOX keeper: full backup that is wanted
+
+[Path]
+PathExists={DATA}/records/{receiver.WANTED}
+Unit=toybox-keeper-full.service
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
 def render_all(source: str) -> dict[str, str]:
     """Return every unit's text by its name."""
     return {
         TUNNEL: render_tunnel(),
         WAL: render_wal(source),
+        WANTED: render_wanted(),
         **{job.service: render_job(job) for job in JOBS},
         **{job.timer: render_timer(job) for job in JOBS},
     }

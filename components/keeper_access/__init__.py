@@ -45,7 +45,7 @@ def admit_keeper(
 
 
 class KeeperAccess(pulumi.ComponentResource):
-    """The role in the database. The component's inputs are what the guard compares: who may log in."""
+    """The role in the database. The guard compares the component's inputs: who may log in."""
 
     ready: command.remote.Command
 

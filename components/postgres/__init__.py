@@ -23,11 +23,11 @@ HAND_OVER_SQL = HERE / "hand_over.sql"
 NAME = "postgres"
 DATABASE = "toybox"
 OWNER = "toybox"
-"""The role that owns the database and all in it. It is no superuser and cannot log in; the application's logins become
-it."""
+"""The role that owns the database and all in it. It is no superuser and cannot log in. The application's logins become
+it after the login."""
 
 SUPERUSER = "postgres"
-"""The cluster's first superuser. It has no password: only the socket inside of the container lets it in."""
+"""The cluster's first superuser. It has no password: only the socket inside the container accepts it."""
 
 PASSWORD_FILE = "postgres_password"
 
@@ -40,8 +40,8 @@ HBA_FILE = "/var/run/postgresql/pg_hba.conf"
 """Written at each start, from the keeper's lines and the data directory's own file, in the container's own memory."""
 
 SLOT_LIMIT = "20GB"
-"""What PostgreSQL keeps of WAL for a slot that nobody reads, at most: a tenth of the smallest data volume on sale. A
-keeper that was away for longer needs a new full backup."""
+"""The most WAL that PostgreSQL keeps for a slot without a reader: a tenth of the smallest data volume on sale. A keeper
+that was away for longer needs a new full backup."""
 
 
 def render_hba(keeper_network: str, gateway: str) -> str:
@@ -80,7 +80,7 @@ def postgres_spec(memory: int, *, keeper: bool = False) -> Spec:
     limit = memory_limit(NAME, memory)
     settings = {
         **memory_settings(limit),
-        # a query whose client is gone ends: that of a killed migration would still be applied
+        # PostgreSQL ends a query whose client is gone: else it would still apply that of a killed migration
         "client_connection_check_interval": "2s",
         **({"hba_file": HBA_FILE, "max_slot_wal_keep_size": SLOT_LIMIT} if keeper else {}),
     }
@@ -94,7 +94,7 @@ def postgres_spec(memory: int, *, keeper: bool = False) -> Spec:
         ),
         environment={"PGDATA": f"{PGDATA_VOLUME}/pgdata"},
         volumes={PGDATA_VOLUME: (POSTGRES, False)},
-        # over TCP: a server that listens on a socket only is not there for anybody
+        # over TCP: a server that listens on a socket only serves no other container
         health=HealthCheck(
             ("pg_isready", "-q", "-h", "127.0.0.1", "-U", SUPERUSER, "-d", "postgres"),
             start=120,
@@ -110,37 +110,37 @@ def postgres_spec(memory: int, *, keeper: bool = False) -> Spec:
 
 
 def login_role(password: str) -> str:
-    """The role that logs in with this password. Each password has a role of its own: while a new one is tried, the old
-    containers go on with theirs, which a single role's single password would lock out."""
+    """Return the role that logs in with this password. Each password has a role of its own. While a new one is tried,
+    the old containers still log in with theirs. A single role's single password would lock them out."""
     return f"{OWNER}_{version(password)}"
 
 
 _ASKED = f"psql -X -q -U {SUPERUSER} -d postgres -c SELECT >/dev/null 2>&1"
 HAND_OVER = f"timeout 300 docker exec -i {NAME} sh -c '{_ASKED} || exec psql -X -q -U {OWNER} -d postgres'"
-"""Runs hand_over.sql from standard input, in a cluster that has no other superuser than the application's role."""
+"""Runs hand_over.sql from standard input, in a cluster whose only superuser is the application's role."""
 
 RUN_SQL = f"timeout 60 docker exec -i {NAME} psql -X -q -U {SUPERUSER} -d {{database}}"
 """Runs statements from standard input."""
 
 
 def add_login_sql(password: str) -> str:
-    """The statements that make the login with this password, and what it needs, as far as they are missing."""
+    """Return the statements that make the login with this password, and the missing roles and rights that it needs."""
     return set_variables(login=login_role(password), password=password) + (HERE / "add_login.sql").read_text()
 
 
 def end_former_logins_sql(login: str) -> str:
-    """The statements that leave only this login."""
+    """Return the statements that remove every login but this one."""
     return set_variables(login=login) + (HERE / "end_former_logins.sql").read_text()
 
 
 def set_variables(**variables: str) -> str:
-    """Variables of psql's, in its own quotes (psql's manual, "Meta-Commands")."""
+    """Return psql's assignments of variables, in psql's own quotes (psql's manual, "Meta-Commands")."""
     escapes = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
     return "".join(f"\\set {name} '{value.translate(escapes)}'\n" for name, value in variables.items())
 
 
 class Postgres(pulumi.ComponentResource):
-    """The database container; `ready` is when it accepts `login` with the stack's own password."""
+    """The database container. `ready` resolves when it accepts `login` with the stack's own password."""
 
     image: PulledImage
     login: str

@@ -5,15 +5,15 @@ MAX_CONNECTIONS = 80
 largest server; each may use work_mem several times over."""
 
 PARALLEL_WORKERS = 8
-"""PostgreSQL's own number (max_parallel_workers)."""
+"""PostgreSQL's default of max_parallel_workers."""
 
 
 def memory_settings(limit: int) -> dict[str, str]:
-    """Settings for a container that may use `limit` MiB, its page cache included.
+    """Return the settings for a container that may use `limit` MiB, its page cache included.
 
-    A quarter for shared_buffers is the PostgreSQL manual's advice ("Resource Consumption", 15). work_mem: another
-    quarter, spread over all connections. Autovacuum's three workers would each take maintenance_work_mem. The rest is
-    for the processes themselves and for the page cache.
+    A quarter for shared_buffers is the advice of PostgreSQL's manual ("Resource Consumption", 15). work_mem is another
+    quarter, spread over all connections. Each of autovacuum's three workers would take maintenance_work_mem. The rest
+    is for the processes themselves and for the page cache.
     """
     return {
         "shared_buffers": f"{limit // 4}MB",
@@ -27,11 +27,12 @@ def memory_settings(limit: int) -> dict[str, str]:
 
 
 def work_mem(limit: int) -> int:
-    """MiB for one sort; a hash table may have twice that (hash_mem_multiplier)."""
+    """Return the MiB for one sort; a hash table may have twice that (hash_mem_multiplier)."""
     return max(limit // 4 // MAX_CONNECTIONS, 1)
 
 
 def shared_memory(limit: int) -> int:
-    """MiB of /dev/shm, where the processes of a parallel query share a hash table. At most PARALLEL_WORKERS help, one
-    in each of as many queries, and each of both brings its part of the table. Docker's 64 MiB is the least."""
+    """Return the MiB of /dev/shm, where the processes of a parallel query share a hash table. At most PARALLEL_WORKERS
+    processes help, one in each of as many queries. Each helper and each query brings its part of the table. The minimum
+    is Docker's 64 MiB."""
     return max(2 * work_mem(limit) * 2 * PARALLEL_WORKERS, 64)

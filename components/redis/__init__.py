@@ -1,7 +1,7 @@
 """Redis 7, twice: Celery's broker, with every write in an append-only file, and Django's cache, in memory only.
 
-In one Redis there is one limit and one rule for both: either a full cache stops the broker, or what makes room for it
-may be somebody's job.
+One Redis has one memory limit and one eviction policy. With one for both, either a full cache would stop the broker, or
+the eviction could delete somebody's job.
 """
 
 import shlex
@@ -26,10 +26,10 @@ PASSWORDS = f"{SECRETS_IN_CONTAINER}/{PASSWORD_FILE}"
 """The folder with every password that is still accepted, in Redis's own containers."""
 
 APPEND_DIRECTORY = "toybox-appendonlydir"
-"""Not the name that a Redis looks for by itself."""
+"""Differs from Redis's default, so that no other Redis finds it by itself."""
 
 CONFIG = "/dev/shm/toybox-redis.conf"
-"""What the entrypoint writes: the passwords may not stand on a command line."""
+"""The file that the entrypoint writes: the passwords may not be on a command line."""
 
 ITSELF = 16
 """MiB that an empty Redis takes, with its health check."""
@@ -40,8 +40,8 @@ HEALTH = HealthCheck(("sh", "-c", _PROBE), start=60)
 
 
 def redis_spec(memory: int) -> Spec:
-    """The broker's container for a server with `memory` MiB. noeviction: a broker that drops keys drops people's jobs.
-    While it rewrites its append-only file it may need all of its keys' memory again."""
+    """Return the broker's spec for a server with `memory` MiB. noeviction: a broker that drops keys drops people's
+    jobs. While Redis rewrites its append-only file, it may need the memory of all its keys twice."""
     limit = memory_limit(NAME, memory)
     return Spec(
         name=NAME,
@@ -67,9 +67,9 @@ def redis_spec(memory: int) -> Spec:
 
 
 def cache_spec(memory: int) -> Spec:
-    """The cache's container. allkeys-lru: what was used longest ago makes room. Nothing is kept, and nothing needs a
-    lock: /data, which the image declares as a volume, is a tmpfs. A quarter of its memory is for fragmentation and
-    buffers."""
+    """Return the cache's spec. allkeys-lru: Redis evicts the least recently used key first. The cache keeps nothing,
+    and needs no lock: /data, which the image declares as a volume, is a tmpfs. A quarter of its memory is for
+    fragmentation and buffers."""
     limit = memory_limit(CACHE, memory)
     return Spec(
         name=CACHE,
@@ -99,11 +99,11 @@ ACCEPT = f"{_accept(NAME)} && {_accept(CACHE)}"
 
 
 class Redis(pulumi.ComponentResource):
-    """Both containers; `ready` is when they accept the stack's own password."""
+    """Both containers. `ready` resolves when they accept the stack's own password."""
 
     image: PulledImage
     password: str
-    """The version of the password, and not the password."""
+    """The version of the password, not the password itself."""
 
     ready: command.remote.Command
 

@@ -15,7 +15,7 @@ from settings import Keeper
 from settings import Server as ServerSettings
 
 EVERYWHERE = "0.0.0.0/0"
-"""IPv4 alone. IPv6 is closed: nothing is served there and tested, and an open port that nobody watches is a door."""
+"""IPv4 only. IPv6 is closed: nothing is served or tested there, so an open port would only add a risk."""
 
 
 def ingress_rules(operators: list[str], keeper: Keeper | None = None) -> dict[str, tuple[int, str]]:
@@ -129,7 +129,7 @@ class Server(pulumi.ComponentResource):
             f"{name}-key-pair",
             name=cloud_name,
             public_key=identity.public_key,
-            # two of one name cannot be there
+            # the cloud cannot have two key pairs of one name
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         security_group = openstack.networking.SecGroup(
@@ -154,12 +154,13 @@ class Server(pulumi.ComponentResource):
             f"{name}-instance",
             name=cloud_name,
             flavor_name=settings.flavor,
-            # its name and not its output: with that, another key would replace the server, whose keys the host bundle
-            # declares after its first boot
+            # the key's name and not its output: with the output, another key would replace the server. The host bundle
+            # declares the server's keys after its first boot
             key_pair=cloud_name,
             security_groups=[security_group.name],
             config_drive=True,
-            # a replacement is a shutdown and no power cut: the provider stops the server first, and waits
+            # a replacement shuts the server down and does not cut its power: the provider stops the server first, and
+            # waits
             stop_before_destroy=True,
             power_state="active",
             metadata={"instance_name_tag": cloud_name},

@@ -1,8 +1,7 @@
-"""Staging's data is prod's; this makes it fit for staging before any application container can see it.
+"""Scrub staging's data, which is a copy of prod's, before any application container can see it.
 
-In every stack that is not production, between the database and the application. The list of what is personal is
-personal_data.py.
-What it does not do: it does not look into uploaded files, which are public on the site.
+The scrub runs in every stack that is not production, between the database and the application. personal_data.py lists
+the personal data. The scrub does not look into uploaded files, which are public on the site.
 """
 
 import hashlib
@@ -78,11 +77,11 @@ def scrubbed(
     *,
     after: Sequence[pulumi.Resource],
 ) -> list[pulumi.Resource]:
-    """What an application container has to wait for before it may see the data: in production `after` alone, elsewhere
-    a `StagingScrub` that comes after it.
+    """Return the resources that an application container waits for before it may see the data: in production `after`
+    alone, elsewhere a `StagingScrub` that comes after it.
 
-    It does not matter what the settings say the volume was made from: somebody may have changed that meanwhile. A
-    volume that was empty when staging got it has no tables, and the scrub nothing to do.
+    The origin in the settings does not matter here: somebody may have changed it meanwhile. A volume that was empty
+    when staging got it has no tables, so the scrub changes nothing.
     """
     if settings.is_production:
         return list(after)

@@ -1,11 +1,11 @@
-"""What in TOYBOX's database is personal or secret, and what becomes of it in staging: the one list.
+"""The one list of personal and secret data in TOYBOX's database, with the treatment of each column in staging.
 
-Every column of the database is in one of the lists. A column that is in none stops the scrub, and with it staging: a
-new feature must not carry people's data into staging because nobody thought of it. So does what holds data outside of
-columns, until it is listed. A table or column that is listed and not there is passed over: prod may be a release
-behind, and the lists name what Django's usual add-ons would bring.
+Every column of the database is in one of the lists. A column that is in none stops the scrub, and with it staging. So a
+forgotten column of a new feature cannot carry people's data into staging. Data outside of columns stops the scrub, too,
+until it is listed. The scrub skips a listed table or column that does not exist: prod may be a release behind, and the
+lists name the tables of Django's usual add-ons.
 
-It travels to the server and runs there, so it needs nothing but Python itself (3.10, Ubuntu 22.04).
+The program sends this file to the server, so it needs only Python itself (3.10, Ubuntu 22.04).
 """
 
 from __future__ import annotations
@@ -94,10 +94,10 @@ KEPT: Mapping[str, tuple[str, ...]] = {
 """{table: columns} that stay as they are. A column that is in none of these lists stops the scrub."""
 
 MATERIALIZED_VIEWS: tuple[str, ...] = ()
-"""Those that hold nothing but what their tables hold: they are filled again from the scrubbed ones."""
+"""The views that hold only data of their tables. The scrub fills them again from the scrubbed tables."""
 
 LARGE_OBJECTS = ""
-""""kept" or "removed": what becomes of the database's large objects, which are in no column. Without a word they stop
+""""kept" or "removed": the treatment of the database's large objects, which are in no column. If it is empty, they stop
 the scrub."""
 
 DATABASES: tuple[str, ...] = ()
@@ -111,6 +111,6 @@ _NO_WORDS = frozenset(
 
 
 def is_text(data_type: str) -> bool:
-    """Whether words can stand in a column of this type, by PostgreSQL's name of it: in all but those that are known to
-    hold none."""
+    """Return whether a column of this type, by PostgreSQL's name of it, can hold words. All types can but those that
+    are known to hold none."""
     return data_type not in _NO_WORDS

@@ -27,13 +27,13 @@ Schema = Mapping[str, Mapping[str, str]]
 """{table: {column: type}}; tables outside of the schema `public` as schema.table."""
 
 LIST = "components/staging_scrub/personal_data.py"
-"""Where the list is, in the checkout."""
+"""The list's path in the checkout."""
 
 MATERIALIZED_VIEW, FOREIGN_TABLE, LARGE_OBJECTS, DATABASE = (
     *("materialized view", "foreign table", "large objects", "database"),
 )
 Others = Sequence[tuple[str, str]]
-"""What holds data outside of the tables' columns: (kind, name)."""
+"""Data outside of the tables' columns: (kind, name)."""
 
 RECORD = ".staging-scrub.json"
 NOTE = ".staging-scrub-began.json"
@@ -59,7 +59,7 @@ def due(record: Mapping[str, Any] | None, volume: str, rules: str) -> bool:
 
 
 def unlisted(schema: Schema) -> Schema:
-    """The columns of which no list says what becomes of them."""
+    """Return the columns that are in no list."""
     found = {
         table: {
             column: data_type
@@ -75,12 +75,12 @@ def unlisted(schema: Schema) -> Schema:
 
 
 def in_words(schema: Schema) -> list[str]:
-    """Each column with its type: `newsletter.phone (text)`."""
+    """Return each column with its type: `newsletter.phone (text)`."""
     return [f"{table}.{column} ({kind})" for table, columns in schema.items() for column, kind in columns.items()]
 
 
 def unlisted_others(others: Others) -> list[tuple[str, str]]:
-    """What holds data outside of the tables' columns and is not listed, each with what to do about it."""
+    """Return the data outside of the tables' columns that is not listed, each with the step that settles it."""
     ways_out = {
         MATERIALIZED_VIEW: (listed.MATERIALIZED_VIEWS, "list it under MATERIALIZED_VIEWS: it is then filled again"),
         DATABASE: (listed.DATABASES, "list it under DATABASES, if it may stay as it is"),
@@ -96,7 +96,7 @@ def unlisted_others(others: Others) -> list[tuple[str, str]]:
 
 
 def refusal(columns: Schema, others: Sequence[tuple[str, str]]) -> str:
-    """What to tell the operator about all that is not listed, with the lines to add."""
+    """Return the message for the operator about all that is not listed, with the lines to add."""
     text = f"{LIST} does not say what becomes of:\n"
     text += "".join(f"    {column}\n" for column in in_words(columns))
     text += "".join(f"    {what}: {way_out}\n" for what, way_out in others)
@@ -116,7 +116,7 @@ def refusal(columns: Schema, others: Sequence[tuple[str, str]]) -> str:
 
 
 def lines_to_add(columns: Schema) -> list[str]:
-    """The columns as the list has them: `"newsletter": ("id", "phone"),`."""
+    """Return the columns as the list has them: `"newsletter": ("id", "phone"),`."""
     return [f'"{table}": ({", ".join(json.dumps(name) for name in names)},),' for table, names in columns.items()]
 
 
@@ -167,13 +167,14 @@ def statements(schema: Schema, login: str) -> list[str]:
 
 
 def forget_statistics() -> str:
-    """The planner keeps the most frequent values of each column, those of emptied tables as well."""
+    """Return the statement that deletes the planner's statistics. They hold the most frequent values of each column,
+    also of emptied tables."""
     tables = f"SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {OF_USERS}"  # noqa: S608
     return f"DELETE FROM pg_statistic WHERE starelid IN ({tables});"  # noqa: S608 - no value of anybody's
 
 
 def statements_for_others(others: Others) -> list[str]:
-    """What becomes of what is outside of the tables' columns, after them."""
+    """Return the statements for the data outside of the tables' columns. They run after those for the columns."""
     found = [f"REFRESH MATERIALIZED VIEW {name_of_table(name)};" for kind, name in others if kind == MATERIALIZED_VIEW]
     if listed.LARGE_OBJECTS == "removed":
         found.append("SELECT lo_unlink(oid) FROM pg_largeobject_metadata;")
@@ -243,7 +244,7 @@ def missing_rows(before: Mapping[str, int], after: Mapping[str, int], gone: list
 # The edge.
 
 RELATION = "CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname"
-"""A relation's name in SQL's catalog, as the list has it."""
+"""A relation's name as the list has it, in SQL on the catalog."""
 
 OF_USERS = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpersistence <> 't'"
 
@@ -279,8 +280,8 @@ class Server:
         return {name: int(rows) for name, rows in self.psql(f"{query};")} if query else {}
 
     def schema(self, kinds: str = "rp") -> Schema:
-        """All tables with their columns, from the catalog itself: information_schema hides what a role may not read.
-        `kinds` are PostgreSQL's letters: r and p are tables, m materialized views."""
+        """Return all tables with their columns, from the catalog itself: information_schema hides those that a role may
+        not read. `kinds` are PostgreSQL's letters: r and p are tables, m materialized views."""
         schema: dict[str, dict[str, str]] = {}
         letters = ", ".join(map(literal, kinds))
         rows = self.psql(
@@ -294,7 +295,7 @@ class Server:
         return schema
 
     def others(self) -> Others:
-        """What holds data outside of the tables' columns."""
+        """Return the data outside of the tables' columns."""
         kinds = f"CASE c.relkind WHEN 'm' THEN {literal(MATERIALIZED_VIEW)} ELSE {literal(FOREIGN_TABLE)} END"
         rows = self.psql(
             f"SELECT {kinds}, {RELATION} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"  # noqa: S608
@@ -340,12 +341,12 @@ class Server:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
     def label(self) -> str:
-        """Whose disk it is: the label of its file system."""
+        """Return the label of the disk's file system."""
         command = ["e2label", self.data_disk.device]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def relabel(self) -> None:
-        """Give the disk this staging's label, for good."""
+        """Give the disk this staging's label, permanently."""
         subprocess.run(["e2label", self.data_disk.device, self.data_disk.label], check=True)
         subprocess.run(["sync", "--file-system", self.disk], check=True)
         if self.label() != self.data_disk.label:
@@ -376,10 +377,10 @@ class Server:
 
 
 def scrub(server: Server) -> None:
-    """Do it, unless it was done. Raises ScrubError; the application's containers stay stopped then.
+    """Scrub the data, unless that was done. Raise ScrubError; the application's containers then stay stopped.
 
-    The disk gets this staging's label before the first row changes. Whenever an attempt is killed, the label says
-    "staging" of whatever is no longer prod's data: production refuses it, and the next attempt goes on.
+    The scrub gives the disk this staging's label before it changes the first row. So, wherever an attempt is killed,
+    data that is no longer prod's carries the label of a staging. Production refuses it, and the next attempt goes on.
     """
     parameters, volume = server.parameters, server.data_disk.volume
     if not due(server.read(RECORD), volume, parameters["rules"]):

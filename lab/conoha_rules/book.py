@@ -16,7 +16,7 @@ from lab.credentials import write_private
 from lab.locks import locked
 
 FREE_CAPACITY = 50
-"""GB of image-save capacity that cost nothing."""
+"""GB of image-save capacity that are free of charge."""
 
 TIMES = ("created_at", "updated_at", "data_timestamp")
 """The times that a backup shows."""

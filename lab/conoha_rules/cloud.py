@@ -104,7 +104,7 @@ class Cloud:
         return server in self.book.read().subscriptions and self.server(server) is not None
 
     def project(self) -> str:
-        """The id of the project that the token is for."""
+        """Return the id of the token's project."""
         headers = {"X-Auth-Token": self.token, "X-Subject-Token": self.token, "Connection": "close"}
         answer = POOL.request("GET", self.services.urls["identity"] + "/v3/auth/tokens?nocatalog", headers=headers)
         if answer.status != 200:
@@ -112,16 +112,16 @@ class Cloud:
         return str(json.loads(answer.data)["token"]["project"]["id"])
 
     def ec2_credentials(self, user: str) -> Sequence[str]:
-        """The access keys of a user's EC2 credentials."""
+        """Return the access keys of a user's EC2 credentials."""
         found = self.get("identity", f"/v3/users/{quote(user)}/credentials/OS-EC2", "credentials") or []
         return [one["access"] for one in found]
 
     def image_capacity(self) -> int:
-        """The image-save capacity in GB: 50 are free."""
+        """Return the image-save capacity in GB: 50 are free."""
         return self.book.read().image_capacity.get(self.project(), FREE_CAPACITY)
 
     def saved_bytes(self) -> int:
-        """The bytes of it that are used: images of the project's own, and snapshots."""
+        """Return its used bytes: images of the project's own, and snapshots."""
         images = self.get("image", f"/v2/images?limit=200&owner={self.project()}", "images") or []
         snapshots = self.get("volume", "/v3/snapshots", "snapshots", "volume 3.67") or []
         return sum(int(one["size"] or 0) for one in images) + sum(int(one["size"]) << 30 for one in snapshots)

@@ -114,16 +114,16 @@ def name_tag(call: Call, facts: Facts) -> Refusal | None:
 
 
 def metadata_given(call: Call, facts: Facts) -> Refusal | None:
-    """`metadata` must be there (GMO's skill; OpenAPI does not say so). Without `instance_name_tag` in it the server has
-    no name that people see."""
+    """Refuse a server without `metadata` (GMO's skill; OpenAPI does not say so). Without `instance_name_tag` in it the
+    server has no name that people see."""
     if isinstance(call.part("server").get("metadata"), Mapping):
         return None
     return Refusal("ConoHa wants `metadata` of a new server: give it an instance_name_tag")
 
 
 def user_data_by_config_drive(call: Call, facts: Facts) -> Call | None:
-    """Without `config_drive` a server gets no user_data, in silence (field: 135yshr/orenovpn
-    `docs/TROUBLESHOOTING.md`). Others use it without (skworks33/terraform-conoha-v3-api `main.tf`)."""
+    """Drop user_data without `config_drive`, silently (field: 135yshr/orenovpn `docs/TROUBLESHOOTING.md`). Others use
+    it without (skworks33/terraform-conoha-v3-api `main.tf`)."""
     server = call.part("server")
     if server.get("config_drive") or "user_data" not in server:
         return None
@@ -164,8 +164,8 @@ def admin_password(call: Call, facts: Facts) -> Refusal | None:
 
 
 def complete_block_devices(call: Call, facts: Facts) -> Call:
-    """ConoHa needs the `uuid` only; Nova wants to be told the rest. A deleted server leaves its boot volume behind,
-    whatever was asked for (field: crowdy/conoha-cli 54db033)."""
+    """Complete the block devices: ConoHa needs the `uuid` only, Nova needs the rest. A deleted server leaves its boot
+    volume behind, whatever the request said (field: crowdy/conoha-cli 54db033)."""
     always = {"source_type": "volume", "destination_type": "volume", "delete_on_termination": False}
     devices = [
         {"boot_index": 0 if index == 0 else -1, **device, **always} for index, device in enumerate(block_devices(call))
@@ -265,7 +265,7 @@ def no_such_call(call: Call, facts: Facts) -> Refusal:
 
 
 RULES = (
-    # what a request says comes before what is there, as in Nova's own checks
+    # the request's own faults come before the cloud's state, as in Nova's own checks
     Rule("POST", "/servers", plain_user_data),
     Rule("POST", "/servers", user_data_by_config_drive),
     Rule("POST", "/servers", admin_password),

@@ -48,8 +48,8 @@ def in_domain_gnc(call: Call, facts: Facts) -> Refusal | None:
 
 
 def nothing_else(call: Call, facts: Facts) -> Refusal | None:
-    """Keystone's other calls are not there: projects, users, domains, application credentials, checking or revoking a
-    token. EC2 credentials (object storage's keys) are, and sub-users, roles and permissions."""
+    """Refuse Keystone's other calls: projects, users, domains, application credentials, checking or revoking a token.
+    ConoHa has EC2 credentials (object storage's keys), sub-users, roles and permissions."""
     return Refusal(f"ConoHa's identity API has no {call.method} /v3{call.path}", 404)
 
 
@@ -70,7 +70,8 @@ def in_the_api(call: Call, facts: Facts) -> Refusal | None:
 
 
 def three_ec2_credentials(call: Call, facts: Facts) -> Refusal | None:
-    """At most three for a user (github.com/leonunix/conohav3-python-sdk `conoha/identity.py`)."""
+    """Refuse a user's fourth credential (github.com/leonunix/conohav3-python-sdk `conoha/identity.py`: three at
+    most)."""
     if len(facts.ec2_credentials(call.ids["user"])) < MOST_EC2_CREDENTIALS:
         return None
     return Refusal(f"ConoHa allows {MOST_EC2_CREDENTIALS} EC2 credentials for a user: delete one first", 409)

@@ -13,27 +13,27 @@ from lab.conoha_rules.cloud import Cloud, ServiceError
 from lab.conoha_rules.rule import Call, Facts, Refusal, match
 
 STEP = 500
-"""GB."""
+"""GB that are sold at a time."""
 
 Answer = tuple[int, Any]
 
 
 def wanted_capacity(call: Call) -> int | None:
-    """The capacity in GB that a PUT /quota asks for; None if it is no such size."""
+    """Return the capacity in GB that a PUT /quota asks for; None if ConoHa does not sell that size."""
     found = re.fullmatch(r"([0-9]+)GB", str(call.part("quota").get("image_size", "")))
     size = int(found[1]) if found else 0
     return size if size >= FREE and (size - FREE) % STEP == 0 else None
 
 
 def sold_capacity(call: Call, facts: Facts) -> Refusal | None:
-    """50 GB, and 500 more at a time: 550GB, 1050GB, …"""
+    """Refuse a capacity other than 50 GB and multiples of 500 more: 550GB, 1050GB, …"""
     if wanted_capacity(call) is not None:
         return None
     return Refusal(f"ConoHa sells image-save capacity of {FREE}GB and {STEP} more at a time, such as {FREE + STEP}GB")
 
 
 def fits(size: int, facts: Facts) -> bool:
-    """Whether `size` GB more can be saved.
+    """Return whether `size` GB more can be saved.
 
     UNCONFIRMED (saved-size): that the volume's whole size counts, and not what was written into it. Here: the whole.
     """
@@ -41,7 +41,7 @@ def fits(size: int, facts: Facts) -> bool:
 
 
 def snapshot_fits(call: Call, facts: Facts) -> Refusal | None:
-    """A snapshot uses the same capacity (price table).
+    """Refuse a snapshot that does not fit: it uses the same capacity (price table).
 
     UNCONFIRMED (snapshot-capacity): what ConoHa answers when it does not fit. Here: it refuses.
     """
@@ -56,7 +56,7 @@ def snapshot_fits(call: Call, facts: Facts) -> Refusal | None:
 
 
 def answer(call: Call, cloud: Cloud) -> Answer | None:
-    """Status and JSON for a call of the image service about capacity; None for any other call."""
+    """Return status and JSON for a call of the image service about capacity; None for any other call."""
     if match("GET", "/quota", call) is not None:
         return 200, shown(cloud.image_capacity())
     if match("PUT", "/quota", call) is not None:
@@ -70,13 +70,13 @@ def answer(call: Call, cloud: Cloud) -> Answer | None:
 
 
 def shown(size: int) -> dict[str, Any]:
-    """A capacity, in an answer."""
+    """Return a capacity as an answer has it."""
     return {"quota": {"image_size": f"{size}GB"}}
 
 
 def never_completed(call: Call, cloud: Cloud) -> Answer | None:
-    """Saving a volume that does not fit is accepted, and the image is never completed (OpenAPI: "buy capacity, then
-    save it again"). None if it fits, or is another call."""
+    """Accept saving a volume that does not fit, and never complete the image (OpenAPI: "buy capacity, then save it
+    again"). Return None if it fits, or for another call."""
     ids = match("POST", "/volumes/{volume}/action", call)
     action = call.part("os-volume_upload_image")
     volume = cloud.volume(ids["volume"]) if ids and action else None

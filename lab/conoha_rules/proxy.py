@@ -119,7 +119,7 @@ class Proxy:
             return answer(answers.refusal(service, 503, f"the lab's {service} service: {error}"), 503)
 
     def own_answer(self, service: str, call: Call, cloud: Cloud) -> tuple[int, Any] | Refusal | None:
-        """The answer to what ConoHa has and OpenStack has not."""
+        """Return the answer to a call that ConoHa has and OpenStack has not."""
         match service:
             case "identity":
                 return sub_users.answer(call)

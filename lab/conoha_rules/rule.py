@@ -124,13 +124,13 @@ class Facts(Protocol):
         """Whether the automatic backup of a server is subscribed."""
 
     def ec2_credentials(self, user: str) -> Sequence[str]:
-        """The access keys of a user's EC2 credentials."""
+        """Return the access keys of a user's EC2 credentials."""
 
     def image_capacity(self) -> int:
-        """The image-save capacity in GB."""
+        """Return the image-save capacity in GB."""
 
     def saved_bytes(self) -> int:
-        """The bytes of it that are used."""
+        """Return its used bytes."""
 
     def groups(self) -> Sequence[Group]:
         """All security groups."""

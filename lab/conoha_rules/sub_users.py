@@ -1,7 +1,7 @@
 """Sub-users, their roles and permissions: ConoHa's own IAM, which Keystone does not have.
 
-Source: OpenAPI (`/v3/sub-users`, `/v3/sub-users/roles`, `/v3/permissions`). The lab has none, and says so; nothing of
-TOYBOX uses them.
+Source: OpenAPI (`/v3/sub-users`, `/v3/sub-users/roles`, `/v3/permissions`). The lab has none, and its answer says so;
+no part of TOYBOX uses them.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ PERMISSIONS = (
     {"name": "get-server", "description": "サーバ詳細取得"},
     {"name": "get-server-list", "description": "サーバ一覧取得"},
 )
-"""Those that OpenAPI names as examples; ConoHa has one for each call."""
+"""The examples in OpenAPI; ConoHa has one for each call."""
 
 LISTS: dict[str, dict[str, Any]] = {
     "/sub-users": {"users": []},
@@ -22,7 +22,7 @@ LISTS: dict[str, dict[str, Any]] = {
 
 
 def answer(call: Call) -> tuple[int, Any] | Refusal | None:
-    """The lists; a refusal, as the lab's own, for what would make or change one; None for any other call."""
+    """Return the lists; a refusal, as the lab's own, for a call that makes or changes one; None for any other call."""
     if call.method == "GET" and call.path in LISTS:
         return 200, LISTS[call.path]
     if match("*", "/sub-users/**", call) is not None:

@@ -38,10 +38,10 @@ class Adopt:
     confirm: Callable[[str], None]
 
     def run(self, wanted: str | None) -> None:
-        """The whole of it.
+        """Adopt the volume.
 
         Raises:
-            OpsError: with the reason, the way on and the way back.
+            OpsError: the adoption stopped. The message has the reason, and the commands that go on and go back.
             SettingsError: the settings are wrong.
         """
         settings, name = declared(self.stack), self.stack.name
@@ -50,7 +50,7 @@ class Adopt:
         seen = self.stack.exported()
         recorded = state.recorded(seen)
         states = {each.name: each.exported() for each in self.stack.others()}
-        # before all other reasons, whose way out would lead on with another stack's data
+        # this check comes first: the way out of any other error would lead on with another stack's data
         for each in cloud.volumes:
             if each.id == wanted:
                 refuse_anothers(each, name, states)
@@ -98,7 +98,7 @@ class Adopt:
             bring_up(self.stack, self.connection, self.now, settings, timed, protected=settings.is_production)
             with timed.step("the data is as it was"):
                 before = held.words if held and volume.server_id == held.server_id else recorded_words(volume)
-                # a volume that its server never lost may hold a database that this very server made
+                # a volume that never left its server may hold a database that this very server made
                 made_by = self.now if renamed and present else server_made(self.connection, name)
                 report = adopted(self.stack, volume.id, made_by, before)
             attempt.end(cinder.volumes(self.connection))
@@ -124,7 +124,8 @@ class Adopt:
             self.say("  the server is stopped and made anew")
 
     def give_the_name_back(self, volume: Volume) -> None:
-        """A volume that was put aside is the stack's own again, without the record. One with another name keeps it."""
+        """Make a volume that was put aside the stack's own again, without the record. One with another name keeps its
+        name."""
         if names.is_aside(volume.name, self.stack.name):
             name = names.resource_name(self.stack.name, "data")
             description = aside.former_description(self.stack.name, volume.description)
@@ -168,10 +169,10 @@ class Adopt:
 
 
 def already(stack: str, volume: Volume, server: ServerSeen | None) -> str:
-    """What to tell an operator who adopts the volume that the stack has. Pure.
+    """Return the message for an operator who adopts the volume that the stack already has. Pure.
 
     Raises:
-        OpsError: the stack does not run on it, because of its server.
+        OpsError: the stack does not run on the volume, because of its server.
     """
     if server is not None and server.word == "ACTIVE" and volume.server_id == server.id:
         return (
@@ -193,13 +194,13 @@ def already(stack: str, volume: Volume, server: ServerSeen | None) -> str:
 
 
 def ways(stack: str, volume: Volume, leaving: Sequence[Volume]) -> str:
-    """How to go on and how to go back, for an operator whose adoption stopped. Pure."""
+    """Return the commands that go on and go back, for an operator whose adoption stopped. Pure."""
     lines = [f"    Go on:   the same command again (`toybox adopt {stack} {volume.id}`)."]
     lines += [f"    Go back: `toybox adopt {stack} {each.id}`, the data from before." for each in leaving]
     return "\n".join(lines)
 
 
 def recorded_words(volume: Volume) -> str:
-    """What a volume that was put aside held then; "" if nothing is recorded. Pure."""
+    """Return the record of what a volume held when it was put aside; "" if nothing is recorded. Pure."""
     record = aside.read(volume.description)
     return record.held if record else ""

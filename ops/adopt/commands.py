@@ -19,10 +19,10 @@ def adopt(
     """Take over a data volume that the state does not know, and bring the stack up on it.
 
     Without VOLUME_ID, for a stack whose state was lost: its server, boot volume, key pair and security group are found
-    by name, removed and made anew; the data volume is adopted as it is. With VOLUME_ID, that volume takes the present
+    by name, removed and made again; the data volume is adopted as it is. With VOLUME_ID, that volume takes the present
     one's place, which is kept. Asks for the stack's name, typed in full.
     """
     chosen = opened(stack)
-    declared(chosen)  # before anything is made of settings that are not there
+    declared(chosen)  # settings that do not exist fail here, before anything is made of them
     chosen.settings()  # makes the stack where its state was lost; Pulumi gives the cloud's password only then
     Adopt(chosen, connect(chosen), datetime.now(UTC), typer.echo, confirm).run(volume)

@@ -1,4 +1,4 @@
-"""Whose a volume is: what another stack has, or had, is never adopted. Pure."""
+"""Refuse to adopt a volume that another stack has, or had. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from ops.restore_points.model import Volume
 
 
 def refuse_anothers(volume: Volume, stack: str, states: Mapping[str, str]) -> None:
-    """Raises OpsError if the volume is another stack's, by its name, its description, or that stack's state.
+    """Raise OpsError if the volume is another stack's, by its name, its description, or that stack's state.
 
     `states` are the exported states of the other stacks, by name.
     """
@@ -28,6 +28,6 @@ def refuse_anothers(volume: Volume, stack: str, states: Mapping[str, str]) -> No
 
 
 def knows(exported: str, volume_id: str) -> bool:
-    """Whether an exported state has the volume, one that is still to be deleted included."""
+    """Return whether an exported state has the volume, one that is still to be deleted included."""
     resources = (json.loads(exported).get("deployment") or {}).get("resources") or []
     return any(each.get("id") == volume_id for each in resources)

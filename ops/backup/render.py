@@ -22,10 +22,13 @@ def status_json(stack: str, keeps: str, lines: Sequence[Line]) -> dict[str, Any]
 
 
 def heading(told: Mapping[str, Any]) -> str:
-    """Return the seconds that can be gone back to."""
+    """Return the seconds that can be gone back to, and the holes in them."""
     if not told["from"] or not told["to"]:
         return f"Nothing of {told['source']}'s database can be restored yet."
-    return f"{told['source']}'s database: any second from {told['from']} to {told['to']}."
+    holes = "".join(
+        f"\n  But none from {hole['from']} to {hole['to'] or 'now'}: WAL is missing." for hole in told["holes"]
+    )
+    return f"{told['source']}'s database: any second from {told['from']} to {told['to']}.{holes}"
 
 
 def listed_table(told: Mapping[str, Any]) -> Table:

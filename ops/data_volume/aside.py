@@ -1,7 +1,8 @@
-"""Former data volumes that were put aside: how they are called, and the record that each carries.
+"""Name the former data volumes that are put aside, and write a record on each.
 
-The record is the volume's description: ConoHa lets nobody write a volume's metadata, and changes name and description
-in one call. So a volume is never put aside without its record, and every operator's clone reads the same one.
+The record is the volume's description. ConoHa lets no client write a volume's metadata, and changes name and
+description in one call. So a volume is never put aside without its record, and every operator's clone reads the same
+one.
 """
 
 import re
@@ -25,13 +26,13 @@ PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Record:
-    """Why a volume was put aside.
+    """The reason why a volume was put aside.
 
     Attributes:
-        purpose: the command and the id it was given: `restore 7b59c87d-…`, `adopt 8c99ddaf-…`.
-        under_way: the command has not come to its end, and says so when it does.
-        held: what the volume held then, in words; "" if its server did not answer.
-        before: the description that it had, if somebody else had given it one.
+        purpose: the command and its id: `restore 7b59c87d-…`, `adopt 8c99ddaf-…`.
+        under_way: whether the command has not finished yet. It writes False when it does.
+        held: the data that the volume held then, in words; "" if its server did not answer.
+        before: the volume's former description, if somebody else had given it one.
     """
 
     since: datetime
@@ -42,7 +43,7 @@ class Record:
 
 
 def written(stack: str, record: Record) -> str:
-    """The record as a description."""
+    """Return the record as a description."""
     state = "under way" if record.under_way else "done"
     text = f"TOYBOX {stack}: put aside {record.since.astimezone(UTC):{WHEN}} to {record.purpose}, which is {state}."
     text += f" Held {record.held}." if record.held else ""
@@ -51,7 +52,7 @@ def written(stack: str, record: Record) -> str:
 
 
 def read(description: str) -> Record | None:
-    """The record in a description, or None."""
+    """Return the record in a description; None if it has none."""
     found = PATTERN.fullmatch(description)
     if found is None:
         return None
@@ -60,13 +61,13 @@ def read(description: str) -> Record | None:
 
 
 def ended(stack: str, description: str) -> str | None:
-    """The description of a volume whose command has come to its end; None if it says so already, or says nothing."""
+    """Return the description of a volume whose command has finished; None if it already says so, or has no record."""
     record = read(description)
     return written(stack, replace(record, under_way=False)) if record and record.under_way else None
 
 
 def former_description(stack: str, description: str) -> str:
-    """The description that a volume gets back when it is the stack's data again."""
+    """Return the description that a volume gets back when it is the stack's data again."""
     record = read(description)
     return (record.before if record else "") or names.data_description(stack)
 
@@ -77,10 +78,10 @@ def aside_name(stack: str, now: datetime) -> str:
 
 
 def kept(volumes: Sequence[Volume], stack: str) -> list[Volume]:
-    """The stack's volumes that were put aside, the oldest first."""
+    """Return the stack's volumes that were put aside, the oldest first."""
     return sorted((each for each in volumes if names.is_aside(each.name, stack)), key=lambda each: (each.name, each.id))
 
 
 def under_way(volumes: Sequence[Volume], stack: str) -> list[Volume]:
-    """Those of them that a command put aside which has not come to its end, the oldest first."""
+    """Return the stack's volumes that an unfinished command put aside, the oldest first."""
     return [each for each in kept(volumes, stack) if (record := read(each.description)) and record.under_way]

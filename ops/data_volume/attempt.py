@@ -1,8 +1,8 @@
-"""One attempt to bring a stack up on another data volume: what it changes before the update, in which order.
+"""One attempt to bring a stack up on another data volume: the changes before the update, in their order.
 
-Recorded first (name and description of the present volume), then done: wherever it is killed, the next one sees that it
-was under way and which volume the data from before is on. It is never gone on with: that would need to know whether the
-site has written on the new volume meanwhile.
+The command first records the attempt in name and description of the present volume, then acts. Wherever it is killed,
+the next run sees that it was under way and which volume has the former data. The next run never continues it: it cannot
+know whether the site has written on the new volume meanwhile.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 PATIENCE = 300
-"""Seconds for a server to shut down: PostgreSQL may take two minutes to end well."""
+"""Seconds for a server to shut down: PostgreSQL may take two minutes to stop cleanly."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What it is for is `purpose` (aside.Record); `seen` is the state as it was when the operator was asked."""
+    """An attempt. Its aim is `purpose` (aside.Record); `seen` is the state at the moment when the operator was
+    asked."""
 
     stack: PulumiStack
     connection: "Connection"
@@ -39,13 +40,14 @@ class Attempt:
     seen: str
 
     def begin(self) -> None:
-        """Raises OpsError if an update runs, or has changed the state since the operator was asked."""
+        """Raise OpsError if an update runs, or has changed the state since the operator was asked."""
         locks.refuse_if_locked(self.stack)
         if self.stack.exported() != self.seen:
             raise OpsError(changed_meanwhile(self.stack.name) + " Nothing was changed. Run the command again.")
 
     def put_aside(self, volume: Volume, held: str = "") -> str:
-        """Rename a volume and write the record on it, in one call. Returns its name. Nothing of its data is touched."""
+        """Rename a volume and write the record on it, in one call. Return its name. The volume's data stays as it
+        is."""
         stack, present = self.stack.name, aside.read(volume.description)
         name = volume.name if names.is_aside(volume.name, stack) else aside.aside_name(stack, self.now)
         before = present.before if present else volume.description
@@ -61,14 +63,14 @@ class Attempt:
         return name
 
     def forget(self, recorded: state.Recorded) -> str:
-        """Take a volume out of the state. Returns the command that puts the former state back.
+        """Take a volume out of the state. Return the command that puts the former state back.
 
         Raises:
-            OpsError: an update runs, or came in between. Its state is not overwritten.
+            OpsError: an update runs, or ran in between. Its state is not overwritten.
         """
         back = self.stack.keep_copy(self.seen)
-        # Pulumi has no import under a condition. It refuses one while an update holds the lock; one that begins after
-        # this look and ends before the import would have to take less than its start alone does.
+        # Pulumi has no conditional import. It refuses an import while an update holds the lock. An update that begins
+        # after this look, and ends before the import, would have to take less time than its start alone does.
         if refused := locks.refusal(self.stack.name, self.stack.locks(), changed="The state was not changed."):
             raise OpsError(refused)
         if self.stack.exported() != self.seen:
@@ -77,7 +79,7 @@ class Attempt:
         return back
 
     def end(self, volumes: Sequence[Volume]) -> None:
-        """Write on the stack's volumes that what they were put aside for has come to its end."""
+        """Record on the stack's volumes that the command that put them aside has finished."""
         for volume in aside.kept(volumes, self.stack.name):
             if text := aside.ended(self.stack.name, volume.description):
                 with cloud_errors(f"to write on volume {volume.id} that the command has ended"):
@@ -85,20 +87,20 @@ class Attempt:
 
 
 def to_put_aside(volumes: Sequence[Volume], stack: str, recorded: state.Recorded | None) -> list[Volume]:
-    """The volumes that must not be in the new one's way: the one that the state has, and those of the stack's name that
-    a killed update left and no state has. Pure."""
+    """Return the volumes that would block the new one. These are the volume that the state has, and volumes of the
+    stack's name that a killed update left and no state has. Pure."""
     own = names.resource_name(stack, "data")
     return [each for each in volumes if each.name == own or (recorded and each.id == recorded.id)]
 
 
 def changed_meanwhile(stack: str) -> str:
-    """What happened, in words."""
+    """Return the message about a state that changed."""
     return f"An update of {stack} changed its state since this command looked at it."
 
 
 @contextmanager
 def way_back(text: str) -> Iterator[None]:
-    """Whatever stops the work in here, the operator is told how to go on and how to go back."""
+    """Add to an error or an interrupt in this context how to go on and how to go back."""
     try:
         yield
     except OpsError as error:
@@ -108,7 +110,8 @@ def way_back(text: str) -> Iterator[None]:
 
 
 def stop_server(connection: "Connection", stack: str) -> bool:
-    """Shut the stack's server down and wait until it is off, so that the database ends well. Whether it had to be."""
+    """Shut the stack's server down and wait until it is off, so that the database stops cleanly. Return whether it
+    ran."""
     server = find_server(connection, stack)
     if server is None or server.word != "ACTIVE":
         return False
@@ -123,7 +126,7 @@ def stop_server(connection: "Connection", stack: str) -> bool:
 
 
 def start_server(connection: "Connection", stack: str) -> bool:
-    """Start the stack's server if it is off, and wait until the cloud says that it runs. Whether it had to be."""
+    """Start the stack's server if it is off, and wait until the cloud says that it runs. Return whether it was off."""
     server = find_server(connection, stack)
     if server is None or server.word != "SHUTOFF":
         return False
@@ -135,7 +138,7 @@ def start_server(connection: "Connection", stack: str) -> bool:
 
 
 def server_made(connection: "Connection", stack: str) -> datetime:
-    """When the stack's server was made. Raises OpsError if there is none."""
+    """Return the time at which the stack's server was made. Raise OpsError if there is none."""
     server = find_server(connection, stack)
     if server is None:
         raise OpsError(f"There is no server of {stack}.")

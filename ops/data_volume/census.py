@@ -1,7 +1,7 @@
-"""What a data volume holds, and whether a stack that was brought up on it has that and nothing else.
+"""Count what a data volume holds, and judge whether a stack that was brought up on it has that data and no other.
 
-Counted by components/data_census/census.py: once by the update, before any application container is there, and once by
-the command at its end. The two do not pass through each other, nor through what the command wrote.
+components/data_census/census.py does the count: once in the update, before any application container is there, and once
+for the command at its end. The two counts are independent of each other, and of the command's records.
 """
 
 import json
@@ -18,15 +18,15 @@ NAME = "data-census-taken"
 """The logical name of the update's own census (components/data_census)."""
 
 CLOCKS = timedelta(minutes=2)
-"""How far the clocks of the cloud and of a server may be apart."""
+"""The most that the clocks of the cloud and of a server may differ."""
 
 
 @dataclass(frozen=True)
 class Census:
-    """What one look found.
+    """The result of one look.
 
     Attributes:
-        disk: the names by which the server knows the mounted data disk; they hold the volume's id.
+        disk: the names by which the server knows the mounted data disk. They contain the volume's id.
         identifier: PostgreSQL's system identifier, which `initdb` makes and nothing changes.
         rows: rows by table.
         newest: the newest time in any column of any table, none in the future.
@@ -41,17 +41,17 @@ class Census:
 
     @property
     def made(self) -> datetime:
-        """When `initdb` made the database: the identifier's upper 32 bits are the seconds since 1970 (PostgreSQL 15,
-        src/backend/access/transam/xlog.c, BootStrapXLOG)."""
+        """Return the time at which `initdb` made the database: the identifier's upper 32 bits are the seconds since
+        1970 (PostgreSQL 15, src/backend/access/transam/xlog.c, BootStrapXLOG)."""
         return datetime.fromtimestamp(self.identifier >> 32, UTC)
 
     def lies_on(self, volume_id: str) -> bool:
-        """Whether the mounted disk is this volume: virtio shows the first 20 characters of its id."""
+        """Return whether the mounted disk is this volume: virtio shows the first 20 characters of its id."""
         return any(name.endswith(volume_id[:20]) for name in self.disk)
 
 
 def parsed(text: str) -> Census:
-    """What the script printed."""
+    """Return the census that the script printed."""
     found = json.loads(text)
     newest = found["newest"]
     return Census(
@@ -65,7 +65,7 @@ def parsed(text: str) -> Census:
 
 
 def words(found: Census) -> str:
-    """A census for people, and for the record on a volume that is put aside."""
+    """Return a census in words, for people and for the record on a volume that is put aside."""
     newest = f"{found.newest:%Y-%m-%dT%H:%M:%SZ}" if found.newest else "none"
     return (
         f"database {found.identifier} with {sum(found.rows.values())} rows in {len(found.rows)} tables, newest write "
@@ -77,9 +77,9 @@ WORDS = re.compile(r"database (\d+) with (\d+) rows in \d+ tables, newest write 
 
 
 def since(before: str, now: Census) -> list[str]:
-    """What is wrong with an adopted volume of which `before` was said (`words`); nothing if all is well.
+    """Return the problems of an adopted volume, given the words of an earlier census, `before`; empty if all is well.
 
-    Rows may come and go between that look and the end of its server; all of them may not, nor its newest write.
+    Between that census and the end of its server, some rows may come and go. All rows may not go, nor its newest write.
     """
     found = WORDS.fullmatch(before)
     if found is None:
@@ -98,11 +98,10 @@ def since(before: str, now: Census) -> list[str]:
 
 
 def problems(first: Census | None, now: Census, volume_id: str, made_by: datetime) -> list[str]:
-    """What is wrong with a stack that was brought up on volume `volume_id`; nothing if all is well.
+    """Return the problems of a stack that was brought up on volume `volume_id`; empty if all is well.
 
-    `first` is what the volume held before any application container, if that was counted; `now` is what it holds.
-    `made_by` is the moment by which the data must have been there: when the volume was made out of a restore point, or
-    the server for an adopted one.
+    `first` is the count before any application container, if there is one; `now` is the present count. The data must be
+    older than `made_by`: the time at which the volume was made from a restore point, or the server for an adopted one.
     """
     found = [
         f"the server's data disk is {', '.join(each.disk) or 'nothing'}, and not volume {volume_id}"
@@ -134,7 +133,7 @@ def problems(first: Census | None, now: Census, volume_id: str, made_by: datetim
 
 
 def taken(exported: str) -> Census | None:
-    """The update's own census, as the state has it; None if there is none (a staging)."""
+    """Return the update's own census from the state; None if there is none (a staging)."""
     for resource in (json.loads(exported).get("deployment") or {}).get("resources") or []:
         if resource["urn"].endswith(f"::{NAME}") and not resource.get("delete"):
             text = (resource.get("outputs") or {}).get("stdout")
@@ -143,5 +142,5 @@ def taken(exported: str) -> Census | None:
 
 
 def look(stack: PulumiStack, address: str) -> Census:
-    """What the stack's server holds now. Raises OpsError if it cannot be asked."""
+    """Return a census of the stack's server now. Raise OpsError if it cannot be asked."""
     return parsed(stack.on_server(address, "python3 -", SCRIPT.read_text()))

@@ -1,8 +1,8 @@
-"""What an update would do besides what a command is for: said and judged before the command changes anything.
+"""Show and judge an update's other changes before a command changes anything.
 
-A command that brings a stack up on another data volume runs the whole program, with whatever lies in the checkout. The
-preview is made with the settings and the state as they are, in which the command's own change is not to be seen: all
-that it shows is something else.
+A command that brings a stack up on another data volume runs the whole program, with all changes in the checkout. The
+preview uses the settings and the state as they are, without the command's own change. So all changes in the preview are
+other changes.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -16,9 +16,10 @@ from ops.guard.preview import Change, Preview
 from ops.pulumi_cli import PulumiStack
 
 MAKING = frozenset({"delete", "replace", "unprotect", "unretain"})
-"""What a command that brings a data volume into a state without one is not for."""
+"""The harms that a command must not do when it brings a data volume into a state without one."""
 REPLACING = frozenset({"unprotect", "unretain"})
-"""What a command that replaces the data volume is not for. A killed refresh left the former one to be deleted."""
+"""The harms that a command must not do when it replaces the data volume. A killed refresh left the former volume to be
+deleted."""
 
 MOST_LINES = 30
 
@@ -26,12 +27,12 @@ MOST_LINES = 30
 def refuse_more(
     stack: PulumiStack, say: Callable[[str], None], harms: Collection[str] | None = None, *, first: bool = False
 ) -> None:
-    """Say what else the update would do. `harms` are the guard's words for what the command is not for, with regard to
-    the data volume; None if it leaves the one that the state has alone. `first`: no update has come to its end on
-    this state, so that what is new in it is new to the state alone.
+    """Print the update's other changes. `harms` are the guard's words for harms to the data volume that are not the
+    command's purpose; None if the command leaves the state's volume alone. `first` says that no update has finished on
+    this state: a resource that is new in it is new to the state alone.
 
     Raises:
-        OpsError: there is no whole preview, or the guard stops it.
+        OpsError: the preview is incomplete, or the guard stops it.
     """
     printed, said, ended_well = stack.preview(refresh=False)
     found = preview.read(printed, said, ended_well=ended_well)
@@ -50,9 +51,9 @@ def refuse_more(
 def beyond(
     findings: Sequence[Finding], found: Preview, harms: Collection[str] | None, *, first: bool = False
 ) -> tuple[Finding, ...]:
-    """The findings that are not the command's own purpose: another data volume (after an attempt that was killed, the
-    state has none), and a new server, to which the pointers on it move (after one whose server was made, and whose
-    update failed)."""
+    """Return the findings that are not the command's own purpose. Its purpose includes another data volume: after a
+    killed attempt the state has none. It also includes a new server, to which the pointers move: a failed update may
+    have made one."""
     new = {change.urn for change in found.changes if first and change.made and change.old is None}
     moving = {change.urn for change in found.of_type(declared.DOCKER_VOLUME) if _same_pointer(change)}
 
@@ -60,7 +61,7 @@ def beyond(
         if f"::{declared.DATA_VOLUME}::" in finding.urn:
             return harms is not None and finding.action not in harms
         if finding.urn.split("::")[2].endswith(f"${declared.SERVER}"):
-            # its restore points may hang on it; but the former volume stays
+            # the server's restore points may belong to it, but the former volume stays
             return finding.action == "replace"
         if finding.action == "run" and finding.urn in new:
             return True
@@ -70,7 +71,7 @@ def beyond(
 
 
 def _same_pointer(change: Change) -> bool:
-    """Whether a Docker volume points to the same place on the data disk afterwards."""
+    """Return whether a Docker volume points to the same place on the data disk afterwards."""
     if change.old is None or change.new is None:
         return False
     old, new = change.old.inputs, change.new.inputs
@@ -78,7 +79,7 @@ def _same_pointer(change: Change) -> bool:
 
 
 def refusal(stack: str, found: Preview, stopped: Sequence[Finding]) -> str:
-    """Why the command does not begin."""
+    """Return why the command does not begin."""
     reasons = [f"  - {each.name}: {each.action}. {each.happens}" for each in stopped]
     reasons += [f"  - {' '.join(error.split())}" for error in found.errors]
     return "\n".join(
@@ -93,9 +94,9 @@ def refusal(stack: str, found: Preview, stopped: Sequence[Finding]) -> str:
 
 
 def told(found: Preview) -> list[str]:
-    """What else would be done, a line each."""
+    """Return the other changes, a line each."""
     touched = [each for each in found.changes if each.touched and not each.is_component]
-    # what only follows a server that an earlier attempt made: the command makes one anyway
+    # without changes that only follow from a server of an earlier attempt: the command makes a server anyway
     changes = [each for each in touched if each.reasons or not each.replaced]
     if not changes:
         return ["The update does nothing else."]

@@ -14,11 +14,11 @@ def deletable(
     aside: Collection[str] = (),
     is_production: bool,
 ) -> list[Volume]:
-    """The stack's own former data volumes: of exactly its name or with an id in `aside`, attached to nothing, and not
-    among the ids to `keep`.
+    """Return the stack's own former data volumes: of exactly its name or with an id in `aside`, attached to nothing,
+    and not among the ids to `keep`.
 
     Raises:
-        ValueError: for a production, of which nothing is ever deleted.
+        ValueError: the stack is a production, of which no volume is ever deleted.
     """
     if is_production:
         raise ValueError(f"no data volume of a production is ever deleted, and {stack} is one")

@@ -28,7 +28,7 @@ def recorded(exported: str) -> Recorded | None:
 
 
 def completed(exported: str) -> str | None:
-    """The id of the data volume on which an update has last come to its end; None if none has."""
+    """Return the id of the data volume on which an update last finished; None if none has."""
     for resource in _resources(json.loads(exported)):
         if "::pulumi:pulumi:Stack::" in resource["urn"]:
             found = (resource.get("outputs") or {}).get("dataVolumeId")
@@ -38,7 +38,7 @@ def completed(exported: str) -> str | None:
 
 def without(exported: str, urn: str) -> str:
     """The state without one resource, and without anything that points to it: the engine takes no state whose
-    references lead nowhere. In the cloud nothing happens. The next update makes the resource anew, from the settings,
+    references lead nowhere. In the cloud nothing happens. The next update makes the resource again, from the settings,
     and replaces what cannot live with another one (the server and its boot volume)."""
     state = json.loads(exported)
     deployment = state["deployment"]

@@ -27,13 +27,13 @@ CERTIFICATE_PATIENCE = 120
 def bring_up(
     stack: PulumiStack, connection: "Connection", now: datetime, settings: Declared, timed: Timed, *, protected: bool
 ) -> state.Recorded:
-    """`pulumi up`, and what must be true afterwards. Returns the data volume. What an earlier attempt left that was
-    killed goes out of the way first.
+    """Run `pulumi up` and check its result. Return the data volume. First remove the leftovers of an earlier attempt
+    that was killed.
 
     Raises:
         OpsError: the update failed, the volume is not there or not protected, or the site does not answer.
     """
-    wanted = declared(stack).data_volume.origin  # the command has just written it
+    wanted = declared(stack).data_volume.origin  # the command has just written this origin
     make_way(stack, wanted.id if wanted.source == "adopted" else None, connection, now, timed)
     with timed.step("pulumi up: volume, server, services"):
         stack.update(show=timed.line_of_pulumi)
@@ -63,15 +63,15 @@ def await_site(stack: PulumiStack, settings: Declared) -> None:
 
 @dataclass(frozen=True)
 class Held:
-    """What the data volume of a running server holds, in words (census.words)."""
+    """The contents of a running server's data volume, in words (census.words)."""
 
     server_id: str
     words: str
 
 
 def held_before(stack: PulumiStack, connection: "Connection", say: Callable[[str], None]) -> Held | None:
-    """What the stack's server holds before it is stopped; None if it is off, gone or does not answer, for that is often
-    the reason of all this."""
+    """Return the contents of the stack's data volume before its server stops; None if the server is off, gone or
+    silent. Such a server is often the reason for the command."""
     server = find_server(connection, stack.name)
     if server is None or server.word != "ACTIVE" or server.address is None:
         return None
@@ -83,10 +83,11 @@ def held_before(stack: PulumiStack, connection: "Connection", say: Callable[[str
 
 
 def restored(stack: PulumiStack, volumes: Sequence[Volume], volume_id: str, *, known: Collection[str]) -> list[str]:
-    """What a stack holds that was brought up on a new volume, in words. `known` are the volumes that were there before.
+    """Return the contents of a stack that was brought up on a new volume, in words. `known` are the volumes from
+    before.
 
     Raises:
-        OpsError: the volume is not a new one, or does not hold what it held when the server first had it.
+        OpsError: the volume is not a new one, or its contents differ from those when the server first had it.
     """
     volume = next((each for each in volumes if each.id == volume_id), None)
     if volume is None or volume_id in known:
@@ -98,11 +99,11 @@ def restored(stack: PulumiStack, volumes: Sequence[Volume], volume_id: str, *, k
 
 
 def adopted(stack: PulumiStack, volume_id: str, made_by: datetime, before: str) -> list[str]:
-    """What a stack holds that was brought up on a volume that was there, in words. `made_by` is the moment by which its
-    data was there; `before` is what is known of the volume from before (census.words), or "".
+    """Return the contents of a stack that was brought up on an existing volume, in words. The data must be older than
+    `made_by`. `before` is the earlier census of the volume (census.words), or "".
 
     Raises:
-        OpsError: the database is a new one, or is not what it was.
+        OpsError: the database is a new one, or differs from the former one.
     """
     now = census.look(stack, stack.outputs()["address"])
     found = census.problems(None, now, volume_id, made_by)
@@ -111,7 +112,7 @@ def adopted(stack: PulumiStack, volume_id: str, made_by: datetime, before: str) 
 
 
 def refuse(stack: str, found: Sequence[str]) -> None:
-    """Raises OpsError if anything was found."""
+    """Raise OpsError if there are problems."""
     if found:
         raise OpsError(
             f"{stack} is up, and its data is not as it should be:\n"

@@ -1,5 +1,5 @@
-"""Where the update would work: the cloud's account, the server whose Docker it talks to, and the provider of each
-resource. In another place nothing is that the state knows of."""
+"""Check where the update would work: the cloud's account, the server whose Docker it uses, and the provider of each
+resource. Another place has none of the state's resources."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ACCOUNT = ("authUrl", "region", "tenantName")
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """Another account, another Docker, or another provider than before."""
+    """Yield a finding for another account, another Docker, or another provider than before."""
     yield from _account(preview)
     yield from _docker(preview)
     yield from _providers(preview)
@@ -34,7 +34,8 @@ def _account(preview: Preview) -> Iterator[Finding]:
 
 
 def _docker(preview: Preview) -> Iterator[Finding]:
-    """A new server has a new address, which is not known before. Any other change of it is a move."""
+    """Yield a finding for a move to another Docker. A new server has a new address, which is not known before; any
+    other change of the address is a move."""
     server_is_new = any(change.made or change.replaced for change in preview.of_type(declared.SERVER))
     for change in preview.of_type(declared.DOCKER):
         if change.old is None or change.new is None:
@@ -65,12 +66,13 @@ def _providers(preview: Preview) -> Iterator[Finding]:
 
 
 def _same_kind(before: str, after: str, change: Change) -> bool:
-    """Commands carry their own connection: which instance of their provider runs them does not matter."""
+    """Return whether both references of a command name the same kind of provider. Commands carry their own connection,
+    so the instance of their provider does not matter."""
     return change.type in declared.COMMANDS and _type(before) == _type(after)
 
 
 def _provider(reference: str) -> str:
-    """A reference's URN, without the id of the provider's instance, which the engine may put behind it."""
+    """Return a reference's URN, without the id of the provider's instance, which the engine may append."""
     parts = reference.split("::")
     return "::".join(parts[:4])
 

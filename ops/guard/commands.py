@@ -37,7 +37,7 @@ def guard(
 ) -> None:
     """Say what an update would do to the data, and stop it if it loses any.
 
-    Exits with 1 if data would be deleted, replaced, unprotected or made anew, if something is opened, if an image in
+    Exits with 1 if data would be deleted, replaced, unprotected or made again, if something is opened, if an image in
     prod is not pinned, and if there is no whole preview to judge by. Nothing is changed.
     """
     today = datetime.now(UTC).date()

@@ -1,8 +1,8 @@
-"""The way from a Docker volume to the process that writes it: mounts, what lies over them, where a program is told to
-look, and who else gets there. Old against new, by the data and not by the container's name or URN.
+"""Check the way from a Docker volume to the process that writes it: mounts, mounts over them, the path at which a
+program looks, and other writers. The rules compare old with new by the data, and not by the container's name or URN.
 
-A container that loses its volume does not fail. Docker gives it an empty directory, or an anonymous volume where its
-image asks for one; the database makes itself anew there, and the data stays where it was, unseen.
+A container that loses its volume does not fail. Docker gives it an empty directory, or an anonymous volume if its image
+declares one. The database makes itself again there, and the data stays where it was, unseen.
 """
 
 import re
@@ -37,14 +37,15 @@ HARMLESS = frozenset(
         *("command", "entrypoints", "containerReadRefreshTimeoutMilliseconds", "start", "maxRetryCount", "pidsLimit"),
     }
 )
-"""Inputs of a container whose change cannot come between a process and its data, or that a rule here looks at."""
+"""Inputs of a container that cannot separate a process from its data when they change, or that another rule here
+checks."""
 PLACES = frozenset({"PGDATA"})
-"""Variables that say where a program keeps its data, even where they are not set now."""
+"""Variables that name a program's data directory. They count even where they are not set now."""
 DANGEROUS_OPTIONS = re.compile(
     r"data_directory|config_file|hba_file|archive_command|^-D$|--pgdata|^--dir$|fsync=off|full_page_writes=off"
     r"|synchronous_commit=off|zero_damaged_pages|ignore_checksum|^--single$|^flushall$"
 )
-"""Words of a command that lead a database to other files, or let it lose what it has acknowledged."""
+"""Words of a command that lead a database to other files, or let it lose acknowledged writes."""
 DANGEROUS_CAPABILITIES = re.compile(
     r"(CAP_)?(ALL|SYS_ADMIN|SYS_RAWIO|SYS_MODULE|SYS_PTRACE|DAC_READ_SEARCH|MAC_ADMIN)$"
 )
@@ -54,10 +55,10 @@ PAST_PATHS = ("/", "/srv", "/dev", "/var", "/var/lib", "/var/lib/docker", "/var/
 
 @dataclass(frozen=True)
 class Mount:
-    """A place in a container that is not its image's.
+    """A mount in a container, over the files of its image.
 
     Attributes:
-        shown: what is there, in words.
+        shown: the mounted volume or directory, in words.
         data: the directory of the data disk, or the Docker volume that is no pointer to one; empty if it is no data.
     """
 
@@ -67,12 +68,12 @@ class Mount:
     read_only: bool
 
     def covers(self, path: str) -> bool:
-        """Whether what was at `path` is no longer seen, wholly or in part."""
+        """Return whether the mount hides the former contents of `path`, wholly or in part."""
         return self.target == UNKNOWN or _within(self.target, path)
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """Every break in the way, and everybody who would get on it."""
+    """Yield a finding for every break in the way, and for every new writer."""
     containers = _Containers(preview)
     yield from _unmounted(containers)
     if not preview.is_new:
@@ -84,7 +85,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """What changes beside the way: other commands, other inputs, containers that go."""
+    """Yield a note for each change beside the way: other commands, other inputs, containers that leave."""
     containers = _Containers(preview)
     for change in containers.changes:
         old, new = change.before, change.new
@@ -97,7 +98,7 @@ def notes(preview: Preview) -> Iterator[str]:
             if mount.data and mount.read_only and (mount.data, mount.target) not in kept:
                 yield f"The container {_name(new)} would no longer read {mount.shown} at {mount.target}."
         if containers.written(old, containers.before):
-            # A size is another on another flavor.
+            # The new flavor changes sizes.
             gone, added = (set(map(sized, one - other)) for one, other in _pairs(old, new))
             gone, added = gone - added, added - gone
             if gone or added:
@@ -124,16 +125,16 @@ class _Containers:
             for state in (change.before, change.new)
             if state
         }
-        """Docker volumes that have findings of their own: where they point to is not said again for each mount."""
+        """Docker volumes that have findings of their own. Their target is not reported again for each mount."""
         self.before = _devices(change.before for change in volumes)
         self.after = _devices(change.new for change in volumes)
 
     def written(self, container: State, devices: Mapping[str, str]) -> list[Mount]:
-        """The data that a container may write to."""
+        """Return the data that a container may write to."""
         return [mount for mount in mounts(container, devices) if mount.data and not mount.read_only]
 
     def successor(self, change: Change) -> State | None:
-        """What a container becomes: under its URN, or another with its name in Docker."""
+        """Return a container's successor: under its URN, or another with its name in Docker."""
         if change.new or not change.before:
             return change.new
         name = change.before.inputs.get("name")
@@ -141,17 +142,17 @@ class _Containers:
         return same[0] if same else None
 
     def goes(self, change: Change) -> bool:
-        """Whether a container would not be there afterwards, though its server would. One that a refresh did not find,
-        and that the program does not declare, has no step of its own."""
+        """Return whether a container would not be there afterwards, though its server would. A container that a refresh
+        did not find, and that the program does not declare, has no step of its own."""
         gone = change.removed or (not change.ops and self.whole)
         return gone and self.successor(change) is None and not self.server_goes
 
     def heirs(self) -> list[State]:
-        """Containers that are made where none of their URN was: one of them may do what a removed one did."""
+        """Return the containers that are made under a new URN: one of them may replace a removed one."""
         return [change.new for change in self.changes if change.new and not change.before]
 
     def has(self, container: State, wanted: Mount) -> bool:
-        """Whether a container of afterwards writes to the same data at the same path, with nothing over it."""
+        """Return whether a later container writes to the same data at the same path, with no mount over it."""
         there = mounts(container, self.after)
         same = [mount for mount in there if self._same_way(mount, wanted)]
         return bool(same) and not [mount for mount in there if mount not in same and mount.covers(wanted.target)]
@@ -162,7 +163,7 @@ class _Containers:
 
 
 def mounts(container: State, devices: Mapping[str, str]) -> list[Mount]:
-    """All that is mounted in a container: `mounts`, the older `volumes`, `tmpfs`, and files that are put into it."""
+    """Return all mounts of a container: `mounts`, the older `volumes`, `tmpfs`, and files that are put into it."""
     found = []
     for each in _dicts(container.inputs.get("mounts")):
         kind, source = str(each.get("type")), str(each.get("source") or "")
@@ -196,12 +197,12 @@ def _devices(states: "Iterator[State | None]") -> dict[str, str]:
 
 
 def _within(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies below it."""
+    """Return whether `path` is `folder` or lies below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _path(text: str) -> str:
-    """A path without `.`, `..`, double slashes or a slash at its end."""
+    """Return a path without `.`, `..`, double slashes or a slash at its end."""
     if not text.startswith("/"):
         return text
     parts: list[str] = []
@@ -211,7 +212,7 @@ def _path(text: str) -> str:
 
 
 def _list(value: object) -> list[Any]:
-    """A list as it stands; one that is not known yet as a list of what is not known."""
+    """Return a known list as it is, and an unknown one as a list of one unknown element."""
     return value if isinstance(value, list) else [UNKNOWN] if value == UNKNOWN else []
 
 
@@ -227,7 +228,7 @@ def _name(container: State) -> str:
 
 
 def _unmounted(containers: _Containers) -> Iterator[Finding]:
-    """A container that would no longer have the data that it writes to, at the path where it has it now."""
+    """Yield a finding for a container that loses the data that it writes to, at the path where it has it now."""
     for change in containers.changes:
         old, new = change.before, containers.successor(change)
         for mount in containers.written(old, containers.before) if old else ():
@@ -284,7 +285,7 @@ def _left(change: Change, old: State, mount: Mount, containers: _Containers) -> 
 
 
 def _shared(containers: _Containers) -> Iterator[Finding]:
-    """A container that would write to data that it does not write to now, unless it takes another's place."""
+    """Yield a finding for a container that would newly write to data, unless it replaces another one."""
     known = {data for data in containers.before.values() if data}
     for change in containers.changes:
         if not change.new:
@@ -334,7 +335,8 @@ def _sharing(change: Change, new: State, mount: Mount, owners: list[str]) -> Fin
 
 
 def _past(change: Change) -> Iterator[Finding]:
-    """A container that would get at data past its volumes: by the server's disk, devices, processes or Docker."""
+    """Yield a finding for a container that would reach data outside its volumes: by the server's disk, devices,
+    processes or Docker."""
     if not change.new:
         return
     had = set(_ways_past(change.before)) if change.before else set()
@@ -383,7 +385,8 @@ def _ways_past(container: State) -> Iterator[str]:
 
 
 def _redirected(containers: _Containers, change: Change) -> Iterator[Finding]:
-    """A container that writes data and would be told to look for it elsewhere, or to be careless with it."""
+    """Yield a finding for a container that writes data and would get a command or variable that names other files or
+    gives up durability."""
     old, new = change.before, change.new
     if not old or not new:
         return
@@ -415,7 +418,7 @@ def _redirected(containers: _Containers, change: Change) -> Iterator[Finding]:
 
 
 def _is_not_known(container: State) -> bool:
-    """Whether its command is not known before the update, so that it could be any."""
+    """Return whether the container's command is not known before the update, so that it could be any."""
     return any(UNKNOWN in _list(container.inputs.get(key)) for key in ("command", "entrypoints"))
 
 
@@ -439,20 +442,20 @@ def _environment(container: State) -> dict[str, str]:
 
 
 def _pairs(old: State, new: State) -> "Iterator[tuple[Counter[str], Counter[str]]]":
-    """The words of both commands, both ways round."""
+    """Yield the words of both commands, in both orders."""
     before, after = _words(old), _words(new)
     yield before, after
     yield after, before
 
 
 def _checks(container: State) -> list[str]:
-    """The words of the health check. It runs beside the program, with the same data."""
+    """Return the words of the health check. It runs beside the program, with the same data."""
     check = container.inputs.get("healthcheck")
     return [str(word) for word in _list(check.get("tests"))] if isinstance(check, dict) else []
 
 
 def _words(container: State) -> "Counter[str]":
-    """The words of entrypoint and command. Ids and images in them are another rule's business."""
+    """Return the words of entrypoint and command. Other rules check ids and images in them."""
     return Counter(str(word) for key in ("entrypoints", "command") for word in _list(container.inputs.get(key)))
 
 
@@ -460,7 +463,7 @@ def _words(container: State) -> "Counter[str]":
 
 
 def _upgraded(preview: Preview, containers: _Containers, change: Change) -> Iterator[Finding]:
-    """A database of another kind, major version or distribution."""
+    """Yield a finding for a database of another kind, major version or distribution."""
     old, new = change.before, change.new
     if not old or not new:
         return
@@ -480,7 +483,7 @@ def _upgraded(preview: Preview, containers: _Containers, change: Change) -> Iter
 
 
 def _reference(preview: Preview, container: State, *, new: bool) -> str:
-    """The reference of a container's image: its own, or that of the image resource that it comes from."""
+    """Return the reference of a container's image: its own, or that of the image resource that it comes from."""
     sources = container.property_dependencies.get("image") or ()
     for change in preview.of_type(declared.IMAGE):
         state = change.new if new else change.old
@@ -491,7 +494,7 @@ def _reference(preview: Preview, container: State, *, new: bool) -> str:
 
 
 def _release(reference: str) -> tuple[str, str]:
-    """An image's repository, and its tag without minor versions: 15.4-bookworm is 15-bookworm."""
+    """Return an image's repository, and its tag without minor versions: 15.4-bookworm is 15-bookworm."""
     name = reference.partition("@")[0]
     repository, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:

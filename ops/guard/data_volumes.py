@@ -1,6 +1,6 @@
-"""The disks that hold users' data, and whatever else carries `protect`.
+"""Check the disks that hold users' data, and all other resources that carry `protect`.
 
-A data volume is known by what it is, each that no server boots from, and not by its URN.
+A volume is a data volume if no server boots from it, whatever its URN says.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,13 @@ from ops.guard.finding import Finding
 from ops.guard.preview import UNKNOWN, Change, Preview, State
 
 LABELS = frozenset({"name", "description", "metadata"})
-"""Inputs of a volume that change nothing of what is on it. What `metadata` says of restore points is judged as such."""
+"""Inputs of a volume that do not change its data. restore_points.py judges the settings for restore points in
+`metadata`."""
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """A data resource that would be deleted, replaced, altered, adopted, unprotected, or made anew and empty."""
+    """Yield a finding for a data resource that would be deleted, replaced, altered, adopted, unprotected, or made again
+    and empty."""
     for change in preview.changes:
         if any(op.startswith("import") for op in change.ops):
             yield _adopted(preview, change)
@@ -34,7 +36,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """The first data volume of a staging."""
+    """Yield a note for the first data volume of a staging."""
     for change in declared.data_volumes(preview):
         if change.made and _first_of_its_kind(preview):
             yield f"The first data volume of {preview.stack} would be made: {_made_from(change.new)}."
@@ -50,8 +52,8 @@ def _volume(preview: Preview, change: Change) -> Iterator[Finding]:
 
 
 def _first_of_its_kind(preview: Preview) -> bool:
-    """A new staging's disk: its data is a copy. A production without a state has lost it, until an exception says
-    otherwise."""
+    """Return whether this is a new staging's disk: its data is a copy. A production without a state has lost it, unless
+    an exception says otherwise."""
     return preview.is_new and not role.is_production(preview) and len(declared.data_volumes(preview)) == 1
 
 
@@ -193,7 +195,7 @@ def _absent(preview: Preview) -> Finding:
 
 
 def _made_from(state: State | None) -> str:
-    """A volume by what it is made from."""
+    """Return a volume's description by its source."""
     inputs: Mapping[str, Any] = state.inputs if state else {}
     for key, what in (("backupId", "the backup"), ("snapshotId", "the snapshot"), ("sourceVolId", "a clone of volume")):
         if inputs.get(key):

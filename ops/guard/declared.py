@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from ops.guard.preview import Change, Preview
 
 DATA_COMPONENT = "toybox:data:DataVolume"
-"""Its input `environment` is the stack's role, as the state remembers it."""
+"""Its input `environment` is the stack's role, as the state has it."""
 POLICY_COMPONENT = "toybox:data:SnapshotPolicy"
-"""Its input `kept` is how many restore points are kept, as the state remembers it."""
+"""Its input `kept` is the number of restore points that are kept, as the state has it."""
 KEEPER_COMPONENT = "toybox:services:KeeperAccess"
-"""Its inputs are who may log in as the keeper, as the state remembers it: address, sshKey, databaseVerifier."""
+"""Its inputs say who may log in as the keeper, as the state has them: address, sshKey, databaseVerifier."""
 DATA_VOLUME = f"{DATA_COMPONENT}$openstack:blockstorage/volume:Volume"
 """The disk that every byte of the users lives on."""
 DATA_ORIGIN = "toybox:data:DataVolume$pulumi:index:Stash"
-"""What the settings said that it is made from, when it came."""
+"""The data volume's origin in the settings, from the time when the volume came."""
 BOOT_VOLUME = "toybox:server:Server$openstack:blockstorage/volume:Volume"
-"""The server's root disk, which is no data."""
+"""The server's root disk, which holds no data of users."""
 SUBSCRIPTION = f"{POLICY_COMPONENT}$command:local:Command"
 """ConoHa's automatic backup of the server."""
 DOCKER_VOLUME = "docker:index/volume:Volume"
@@ -41,7 +41,7 @@ JUDGED = frozenset(
         *(PORT_SECURITY_GROUPS, CONTAINER, IMAGE, CLOUD, DOCKER, *COMMANDS),
     }
 )
-"""The types that a rule looks at."""
+"""The types that a rule checks."""
 HARMLESS = frozenset(
     {
         "docker:index/network:Network",
@@ -51,14 +51,14 @@ HARMLESS = frozenset(
         "pulumi:pulumi:Stack",
     }
 )
-"""Those that lie on no way to the data, and open nothing. A component (`toybox:`) only groups others."""
+"""The types that cannot reach the data, and open nothing. A component (`toybox:`) only groups others."""
 
 MOUNT_POINT = "/srv/toybox"
 """Where the data disk is mounted on the server (components/volumes.py)."""
 LIBRARY = "/usr/local/lib/toybox"
-"""Where the host bundle's scripts lie on the server (components/docker_host/bundle.py)."""
+"""The folder of the host bundle's scripts on the server (components/docker_host/bundle.py)."""
 SECRETS = "/etc/toybox/secrets"
-"""Where the secret files lie on the server (components/host_secrets.py). They are no data."""
+"""The folder of the secret files on the server (components/host_secrets.py). They are no data."""
 DATABASES = ("postgres", "redis")
 """The Docker volumes whose files only their own program's version can read (components/volumes.py)."""
 WEB_PORTS = frozenset({80, 443})
@@ -83,7 +83,7 @@ OTHER_PROTECTED = Kind("a protected resource", "whatever it was protected for")
 
 
 def is_data_volume(preview: Preview, change: Change) -> bool:
-    """Whether this is a disk with users' data: each volume that no server boots from, whatever its URN says."""
+    """Return whether this is a disk with users' data: each volume that no server boots from, whatever its URN says."""
     if change.type != VOLUME:
         return False
     ids = {state.id for state in (change.old, change.new) if state and state.id}
@@ -91,7 +91,7 @@ def is_data_volume(preview: Preview, change: Change) -> bool:
 
 
 def attached(preview: Preview) -> frozenset[str]:
-    """The ids of the volumes that servers have besides the one that they boot from, now or afterwards."""
+    """Return the ids of the volumes that servers have besides the one that they boot from, now or afterwards."""
     found = set()
     for change in preview.of_type(SERVER):
         for state in (change.old, change.new):
@@ -103,12 +103,13 @@ def attached(preview: Preview) -> frozenset[str]:
 
 
 def data_volumes(preview: Preview) -> tuple[Change, ...]:
-    """The disks with users' data."""
+    """Return the disks with users' data."""
     return tuple(change for change in preview.changes if is_data_volume(preview, change))
 
 
 def data_kind(preview: Preview, change: Change) -> Kind | None:
-    """What kind of data resource this is, or None: a data volume, the automatic backup, whatever carries `protect`."""
+    """Return the kind of data resource: a data volume, the automatic backup, or another resource with `protect`; None
+    if it is none."""
     if is_data_volume(preview, change):
         return DATA_KIND
     if change.qualified_type == SUBSCRIPTION:

@@ -1,5 +1,5 @@
-"""Docker's named volumes. Each is a pointer to a directory on the data disk, and known by its name and that directory:
-under another URN it is the same."""
+"""Check Docker's named volumes. Each is a pointer to a directory on the data disk. The guard knows it by its name and
+that directory, also under another URN."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,11 @@ from ops.guard.preview import Change, Preview, State
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """A Docker volume that would be replaced, deleted or no longer retained, or that would hold data itself.
+    """Yield a finding for a Docker volume that would be replaced, deleted or no longer retained, or that would hold
+    data itself.
 
-    A pointer to the data disk that is made again is no loss; nor are the pointers that come back with a new server, in
-    this update or after one that failed, as long as they point to where they pointed.
+    A pointer to the data disk that is made again loses no data. Nor do pointers that come back with a new server, in
+    this update or after a failed one, as long as their targets stay the same.
     """
     servers = list(preview.of_type(declared.SERVER))
     server_replaced = any(change.replaced for change in servers)
@@ -46,7 +47,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """A pointer that would be made again."""
+    """Yield a note for a pointer that would be made again."""
     for change in preview.of_type(declared.DOCKER_VOLUME):
         if change.made and not preview.is_new and change.new and declared.is_pointer(change.new.inputs):
             yield (
@@ -56,7 +57,7 @@ def notes(preview: Preview) -> Iterator[str]:
 
 
 def device(state: State) -> str:
-    """The directory that a Docker volume points to; empty if it points to none."""
+    """Return the directory that a Docker volume points to; empty if it points to none."""
     options = state.inputs.get("driverOpts")
     return str(options.get("device", "")) if isinstance(options, dict) else ""
 

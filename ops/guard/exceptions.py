@@ -20,8 +20,8 @@ FILE = "guard-exceptions.yaml"
 """In the root of the repository."""
 
 LONGEST = timedelta(days=14)
-"""How far ahead an entry may end: time for a review, an approval and one failed deployment. Who then still needs it has
-changed something else than the pull request that argued for it."""
+"""The longest time that an entry may be valid: enough for a review, an approval and one failed deployment. If you still
+need it then, the change is no longer the one that the pull request explained."""
 
 WHY = "The guard passes only what somebody wrote down, with a reason and an end."
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -165,7 +165,7 @@ class Judged:
 
 
 def _wrong_end(number: int, entry: Entry, today: date) -> Problem | None:
-    """What is wrong with the last day of an entry."""
+    """Return the problem of an entry's last day; None if it has none."""
     where = f"{FILE}: exceptions[{number}].expires"
     what = f"{entry.action} of {entry.resource} in {entry.stack}"
     if entry.expired(today):
@@ -186,10 +186,10 @@ def _wrong_end(number: int, entry: Entry, today: date) -> Problem | None:
 
 
 def judge(findings: Sequence[Finding], entries: Sequence[Entry], stack: str, today: date) -> Judged:
-    """What the entries let pass. Pure.
+    """Return the findings that the entries let pass, those that stop, and the unused entries. Pure.
 
-    Raises ExceptionsError if one of this stack has expired, which has done its work or must be argued again; and if one
-    ends later than LONGEST from now, which would be a rule.
+    Raise ExceptionsError if an entry of this stack has expired: it is no longer needed, or needs another review. Raise
+    it, too, for an entry that ends later than LONGEST from now: such an entry would be a rule.
     """
     problems = [
         problem

@@ -24,7 +24,7 @@ Action = Literal[
     "unpin",
     "unknown",
 ]
-"""What a finding is about, in one word; an exception names it. docs/guard.md has a table of them."""
+"""The finding's subject in one word; an exception names it. docs/guard.md has a table of these words."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""What would run on the server, or on the operator's machine: commands, and the files that they bring. `mkfs` and
-`rm -rf` travel in these.
+"""Check the programs that would run on the server, or on the operator's machine: commands, and the files that they
+bring. An `mkfs` or `rm -rf` would arrive in these.
 
-Known to be harmless, and silent: a program that ran before in the same words, ids and images apart. A note: other words
-for one of the host bundle's own scripts, and other lines in a file of a bundle. A finding: everything else, above all a
-free shell text that changes or is new, a file on the way to the data, and lines that delete, format, mount or reach
-past the containers. What a program does that is neither changed nor new, nobody looks at again.
+A program that ran before in the same words, ids and images apart, is known to be harmless, and passes silently. Other
+words for one of the host bundle's own scripts are a note, and so are other lines in a file of a bundle. Everything else
+is a finding: a new or changed free shell text, a file on the way to the data, a dangerous line. Dangerous lines delete,
+format, mount or reach past the containers. The guard does not check again a program that is neither changed nor new.
 """
 
 import base64
@@ -23,45 +23,46 @@ from ops.guard.preview import UNKNOWN, Change, Preview, State
 from ops.guard.words import DANGEROUS, shortened, sized
 
 TEXTS = ("create", "update", "delete", "dir", "interpreter", "environment", "archivePaths", "assetPaths")
-"""Inputs of a command that decide what runs. `stdin` may be a program, or files for one."""
+"""Inputs of a command that decide which program runs. `stdin` may be a program, or files for one."""
 SECRET = "[secret]"
 
 NOTED = re.compile(
     r"(apply|run|stdin|root/etc/docker/daemon\.json|program/.*|root/usr/local/lib/toybox/(?!data[-_]disk|keeper_)[\w.-]+)$"
 )
-"""Files of a bundle whose changed lines are noted, if none is dangerous: our scripts, and Docker's settings. All
-others decide which disk is where, who may log in, or what starts by itself: there any change is a finding."""
+"""Files of a bundle whose changed lines are noted if none is dangerous: our scripts, and Docker's settings. All others
+decide which disk is mounted where, who may log in, or which programs start by themselves. In these any change is a
+finding."""
 LAUNCHER = re.compile(
     r'umask 077; bundle=\$\(mktemp -d -p /run toybox\.XXXXXX\) && trap \'rm -rf "\$bundle"\' EXIT && '
     r'base64 -d \| tar -xf - --no-same-owner -p -C "\$bundle" && timeout \d+ bash (?P<command>.*)',
     re.DOTALL,
 )
-"""How a bundle is unpacked and run (components/docker_host/bundle.py, held together by a test)."""
+"""The command that unpacks and runs a bundle (components/docker_host/bundle.py; a test compares both)."""
 FROM_BUNDLE = '"$bundle/'
 VOLATILE = re.compile(r"[\w./:-]+@sha256:[0-9a-f]{64}|\bsha256:[0-9a-f]{64}\b|\b[0-9a-f]{12,64}\b")
-"""Images and ids in a command: another one makes it run again, and is no other program."""
+"""Images and ids in a command. With another one the command runs again, and is the same program."""
 NAMED_BY_VOLUME = re.compile(
     r"virtio-[0-9a-f-]{20}|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|[a-z0-9~-]+:[0-9a-f]{5}\b"
 )
 """A data volume's id, its device on the server, and its file system's label (components/data_disk.py)."""
 ESCAPED_DASH = r"\x2d"
-"""In the name of a device's unit."""
+"""The dash in the name of a device's unit."""
 DISK = re.compile(r'"disk": \{[^{}]*\}')
-"""The data disk in the parameters of staging's scrub (components/staging_scrub), with what its volume was made from."""
+"""The data disk in the parameters of staging's scrub (components/staging_scrub), with its volume's source."""
 MOST_LINES = 6
-"""Of a file that are looked at for the report."""
+"""Lines of one file in the report."""
 MOST_SHOWN = 10
-"""Of all files that are in it."""
+"""Lines of all files in the report."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What would be another program than before.
+    """A difference that would make another program.
 
     Attributes:
         where: the input or the file.
-        lines: what is new, and why it counts.
-        stops: whether it is a finding, or a note.
+        lines: the new lines or words, or the reason.
+        stops: whether it is a finding; else it is a note.
     """
 
     where: str
@@ -70,7 +71,7 @@ class Difference:
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """A program that would run on the server and is not known to be harmless."""
+    """Yield a finding for a program that would run on the server and is not known to be harmless."""
     for change in _commands(preview):
         stops = [each for each in _differences(preview, change) if each.stops]
         if stops:
@@ -78,7 +79,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """A script of the host bundle that would run with other words, or that has other lines."""
+    """Yield a note for a script of the host bundle that would run with other words, or has other lines."""
     for change in _commands(preview):
         told = [each for each in _differences(preview, change) if not each.stops]
         if told:
@@ -87,7 +88,7 @@ def notes(preview: Preview) -> Iterator[str]:
 
 
 def _commands(preview: Preview) -> list[Change]:
-    """What would run something: nothing does in a stack that is new, for nothing is there."""
+    """Return the commands that would run. A new stack has none that matter: its server is empty."""
     if preview.is_new:
         return []
     return [change for change in preview.changes if change.type.startswith("command:") and change.touched]
@@ -136,7 +137,7 @@ def _text_differs(name: str, before: str | None, after: str) -> Iterator[Differe
     if dangerous or other_script or "data-disk" in new_words[0]:
         yield Difference(name, tuple(f"+ {word}" for word in (dangerous or new_words)[:MOST_LINES]), stops=True)
         return
-    # A size is another on another flavor.
+    # The new flavor changes sizes.
     removed = [word for word in old_words if sized(word) not in map(sized, new_words)]
     added = [word for word in added if sized(word) not in map(sized, old_words)]
     words = [*(f"- {word}" for word in removed), *(f"+ {word}" for word in added)]
@@ -145,7 +146,8 @@ def _text_differs(name: str, before: str | None, after: str) -> Iterator[Differe
 
 
 def _own_script(text: str | None) -> list[str] | None:
-    """The words of a command that runs one of the host bundle's scripts and nothing else; None for any other text."""
+    """Return the words of a command that runs one of the host bundle's scripts and nothing else; None for any other
+    text."""
     if text is None:
         return None
     launched = LAUNCHER.fullmatch(text)
@@ -158,12 +160,12 @@ def _own_script(text: str | None) -> list[str] | None:
 
 
 def _words(text: str) -> list[str] | None:
-    """A text as the words of one simple command; None if a shell would do anything but split it."""
+    """Return a text as the words of one simple command; None if a shell would do more than split it."""
     try:
         lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
         lexer.commenters = ""
         lexer.whitespace_split = True
-        # outside of single quotes a shell would still put something in their place
+        # outside of single quotes a shell would still replace these
         bare = re.sub(r"'[^']*'", "", text)
         words = list(lexer)
     except ValueError:
@@ -193,7 +195,8 @@ def _stdin(preview: Preview, change: Change) -> Iterator[Difference]:
 
 
 def _secret_stdin(change: Change) -> Iterator[Difference]:
-    """Secret files are files. What an interpreter reads from a secret input is a program that nobody can see."""
+    """Yield a note for a secret input of an interpreter: a preview cannot show that program. Secret files for our own
+    scripts are no programs."""
     if change.qualified_type == declared.SUBSCRIPTION:
         return
     text = str(change.new.inputs.get("create") if change.new else "")
@@ -204,16 +207,17 @@ def _secret_stdin(change: Change) -> Iterator[Difference]:
 
 
 def _depends_on_another_volume(preview: Preview, change: Change) -> bool:
-    """Whether the input is unknown only because it names a data volume that is not there yet; that has a finding."""
+    """Return whether the input is unknown only because it names a data volume that does not exist yet. That volume has
+    a finding."""
     sources = set((change.new.property_dependencies.get("stdin") or ()) if change.new else ())
     coming = {each.urn for each in declared.data_volumes(preview) if not each.stays}
-    # the note of what the volume was made from is as new as the volume
+    # the note of the volume's source is as new as the volume
     noted = {each.urn for each in preview.changes if each.qualified_type == declared.DATA_ORIGIN}
     return bool(sources & coming) and sources <= coming | noted
 
 
 def _files(text: str) -> dict[str, str]:
-    """The files of a packed bundle; a text that is none is one file."""
+    """Return the files of a packed bundle; a text that is no bundle is one file."""
     try:
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text, validate=True))) as archive:
             return {
@@ -236,7 +240,7 @@ def _file_differs(preview: Preview, name: str, before: str, after: str) -> Diffe
     lines = _added(before, after)
     dangerous = [line for line in lines if DANGEROUS.search(line)]
     noted = NOTED.match(name) is not None
-    # what the volume was made from is in disk.json
+    # disk.json has the volume's source
     same = name.endswith("disk.json") or _without_volume(before) == _without_volume(after)
     if another and same and (dangerous or not noted):
         return Difference(name, ("names the new data volume",), stops=False)
@@ -248,14 +252,15 @@ def _file_differs(preview: Preview, name: str, before: str, after: str) -> Diffe
 
 
 def _comes_with_a_volume(preview: Preview, before: str, after: str) -> bool:
-    """Whether the file would change with the data volume: one takes the place of another, which has a finding, or an
-    update ended after it had come and before this file named it."""
+    """Return whether the file would change with the data volume. Either one volume replaces another, which has a
+    finding. Or an update ended after the volume came and before this file named it."""
     volumes = declared.data_volumes(preview)
     return not all(each.stays for each in volumes) or _names_first(volumes, before, after)
 
 
 def _names_first(volumes: Iterable[Change], before: str, after: str) -> bool:
-    """Whether a file names a data volume that is there, and named another one before; a device has 20 characters."""
+    """Return whether a file names an existing data volume, and named another one before. A device's name has 20
+    characters of the id."""
     present = [each.old.id[:20] for each in volumes if each.stays and each.old]
     old, new = (text.replace(ESCAPED_DASH, "-") for text in (before, after))
     return any(volume in new and volume not in old for volume in present) and NAMED_BY_VOLUME.search(old) is not None
@@ -266,7 +271,7 @@ def _without_volume(text: str) -> str:
 
 
 def _added(before: str, after: str) -> tuple[str, ...]:
-    """The lines that are new, without those that say nothing."""
+    """Return the new lines, without empty lines, comments and modes."""
     difference = difflib.ndiff(before.splitlines(), after.splitlines())
     lines = [line[2:].strip() for line in difference if line.startswith("+ ")]
     return tuple(line for line in lines if re.search(r"\w", line) and not re.match(r"#(?!!)|mode \d+$", line))
@@ -274,7 +279,7 @@ def _added(before: str, after: str) -> tuple[str, ...]:
 
 def _runs(change: Change, stops: list[Difference]) -> Finding:
     where = ", ".join(each.where.removeprefix("root") for each in stops)
-    # of each file one line before another one's second
+    # show one line of each file before a second line of any
     lines = [each.lines[number] for number in range(MOST_LINES) for each in stops if number < len(each.lines)]
     more = f"; and {len(lines) - MOST_SHOWN} lines more" if len(lines) > MOST_SHOWN else ""
     shown = "; ".join(map(_quoted, lines[:MOST_SHOWN])) + more

@@ -1,4 +1,4 @@
-"""What containers are made from: in production, each image by its digest."""
+"""Check the images of containers: in production, each image needs its digest."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ LOCAL = re.compile(r"^sha256:[0-9a-f]{64}$")
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """An image in prod that is not pinned by its digest."""
+    """Yield a finding for an image in prod that is not pinned by its digest."""
     if role.is_production(preview):
         for change, reference in unpinned(preview):
             yield Finding(
@@ -27,16 +27,16 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """An image of a staging that has no digest."""
+    """Yield a note for an image of a staging that has no digest."""
     if not role.is_production(preview):
         for change, reference in unpinned(preview):
             yield f"{change.name}: the image {reference} has no digest. In prod that would stop the update."
 
 
 def unpinned(preview: Preview) -> Iterator[tuple[Change, str]]:
-    """Images that would be there afterwards, changed or not, and are not pinned, with their references.
+    """Yield images that would be used afterwards, changed or not, and are not pinned, with their references.
 
-    A container's image is an id that came out of pulling or building; one that is built is pinned if its bases are.
+    A container's image is an id that pulling or building returned. An image that is built is pinned if its bases are.
     """
     for change in preview.of_type(declared.IMAGE, declared.CONTAINER):
         if change.new is None:
@@ -56,5 +56,5 @@ def unpinned(preview: Preview) -> Iterator[tuple[Change, str]]:
 
 
 def _shown(value: object) -> str:
-    """A reference or an id for a message: what nobody knows yet is not shown as the engine's mark."""
+    """Return a reference or an id for a message. It shows an unknown one in words, not as the engine's placeholder."""
     return "that is not known yet" if value == UNKNOWN else str(value)

@@ -13,7 +13,7 @@ WORDS = {"address": "address", "sshKey": "SSH key", "databaseVerifier": "passwor
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """A keeper that comes, or one with another address, key or password. A new stack's is a note."""
+    """Yield a finding for a keeper that comes, and for another address, key or password. A new stack's is a note."""
     if preview.is_new:
         return
     for change in _components(preview):
@@ -33,7 +33,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """A keeper that leaves, and the keeper of a new stack."""
+    """Yield a note for a keeper that leaves, and for the keeper of a new stack."""
     for change in _components(preview):
         if change.new is None or change.removed:
             yield (

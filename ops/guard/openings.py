@@ -118,7 +118,7 @@ def _is_first_operator(preview: Preview, new: Reach) -> bool:
 
 
 def _is_keepers(preview: Preview, new: Reach) -> bool:
-    """Whether a network is the keeper's own address, and no operator's."""
+    """Return whether a network is the keeper's own address, and no operator's."""
     keeper = preview.settings.get("keeper")
     address = keeper.get("address") if isinstance(keeper, dict) else None
     operators = preview.settings.get("operators") or ()

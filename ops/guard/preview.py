@@ -97,15 +97,15 @@ class _Printed(_Read):
 
 @dataclass(frozen=True)
 class Change:
-    """What a preview says of one resource, all of its steps taken together.
+    """A preview's report on one resource, with all of its steps.
 
     Attributes:
-        ops: the engine's words, without `refresh`.
-        old: what it is; None if the stack does not have it.
-        new: what it would be; None if the stack would not have it.
-        reasons: the inputs because of which it is replaced; empty if something else forces it.
-        remembered: what the state had before a refresh asked for it; None without one.
-        differs: the inputs of which the engine says that they differ. Of a secret one, only the engine can tell.
+        ops: the engine's names of the steps, without `refresh`.
+        old: the present state; None if the stack does not have it.
+        new: the state afterwards; None if the stack would not have it.
+        reasons: the inputs that force its replacement; empty if something else forces it.
+        remembered: the state before a refresh; None without one.
+        differs: the inputs that differ by the engine's report. Of secret inputs only the engine can tell.
     """
 
     urn: str
@@ -118,12 +118,12 @@ class Change:
 
     @property
     def before(self) -> State | None:
-        """What it is, or was until the refresh did not find it."""
+        """Return its present state, or the one before a refresh that did not find it."""
         return self.old or self.remembered
 
     @property
     def was_refreshed(self) -> bool:
-        """Whether the cloud or the server was asked for it."""
+        """Return whether a refresh asked the cloud or the server for it."""
         return self.remembered is not None
 
     @property
@@ -158,21 +158,22 @@ class Change:
 
     @property
     def stays(self) -> bool:
-        """It is after the update the same that it was before."""
+        """Return whether the update leaves the same resource in place."""
         return self.old is not None and self.new is not None and not (self.made or self.replaced or self.removed)
 
     @property
     def leaves(self) -> bool:
-        """What is there now would not be there afterwards."""
+        """Return whether the present resource would not be there afterwards."""
         return self.old is not None and (self.removed or self.replaced)
 
     @property
     def because(self) -> str:
-        """Why it is replaced, as a part of a sentence; empty if something else forces it."""
+        """Return why it is replaced, as a part of a sentence; empty if something else forces it."""
         return f" because of a change of {', '.join(self.reasons)}" if self.reasons else ""
 
     def changed_inputs(self) -> tuple[str, ...]:
-        """The names of the inputs that would be others, where both sides are there. The engine's own are left out."""
+        """Return the names of the inputs that would change, if both sides are known. The engine's own inputs are left
+        out."""
         if self.old is None or self.new is None:
             return ()
         before, after = self.old.inputs, self.new.inputs

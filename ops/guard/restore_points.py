@@ -1,5 +1,5 @@
-"""What would be left to go back to: the automatic backup, how many restore points are kept, and what hangs on the
-server. On ConoHa restore points belong to a server."""
+"""Check the restore points: the automatic backup, the number that is kept, and those that belong to the server. On
+ConoHa restore points belong to a server."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,12 @@ from ops.guard.preview import Change, Preview, State
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """The automatic backup would end, fewer restore points would be kept, or the server that they hang on would go."""
+    """Yield a finding if the automatic backup would end, fewer restore points would be kept, or the server that owns
+    them would go."""
     server_replaced = any(change.replaced for change in preview.of_type(declared.SERVER))
     for change in preview.changes:
         if change.qualified_type == declared.SUBSCRIPTION:
-            # It belongs to a server, and a new server gets one of its own.
+            # The backup belongs to a server, and a new server gets one of its own.
             if change.removed or (change.replaced and not server_replaced):
                 yield _subscription(change)
             elif "update" in change.ops and not _policies(preview):
@@ -26,14 +27,14 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """The automatic backup would be changed and keeps as many."""
+    """Yield a note if the automatic backup would be changed and keeps as many."""
     for change in preview.changes:
         if change.qualified_type == declared.SUBSCRIPTION and "update" in change.ops:
             yield "The automatic backup would be changed to what `toybox:snapshotPolicy` says."
 
 
 def _policies(preview: Preview) -> list[tuple[Change, int | None, int | None]]:
-    """Where the state remembers how many are kept: (it, before, afterwards)."""
+    """Return the resources whose state has the number of kept restore points: (resource, before, afterwards)."""
     return [
         (change, _number(change.old.inputs.get("kept")), _number(change.new.inputs.get("kept")))
         for change in preview.changes
@@ -44,8 +45,8 @@ def _policies(preview: Preview) -> list[tuple[Change, int | None, int | None]]:
 def _kept(preview: Preview) -> Iterator[Finding]:
     ends = any(change.qualified_type == declared.SUBSCRIPTION and change.removed for change in preview.changes)
     for change, before, after in _policies(preview):
-        # A state that is older than the number says nothing; what it kept was at least what is kept afterwards, if the
-        # subscription stays as it is.
+        # A state from before this input has no number. Its number was at least the later one, if the subscription stays
+        # the same.
         older = before is None and not any(
             each.qualified_type == declared.SUBSCRIPTION and "update" in each.ops for each in preview.changes
         )
@@ -58,7 +59,8 @@ def _kept(preview: Preview) -> Iterator[Finding]:
 
 
 def _metadata(state: State | None) -> int | None:
-    """How many `toybox restore-points run` keeps of this volume (settings.SnapshotPolicy); None if it takes none."""
+    """Return how many restore points of this volume `toybox restore-points run` keeps (settings.SnapshotPolicy); None
+    if it takes none."""
     metadata = state.inputs.get("metadata") if state else None
     if not isinstance(metadata, dict) or metadata.get("toybox-schedule") != "daily":
         return None
@@ -75,7 +77,7 @@ def _word(number: int | None) -> str:
 
 
 def _hang_on_the_server(preview: Preview) -> bool:
-    """Whether restore points belong to a server: those of ConoHa do, Cinder's snapshots belong to the volume."""
+    """Return whether restore points belong to a server: ConoHa's do, Cinder's snapshots belong to the volume."""
     policy = preview.settings.get("snapshotPolicy")
     said = policy.get("driver") if isinstance(policy, dict) else None
     return said != "openstack" or any(change.qualified_type == declared.SUBSCRIPTION for change in preview.changes)

@@ -1,6 +1,6 @@
-"""What a stack is for. The state remembers its role in an input of the component DataVolume; the settings declare it.
+"""Check a stack's role. The state has it in an input of the component DataVolume; the settings declare it.
 
-A role that is missing or unknown counts as production, also in a state that is older than the setting.
+A missing or unknown role counts as production, also in a state from before this setting.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,15 @@ STAGING = "staging"
 
 
 def is_production(preview: Preview) -> bool:
-    """Whether real users' data is at stake: unless state, program and settings all say that it is staging."""
+    """Return whether real users' data is at stake: true unless state, program and settings all say that it is
+    staging."""
     states = [state for change in _components(preview) for state in (change.old, change.new) if state]
     said = [_role(state) for state in states] + [str(preview.settings.get("environment"))]
     return not states or any(role != STAGING for role in said)
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """The stack would become another: production a staging, or the other way round."""
+    """Yield a finding if a production would become a staging, or a staging a production."""
     for change in _components(preview):
         if change.old is None or change.new is None:
             continue

@@ -1,7 +1,8 @@
-"""All rules of the guard, as pure functions of a preview: each gives findings and notes, and nothing is printed here.
+"""All rules of the guard, as pure functions of a preview. Each yields findings or notes, and prints nothing.
 
-Whatever touches the way from a data resource to the process that writes it, or runs something on the host, is a finding
-or a note unless it is known to be harmless. One module for each family of rules.
+A change is a finding or a note if it touches the way from a data resource to the process that writes it. So is one that
+runs a program on the host. Only changes that are known to be harmless pass. There is one module for each family of
+rules.
 """
 
 from ops.guard import (

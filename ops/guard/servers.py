@@ -1,4 +1,4 @@
-"""The server between the data volume and Docker: it has the volume, and does not take it along when it goes."""
+"""Check the server between the data volume and Docker: it has the volume, and its deletion leaves the volume."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,14 +8,15 @@ from ops.guard.finding import Finding
 from ops.guard.preview import UNKNOWN, Change, Preview, State
 
 SILENT = frozenset({"flavorName", "metadata", "name", "tags", "securityGroups", "blockDevices"})
-"""Inputs of a server whose change is no news here: others judge them, or the report shows why it is replaced."""
+"""Inputs of a server whose change is not reported here: other rules judge them, or the report shows why it is
+replaced."""
 PROGRAMS = frozenset({"userData", "personalities", "personality"})
-"""Inputs that a server runs or gets written at its first boot."""
+"""Inputs that a server runs, or writes to its disk, at its first boot."""
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """A server that would be made, replaced or changed without the data volume, beside another one, with a program of
-    its own, or so that it takes the volume along when it goes."""
+    """Yield a finding for a server that would be made, replaced or changed without the data volume, beside another one,
+    or with a program of its own. Its deletion must not delete the volume, either."""
     kept = {
         side.id
         for change in declared.data_volumes(preview)
@@ -46,7 +47,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """A server that would go, come back, or be changed while it runs."""
+    """Yield a note for a server that would go, come back, or be changed while it runs."""
     for change in preview.of_type(declared.SERVER):
         if change.replaced:
             yield (
@@ -60,7 +61,7 @@ def notes(preview: Preview) -> Iterator[str]:
 
 
 def _devices(state: State) -> list[Mapping[str, Any]]:
-    """A server's volumes besides the one it boots from."""
+    """Return a server's volumes besides the one it boots from."""
     devices = state.inputs.get("blockDevices")
     found = [device for device in devices or () if isinstance(device, dict)] if isinstance(devices, list) else []
     return [device for device in found if device.get("bootIndex") != 0]
@@ -72,8 +73,8 @@ def _takes_along(state: State) -> bool:
 
 def _brings_data(new: State, kept: set[str], attached: set[str], *, imported: bool) -> bool:
     uuids = {str(device.get("uuid")) for device in _devices(new) if device.get("sourceType") == "volume"} | attached
-    # Where the volume itself is made or replaced, its id is not known yet, and a finding of its own says so.
-    # The preview does not tell the id of one that is imported.
+    # A volume that is made or replaced has no known id yet, and a finding of its own says so. The preview does not show
+    # the id of an imported one.
     return bool(uuids & kept) if kept else bool(uuids) if imported else UNKNOWN in uuids
 
 

@@ -1,4 +1,4 @@
-"""What the guard was never told about. It does not pass what it cannot judge."""
+"""Check the kinds of resources that the guard does not know. It does not pass changes that it cannot judge."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from ops.guard.preview import Preview
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """A resource of a kind that the guard does not know, and that would be touched."""
+    """Yield a finding for a resource of an unknown kind that would be touched."""
     for change in preview.changes:
         known = change.is_component or change.type in declared.JUDGED | declared.HARMLESS
         if not known and change.touched:

@@ -1,4 +1,4 @@
-"""The words of commands: dangerous ones, sizes, and how they are shown. Pure."""
+"""Judge and show the words of commands: dangerous ones, and sizes. Pure."""
 
 import re
 
@@ -18,16 +18,16 @@ DANGEROUS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""Words that delete, format, mount, move, or name the places where the data is. No list of them is complete: so a text
-that is not one of our scripts is a finding whatever it says."""
+"""Words that delete, format, mount, move, or name the places of the data. No such list is complete. So a text that is
+not one of our scripts is a finding with any words."""
 
 
 def sized(word: str) -> str:
-    """A word with zeros for its numbers."""
+    """Return a word with zeros for its numbers."""
     return re.sub(r"\d+", "0", word)
 
 
 def shortened(word: str, most: int = 60) -> str:
-    """A word of a command for a message; a script is one, too."""
+    """Return a word of a command, shortened for a message: a script is one word, too."""
     word = " ".join(word.split())
     return word if len(word) <= most else word[: most - 3] + "..."

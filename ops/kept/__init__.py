@@ -1,1 +1,1 @@
-"""`toybox kept`: the data volumes of a stack that were put aside, and which cost money until they are deleted."""
+"""`toybox kept`: a stack's data volumes that were put aside. They cost money until they are deleted."""

@@ -17,7 +17,7 @@ Stack = Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help
 
 @app.callback()
 def kept_group() -> None:
-    """What `toybox prod restore` and `toybox adopt` put aside."""
+    """List or delete the volumes that `toybox prod restore` and `toybox adopt` put aside."""
 
 
 @app.command("list")

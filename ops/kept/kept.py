@@ -1,4 +1,4 @@
-"""Listing volumes that were put aside, and deleting one of them."""
+"""List volumes that were put aside, and delete one of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ PATIENCE = 600
 
 
 def rows(volumes: Sequence[Volume], stack: str) -> list[dict[str, Any]]:
-    """The stack's kept volumes, the oldest first, for programs. The keys are an interface. Pure."""
+    """Return the stack's kept volumes, the oldest first, for programs. The keys are an interface. Pure."""
     found = []
     for volume in aside.kept(volumes, stack):
         record = aside.read(volume.description)
@@ -44,7 +44,7 @@ def rows(volumes: Sequence[Volume], stack: str) -> list[dict[str, Any]]:
 
 
 def told(rows: Sequence[Mapping[str, Any]], stack: str) -> list[str]:
-    """The same for people. Pure."""
+    """Return the kept volumes as lines for people. Pure."""
     if not rows:
         return [f"{stack} has no kept volumes."]
     lines = []
@@ -63,10 +63,10 @@ def told(rows: Sequence[Mapping[str, Any]], stack: str) -> list[str]:
 
 
 def deletable(volumes: Sequence[Volume], wanted: str, stack: str, states: Mapping[str, str]) -> Volume:
-    """The kept volume with this id. `states` are the exported states of all stacks, by name. Pure.
+    """Return the kept volume with this id. `states` are the exported states of all stacks, by name. Pure.
 
     Raises:
-        OpsError: there is none, or it is not the stack's, or something may still need it.
+        OpsError: there is no such volume, it is not the stack's, or it may still be needed.
     """
     volume = next((each for each in volumes if each.id == wanted), None)
     if volume is None:
@@ -89,7 +89,7 @@ def deletable(volumes: Sequence[Volume], wanted: str, stack: str, states: Mappin
 
 
 def refused(reason: str, stack: str) -> OpsError:
-    """Why nothing is deleted."""
+    """Return an error with the reason why nothing is deleted."""
     return OpsError(
         f"{reason}. Nothing was deleted.\n"
         "    Why:     a volume that is deleted is gone, with all data on it.\n"
@@ -99,7 +99,7 @@ def refused(reason: str, stack: str) -> OpsError:
 
 @dataclass(frozen=True)
 class Deletion:
-    """The stack and its cloud; `confirm` asks for a name, and raises if it is not typed."""
+    """The deletion of a stack's kept volume in its cloud. `confirm` asks for a name, and raises if it is not typed."""
 
     stack: PulumiStack
     connection: "Connection"
@@ -115,7 +115,7 @@ class Deletion:
         self.say("All data on it will be gone. Restore points that the cloud has of it stay.")
         self.confirm(volume.name, "kept volume")
         locks.refuse_if_locked(self.stack)
-        self.chosen(wanted)  # as it is now: somebody may have adopted it while this waited
+        self.chosen(wanted)  # the volume as it is now: somebody may have adopted it during the question
         storage = self.connection.block_storage
         with cloud_errors(
             f"the deletion of volume {volume.id}",
@@ -132,7 +132,7 @@ class Deletion:
         self.say(f"Deleted {volume.name} ({volume.id}).")
 
     def chosen(self, wanted: str) -> Volume:
-        """The volume, after a look at the cloud and at every stack's state."""
+        """Return the volume, after a look at the cloud and at every stack's state."""
         stacks = [self.stack, *self.stack.others()]
         states = {each.name: each.exported() for each in stacks if each.exists()}
         return deletable(cinder.volumes(self.connection), wanted, self.stack.name, states)

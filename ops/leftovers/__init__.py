@@ -1,1 +1,1 @@
-"""`toybox leftovers`: what killed updates left in the cloud, shown and removed."""
+"""`toybox leftovers`: show and remove the resources that killed updates left in the cloud."""

@@ -32,10 +32,10 @@ def leftovers(stack: Annotated[str, typer.Argument(help="The stack: prod, stagin
 def clear(
     stack: PulumiStack, connection: "Connection", say: Callable[[str], None], confirm: Callable[[str], None]
 ) -> None:
-    """The whole of it; `confirm` asks whether it is meant, and raises if it is not.
+    """Show and remove the leftovers. `confirm` asks the operator, and raises without a confirmation.
 
     Raises:
-        OpsError: something is left that no program removes, or the cloud refuses a removal.
+        OpsError: a leftover remains that no program removes, or the cloud refuses a removal.
     """
     locks.refuse_if_locked(stack)
     origin = declared(stack).data_volume.origin

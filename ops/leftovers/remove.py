@@ -1,4 +1,4 @@
-"""Removing what killed updates left, step by step. Interrupted anywhere, it can be run again."""
+"""Remove the leftovers of killed updates, step by step. After an interruption anywhere, it can be run again."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 PATIENCE = 300
-"""Seconds for a server to shut down, and for the cloud to delete something."""
+"""Seconds for a server to shut down, and for the cloud to delete a resource."""
 
 
 def find(
@@ -27,7 +27,8 @@ def find(
     adopted: str | None = None,
     blank: bool = False,
 ) -> list[Leftover]:
-    """What the cloud has under the stack's names and its state does not know (see conoha.leftovers.leftovers)."""
+    """Return the cloud's resources under the stack's names that its state does not know (see
+    conoha.leftovers.leftovers)."""
     exported = stack.exported() if stack.exists() else "{}"
     with cloud_errors(f"to say what it has of {stack.name}"):
         return leftovers.find(connection, stack.name, exported, say, adopted=adopted, blank=blank).leftovers
@@ -40,11 +41,11 @@ def make_way(
     now: datetime,
     timed: Timed,
 ) -> set[str]:
-    """What a killed update left goes out of the way of a command that puts another data volume, and so another server,
-    in their place, and has said so. A data volume keeps what is on it, under another name; returns the ids of those.
+    """Remove the leftovers that block a command which replaces the data volume, and so the server, and has announced
+    it. A data volume keeps its data, under another name. Return the ids of those volumes.
 
     Raises:
-        OpsError: something is in the way that no killed update can have left. Nothing was changed.
+        OpsError: a blocking resource cannot come from a killed update. Nothing was changed.
     """
     found = find(stack, connection, timed.say, adopted=adopted)
     strangers = [each for each in found if not each.removable and each.kind != "data volume"]
@@ -60,7 +61,7 @@ def make_way(
 
 
 def remove(found: Sequence[Leftover], connection: "Connection", timed: Timed) -> None:
-    """Remove those that are removable, in this order. A server is shut down first: it may have run its containers.
+    """Remove the removable leftovers, in this order. Shut a server down first: it may have run its containers.
 
     Raises:
         OpsError: the cloud refuses it.

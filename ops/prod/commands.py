@@ -27,7 +27,7 @@ def restore(
 ) -> None:
     """Put prod back on a restore point, and keep its present data volume for a way back.
 
-    Asks for the stack's name, typed in full. The server is shut down, and made anew with a new data volume.
+    Asks for the stack's name, typed in full. The server is shut down, and made again with a new data volume.
     Interrupted, it can be run again with the same id.
     """
     chosen = opened(STACK)

@@ -1,7 +1,7 @@
-"""Putting prod back on a restore point, step by step.
+"""Restore prod from a restore point, step by step.
 
-Each run makes a new volume out of the restore point: one that an earlier run made may have been written on since. Run
-again wherever it stopped, it keeps what is there and begins anew.
+Each run makes a new volume from the restore point: the site may have written on the volume of an earlier run. If you
+run the command again, it keeps all volumes and starts again, wherever it stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,10 +37,10 @@ class Restore:
     confirm: Callable[[str], None]
 
     def run(self, wanted: str) -> None:
-        """The whole of it.
+        """Restore the data.
 
         Raises:
-            OpsError: with the reason, the way on and the way back.
+            OpsError: the restore stopped. The message has the reason, and the commands that go on and go back.
             SettingsError: the settings are wrong.
         """
         settings, name = declared(self.stack), self.stack.name
@@ -87,7 +87,7 @@ class Restore:
         self.say(f"Commit {self.stack.settings_file.name}, in which the origin was written.")
 
     def tell(self, point: RestorePoint, leaving: Sequence[Volume], earlier: Sequence[Volume]) -> None:
-        """What is going to happen."""
+        """Print the steps that follow."""
         self.say(f"{self.stack.name} is put back on {choice.described(point, self.now)}.")
         for volume in leaving:
             self.say(
@@ -101,7 +101,7 @@ class Restore:
                 )
 
     def tell_of_kept(self, volumes: Sequence[Volume], former: Sequence[Volume]) -> None:
-        """The volumes that are kept, and the way back."""
+        """Print the volumes that are kept, and the way back."""
         name = self.stack.name
         for volume in aside.kept(volumes, name):
             self.say(f"  kept: {volume.name}, {volume.size} GB ({volume.id})")
@@ -113,7 +113,8 @@ class Restore:
 
 
 def refuse_a_lost_state(stack: str, exported: str, volumes: Sequence[Volume]) -> None:
-    """Raises OpsError if the state is empty and the stack's data is there: everything would be made a second time."""
+    """Raise OpsError if the state is empty and the stack's data exists: an update would make everything a second
+    time."""
     there = [each for each in volumes if each.name == names.resource_name(stack, "data")]
     if there and state.is_empty(exported):
         raise OpsError(
@@ -125,7 +126,7 @@ def refuse_a_lost_state(stack: str, exported: str, volumes: Sequence[Volume]) ->
 
 
 def ways(stack: str, point: RestorePoint, former: Sequence[Volume]) -> str:
-    """How to go on and how to go back, for an operator whose restore stopped."""
+    """Return the commands that go on and go back, for an operator whose restore stopped."""
     lines = [
         f"    Go on:   `toybox adopt {stack}` brings this attempt to its end, if it has made a volume. Or begin anew:",
         f"             `toybox prod restore --from {point.id}`, the same command again.",

@@ -1,1 +1,1 @@
-"""`toybox staging refresh`: staging's data made anew from a restore point of prod."""
+"""`toybox staging refresh`: make staging's data again from a restore point of prod."""

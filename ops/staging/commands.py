@@ -23,7 +23,7 @@ def refresh(
     wanted: Annotated[str | None, typer.Option("--from", metavar="ID", help="This restore point of prod.")] = None,
     allow_older: Annotated[bool, typer.Option("--allow-older", help="Also data older than 26 h.")] = False,
 ) -> None:
-    """Make staging's data anew from prod's newest restore point, without personal data.
+    """Make staging's data again from prod's newest restore point, without personal data.
 
     A new data volume and a new server; prod is only read. Before any application container starts, the data is scrubbed
     by the list in components/staging_scrub/personal_data.py. What staging held before is deleted, once the new data is

@@ -45,7 +45,7 @@ class Refresh:
     say: Callable[[str], None]
 
     def run(self, wanted: str | None, *, allow_older: bool) -> None:
-        """The whole of it. Whatever interrupts it, it begins anew when it is run again.
+        """Refresh the data. After any interruption, a second run starts again.
 
         Raises:
             OpsError: with the reason and the way out; the site of staging is down or unchanged then, never unscrubbed.
@@ -119,8 +119,7 @@ class Refresh:
         return point, prod_volumes
 
     def look_at_what_was_made(self, volume_id: str, point: RestorePoint, driver: Driver) -> None:
-        """Ask the cloud and the server, neither of which is the state or the scrub's record. Raises OpsError if
-        anything is not as it should be."""
+        """Ask the cloud and the server, and not the state or the scrub's record. Raise OpsError for any problem."""
         name, address = self.stack.name, self.stack.outputs()["address"]
         with cloud_errors(f"to show volume {volume_id}"):
             volume = self.connection.block_storage.get_volume(volume_id)
@@ -141,7 +140,7 @@ class Refresh:
         return report
 
     def refuse(self, problems: list[str]) -> None:
-        """Raise OpsError if there are any."""
+        """Raise OpsError if there are problems."""
         if problems:
             raise OpsError(
                 "Staging is up, and is not as it should be. Its former data volume is still there.\n"
@@ -170,7 +169,8 @@ class Refresh:
 
 
 def refuse_other_roles(settings: Declared, prods: Declared, stack: str) -> None:
-    """Raises OpsError unless the data goes from a production to a staging: the target's data volume is replaced."""
+    """Raise OpsError unless the data goes from a production to a staging: the refresh replaces the target's data
+    volume."""
     for name, declared_as, wanted in ((stack, settings, "staging"), (SOURCE, prods, "production")):
         if declared_as.environment != wanted:
             raise OpsError(

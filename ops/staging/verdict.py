@@ -30,14 +30,14 @@ def problems(report: Mapping[str, Any], volume_id: str) -> list[str]:
 
 
 CONTAINERS = "docker ps --all --format '{{.Names}} {{.Status}}'"
-"""Asks Docker for the containers and their health, on the server."""
+"""The command that lists the containers and their health, on the server."""
 
 EXPECTED = frozenset({"beat", "caddy", "postgres", "redis", "web", "worker"})
 
 
 def volume_problems(volume: Any, restore_point: str, server: str | None) -> list[str]:
-    """What is wrong with the volume as the cloud has it: whether it was made from the restore point, and whether the
-    stack's server has it. ConoHa tells the first in the metadata."""
+    """Return the problems of the volume by the cloud's facts: whether it was made from the restore point, and whether
+    the stack's server has it. ConoHa shows the restore point in the volume's metadata."""
     origins = {volume.snapshot_id, volume.backup_id, (volume.metadata or {}).get("src_backup_id")} - {None, ""}
     attached = [str(each["server_id"]) for each in volume.attachments or []]
     found = []
@@ -50,8 +50,8 @@ def volume_problems(volume: Any, restore_point: str, server: str | None) -> list
 
 
 def container_problems(printed: str) -> list[str]:
-    """Return what is wrong, by the answer to `CONTAINERS`. One that Docker has not asked yet passed the update's own
-    health gate; Docker asks for the first time after half a minute."""
+    """Return the problems of the containers, by the output of `CONTAINERS`. A container without a first check of
+    Docker's has passed the update's own health gate. Docker checks for the first time after half a minute."""
     status = dict(line.split(" ", 1) for line in printed.splitlines() if line.strip())
     return [
         f"container {name} is {status.get(name, 'not there')}"

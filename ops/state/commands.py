@@ -112,13 +112,13 @@ def fetched(stack: str, version: str) -> tuple[Store, str]:
 
 
 def address() -> tuple[location.Bucket | None, str]:
-    """The bucket with the state, or None where it is in a folder; and the project's name."""
+    """Return the bucket with the state, or None if a folder has it; and the project's name."""
     url, setting, project = place()
     return location.bucket(url, setting), project
 
 
 def place() -> tuple[str, str, str]:
-    """The address of the state, the setting that it stands in, and the project's name."""
+    """Return the address of the state, the setting that holds the address, and the project's name."""
     import yaml
 
     file = ROOT / "Pulumi.yaml"
@@ -150,7 +150,7 @@ def opened(stack: str) -> tuple[Store, str]:
 
 
 def held_locks(stack: str) -> tuple[locks.Lock, ...]:
-    """The locks on the stack's state. Raises OpsError if the place of the state cannot be read."""
+    """Return the locks on the stack's state. Raise OpsError if the place of the state cannot be read."""
     url, setting, project = place()
     where = locks.prefix(stack, project)
     if location.bucket(url, setting) is None:

@@ -1,4 +1,4 @@
-"""A copy of a stack's state, kept before a command edits it, wherever the state lives."""
+"""Keep a copy of a stack's state before a command edits it, in a bucket or in a folder."""
 
 import os
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from ops.state import commands, exports
 
 
 def keep(stack: str, text: str, root: Path) -> str:
-    """Keep `text` and return the command that puts it back: a version in the bucket, or a file where the state is in a
+    """Keep `text`. Return the command that puts it back: a version in the bucket, or a file where the state is in a
     folder. The secrets in it are encrypted."""
     bucket, project = commands.address()
     if bucket is not None:

@@ -1,8 +1,8 @@
-"""Pulumi's locks on a stack, read where Pulumi keeps them.
+"""Read Pulumi's locks on a stack, where Pulumi keeps them.
 
-`pulumi up` and `pulumi stack import` look for a lock when they begin. A command that changes the cloud before it calls
-them would find out too late, with a stopped server or a renamed volume; so it looks here first. Pulumi has no command
-that only looks.
+`pulumi up` and `pulumi stack import` check the lock when they begin. A command that changes the cloud before it calls
+them would find the lock too late, with a stopped server or a renamed volume. So it checks first. Pulumi has no command
+that only checks.
 """
 
 import json
@@ -17,7 +17,7 @@ from ops.pulumi_cli import PulumiStack
 
 @dataclass(frozen=True)
 class Lock:
-    """Who holds it, and since when, as Pulumi wrote it."""
+    """The holder of a lock, and the time since when, as Pulumi wrote them."""
 
     user: str
     host: str
@@ -26,13 +26,13 @@ class Lock:
 
 
 def prefix(stack: str, project: str) -> str:
-    """Where the locks of a stack lie, below the folder or in the bucket (pulumi 3.259, pkg/backend/diy/lock.go,
+    """Return the place of a stack's locks, below the folder or in the bucket (pulumi 3.259, pkg/backend/diy/lock.go,
     stackLockDir)."""
     return f".pulumi/locks/organization/{project}/{stack}/"
 
 
 def parsed(content: bytes) -> Lock:
-    """One lock. One that cannot be read is a lock all the same."""
+    """Return one lock. An unreadable lock counts as a lock, too."""
     try:
         found = json.loads(content)
         return Lock(str(found["username"]), str(found["hostname"]), int(found["pid"]), str(found["timestamp"])[:19])
@@ -41,13 +41,13 @@ def parsed(content: bytes) -> Lock:
 
 
 def folder(url: str) -> Path:
-    """The folder of a state that is in no bucket (file://...). Pulumi takes ~ for the home directory."""
+    """Return the folder of a state that is in no bucket (file://...). Pulumi takes ~ for the home directory."""
     parts = urlsplit(url)
     return Path(parts.netloc + parts.path).expanduser()
 
 
 def in_folder(root: Path, where: str) -> list[bytes]:
-    """What the locks in a folder say. One that goes away meanwhile is none."""
+    """Return the contents of the locks in a folder. A lock that disappears meanwhile does not count."""
     contents = []
     for file in sorted((root / where).glob("*.json")):
         try:
@@ -60,7 +60,7 @@ def in_folder(root: Path, where: str) -> list[bytes]:
 
 
 def refusal(stack: str, locks: Sequence[Lock], changed: str = "Nothing was changed.") -> str:
-    """What to tell the operator; "" if there is no lock."""
+    """Return the message for the operator; "" if there is no lock."""
     if not locks:
         return ""
     return "\n".join(
@@ -75,6 +75,6 @@ def refusal(stack: str, locks: Sequence[Lock], changed: str = "Nothing was chang
 
 
 def refuse_if_locked(stack: PulumiStack) -> None:
-    """Raises OpsError if anybody holds a lock on the stack's state."""
+    """Raise OpsError if a process holds a lock on the stack's state."""
     if refused := refusal(stack.name, stack.locks()):
         raise OpsError(refused)

@@ -144,7 +144,8 @@ class Store:
             return bytes(self._s3.get_object(Bucket=self.bucket.name, Key=key, VersionId=version)["Body"].read())
 
     def contents(self, prefix: str) -> list[bytes]:
-        """What the objects below a prefix hold, as they are now. One that goes away meanwhile is none."""
+        """Return the present contents of the objects below a prefix. An object that disappears meanwhile does not
+        count."""
         from botocore.exceptions import ClientError
 
         found = []

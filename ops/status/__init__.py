@@ -1,5 +1,5 @@
-"""`toybox status`: how a stack is, seen from the cloud, from outside and from inside, each thing on a line of its own.
+"""`toybox status`: show a stack from the cloud, from outside and from inside, each thing on a line of its own.
 
-The functions that judge are pure, a file for each thing, in folders by where one looks: `cloud/`, `outside/`,
-`inside/`. `look` asks, `render` prints.
+Pure functions judge. Each thing has a file, in folders by the place of the look: `cloud/`, `outside/`, `inside/`.
+`look` asks, `render` prints.
 """

@@ -15,9 +15,10 @@ def status_command(
     stack: Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say at a glance how the stack is, in the cloud, inside the server and from outside. Ends with 1 if a line is red.
+    """Show a stack's status at a glance: in the cloud, inside the server and from outside. Exit with 1 if a line is
+    red.
 
-    Under each red line stands the next command to type. Nothing is changed.
+    The next command to type is below each red line. The status changes nothing.
     """
     found = look(stack, lambda: datetime.now(UTC))
     if as_json:

@@ -1,4 +1,4 @@
-"""What a stack's state knows, as far as its status goes. Pure."""
+"""The part of a stack's state that its status needs. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,8 @@ CONTAINER = "docker:index/container:Container"
 
 @dataclass(frozen=True)
 class Known:
-    """Ids in the cloud, and what should run on the server. Everything is empty for a stack that was never made."""
+    """Ids in the cloud, and the containers that should run on the server. All are empty for a stack that was never
+    made."""
 
     server_id: str | None = None
     address: str | None = None
@@ -23,12 +24,12 @@ class Known:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the state has nothing of the cloud."""
+        """Return whether the state has no resource in the cloud."""
         return not (self.server_id or self.volume_id)
 
 
 def known(exported: str) -> Known:
-    """What an exported state knows."""
+    """Return the status's part of an exported state."""
     resources = list(_present(json.loads(exported)))
     server: Mapping[str, Any] = next((each for each in resources if each["urn"].endswith(f"::{SERVER}")), {})
     volume = state.recorded(exported)
@@ -42,6 +43,6 @@ def known(exported: str) -> Known:
 
 def _present(exported: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for resource in (exported.get("deployment") or {}).get("resources") or []:
-        # an update that was interrupted leaves the old one beside the new one, marked
+        # an interrupted update leaves the old resource beside the new one, marked
         if resource.get("id") and not resource.get("delete"):
             yield resource

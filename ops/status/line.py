@@ -1,4 +1,4 @@
-"""One thing that was looked at."""
+"""One line of the status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Verdict = Literal["good", "bad", "unknown", "off"]
 
 @dataclass(frozen=True)
 class Line:
-    """One thing, how it is, and the next command to type. A red line always has one.
+    """One thing, its verdict, and the next command to type. A red line always has one.
 
     Raises:
         ValueError: the line is bad and has no command.
@@ -26,5 +26,5 @@ class Line:
 
 
 def well(lines: Sequence[Line]) -> bool:
-    """Whether nothing is bad."""
+    """Return whether no line is bad."""
     return not any(line.verdict == "bad" for line in lines)

@@ -1,4 +1,5 @@
-"""Asks the state, the cloud, the server and the site. Each by itself: one that does not answer hides no other."""
+"""Ask the state, the cloud, the server and the site. Each is asked by itself: one that does not answer hides no
+other."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass
 class Status:
-    """Everything that was found, in the order in which one looks."""
+    """All lines of the status, in the order of the look."""
 
     lines: list[Line] = field(default_factory=list)
     newest: RestorePoint | None = None
@@ -46,7 +47,7 @@ class Status:
 
 
 def look(stack: str, now: Callable[[], datetime]) -> Status:
-    """The status of the stack.
+    """Return the status of the stack.
 
     Raises:
         OpsError, SettingsError: the stack's settings cannot be used, so nothing is known about it.
@@ -66,7 +67,7 @@ def look(stack: str, now: Callable[[], datetime]) -> Status:
 
 
 def state_of(stack: PulumiStack) -> tuple[Known | None, str]:
-    """What the state knows, or None and why not. A lock on it hinders nobody who reads."""
+    """Return the known part of the state, or None and the reason. A lock on the state does not block a reader."""
     try:
         return (known(stack.exported()) if stack.exists() else Known()), ""
     except OpsError as error:
@@ -74,7 +75,7 @@ def state_of(stack: PulumiStack) -> tuple[Known | None, str]:
 
 
 def locks_of(stack: PulumiStack) -> Sequence[Lock]:
-    """Who holds a lock on the state. None if that cannot be read: then the state cannot, either."""
+    """Return the locks on the state. None if they cannot be read: then the state cannot be read, either."""
     try:
         return stack.locks()
     except OpsError:
@@ -84,7 +85,7 @@ def locks_of(stack: PulumiStack) -> Sequence[Lock]:
 def look_at_the_cloud(
     found: Status, stack: PulumiStack, settings: Declared, state: Known | None, now: Callable[[], datetime]
 ) -> tuple[ServerSeen | None, Data | None]:
-    """The lines of what the cloud has; the server and the data volume, if it tells."""
+    """Add the lines about the cloud. Return the server and the data volume, if the cloud answers."""
     lines, name = found.lines, stack.name
     try:
         connection = connect(stack)
@@ -112,7 +113,7 @@ def look_at_the_cloud(
 
 
 def answered(lines: list[Line], name: str, stack: str, ask: Callable[[], T]) -> tuple[T | None, bool]:
-    """What the cloud answers, and whether it does; if not, that is a line of its own."""
+    """Return the cloud's answer, and whether it answers. Add a line if it does not."""
     try:
         return ask(), True
     except OpsError as error:
@@ -129,12 +130,12 @@ def look_inside(
     address: str,
     closed: str,
 ) -> None:
-    """The lines of what the server says of itself. `closed` is why port 22 does not let this machine in."""
+    """Add the lines of the server's own facts. `closed` is the reason why port 22 does not let this machine in."""
     lines, name = found.lines, stack.name
     config = f".toybox/{name}/ssh/config"
     before = datetime.now(UTC)
     try:
-        if closed:  # a shared connection that is left over would not know
+        if closed:  # a shared connection that is left over would hide that the port is closed
             raise NoAnswerError(f"port {ports.SSH} of {address}: {closed}")
         facts = ask(config, address, stack.root)
     except NoAnswerError as error:
@@ -156,7 +157,8 @@ def look_inside(
 def look_from_outside(
     found: Status, settings: Declared, stack: str, address: str | None, refusals: ports.Refusals, now: datetime
 ) -> None:
-    """The lines of what visitors see. If the site is down, the first red line before has the command: its cause."""
+    """Add the lines about the visitors' view. If the site is down, the first red line above has its cause, and the
+    command."""
     lines = found.lines
     logs = f"{ssh.on_server(stack, address or '')} docker logs --tail 50 web"
     command = next((line.command for line in lines if line.verdict == "bad"), logs)

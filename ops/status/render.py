@@ -1,4 +1,4 @@
-"""The status for people and for programs."""
+"""Print the status for people and for programs."""
 
 import sys
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MARKS = {"good": "ok", "bad": "!!", "unknown": "??", "off": "--"}
 
 
 def status_json(stack: str, lines: Sequence[Line], newest: RestorePoint | None, now: datetime) -> dict[str, Any]:
-    """The status for programs. The keys are an interface: none is renamed."""
+    """Return the status for programs. The keys are an interface: none is renamed."""
     return {
         "stack": stack,
         "ok": well(lines),
@@ -31,7 +31,7 @@ def status_json(stack: str, lines: Sequence[Line], newest: RestorePoint | None, 
 
 
 def print_lines(lines: Sequence[Line]) -> None:
-    """Print each on a line, red where it is wrong, and under it the next command. A log gets lines unbroken."""
+    """Print each line, red if it is bad, and below it the next command. A log gets lines unbroken."""
     out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 220)
     for line in lines:
         mark = Text(f"{MARKS[line.verdict]} {line.name:<15}", STYLES[line.verdict])

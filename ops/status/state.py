@@ -1,4 +1,4 @@
-"""Whether Pulumi knows the stack."""
+"""Report whether Pulumi knows the stack."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ NAME = "state"
 
 
 def state_line(known: Known | None, error: str, server: ServerSeen | None, data: Data | None, stack: str) -> Line:
-    """Whether the state knows what the cloud has. `known` is None if the state cannot be read, for the reason `error`;
-    it is empty if there is no such stack."""
+    """Return a line that says whether the state has the cloud's resources. `known` is None if the state cannot be read,
+    for the reason `error`. It is empty if there is no such stack."""
     if known is None:
         return Line(NAME, "bad", f"it cannot be read: {error}", f"pulumi stack export --stack {stack}")
     if not known.is_empty:
@@ -29,7 +29,7 @@ def state_line(known: Known | None, error: str, server: ServerSeen | None, data:
 
 
 def lock_lines(locks: Sequence[Lock], stack: str) -> list[Line]:
-    """Who holds a lock on the state. A look cannot tell an update that runs from one that was killed."""
+    """Return a line for each lock on the state. A look cannot distinguish a running update from a killed one."""
     return [
         Line(
             "lock",

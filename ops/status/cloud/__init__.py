@@ -1,1 +1,2 @@
-"""What the cloud says of a stack, held against its state: a name in the cloud or an id in the state alone can lie."""
+"""Compare the cloud's resources of a stack with its state: neither a name in the cloud nor an id in the state proves a
+resource by itself."""

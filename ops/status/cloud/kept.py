@@ -1,4 +1,4 @@
-"""The former data volumes that a restore or an adoption put aside."""
+"""Report the former data volumes that a restore or an adoption put aside."""
 
 from ops.status.cloud.volume import Data, going_on, unended
 from ops.status.line import Line
@@ -7,8 +7,8 @@ NAME = "kept volumes"
 
 
 def kept_lines(data: Data, stack: str) -> list[Line]:
-    """How many there are: they cost money, and lead back. Red for each whose command has not come to its end: whether
-    the data that took its place is right, that command would have looked at its end."""
+    """Return a line with their number: they cost money, and can be adopted again. Add a red line for each whose command
+    has not finished. Only that command checks at its end that the new data is right."""
     ill = [
         Line(NAME, "bad", f"{each.name} ({each.id}){text}", going_on(each, stack))
         for each in data.kept

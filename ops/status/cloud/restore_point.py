@@ -1,4 +1,4 @@
-"""How old the newest good restore point of the stack's data is."""
+"""Report the age of the newest good restore point of the stack's data."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,12 +16,12 @@ COMMANDS = {
     "conoha": "pulumi up --stack {stack} --replace '**::snapshots-subscription'",
     "openstack": "toybox restore-points run --stack {stack}",
 }
-"""What leads to the next one, by driver."""
+"""The command that leads to the next restore point, by driver."""
 
 
 def points_of(stack: str, data: Data, volumes: Sequence[Volume], points: Sequence[RestorePoint]) -> list[RestorePoint]:
-    """The restore points of the stack's data, those of its former data volumes included: a backup outlives its volume,
-    and `toybox restore-points list` shows it."""
+    """Return the restore points of the stack's data, those of its former data volumes included. A backup outlives its
+    volume, and `toybox restore-points list` shows it."""
     ids = former_ids(stack, volumes, points) | ({data.id} if data.id else set())
     return [point for point in points if point.volume_id in ids]
 
@@ -29,7 +29,7 @@ def points_of(stack: str, data: Data, volumes: Sequence[Volume], points: Sequenc
 def restore_point_line(
     settings: Declared, stack: str, data: Data, points: Sequence[RestorePoint], now: datetime
 ) -> Line:
-    """How old the newest good one is; bad past 26 hours."""
+    """Return a line with the age of the newest good one. It is bad past 26 hours."""
     newest = schedule.newest_good(points, now)
     text = "there is none" if newest is None else f"{schedule.in_words(newest.age(now))} old ({newest.id})"
     if settings.snapshot_policy.schedule == "off":

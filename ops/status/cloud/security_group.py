@@ -1,4 +1,4 @@
-"""Whether the security group lets in what is declared, and nothing else."""
+"""Report whether the security group lets in the declared networks and ports, and no others."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ EVERYWHERE = "0.0.0.0/0"
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that lets something in: which ports (empty: all), from where."""
+    """A rule that lets traffic in: which ports (empty: all), from where."""
 
     id: str
     protocol: str
@@ -27,7 +27,7 @@ class Rule:
 
     @property
     def in_words(self) -> str:
-        """For people."""
+        """Return the rule in words, for people."""
         ports = "all ports" if self.first is None else f"port {self.first}"
         upto = f"-{self.last}" if self.last != self.first and self.last is not None else ""
         return f"{ports}{upto} ({self.protocol}) for {self.source}"
@@ -39,18 +39,19 @@ def ssh_networks(settings: Declared) -> list[str]:
 
 
 def wanted(operators: Collection[str]) -> set[tuple[int, str]]:
-    """What is declared, as (port, network): 22 for the operators, 80 and 443 for everybody."""
+    """Return the declared rules as (port, network): 22 for the operators, 80 and 443 for everybody."""
     return {(22, each) for each in operators} | {(port, EVERYWHERE) for port in (80, 443)}
 
 
 def security_group_line(rules: Sequence[Rule] | None, operators: Collection[str], stack: str) -> Line:
-    """Whether the group's rules are the declared ones. `rules` is None if there is no such group."""
+    """Return a line that says whether the group's rules are the declared ones. `rules` is None if there is no such
+    group."""
     if rules is None:
         return Line(NAME, "bad", f"toybox-{stack} is not there", f"pulumi up --stack {stack} --refresh")
     declared = wanted(operators)
     extra = [each for each in rules if _pair(each) not in declared]
     missing = sorted(declared - {_pair(each) for each in rules})
-    # an update first: what is too much may be what the settings said before
+    # an update comes first: the surplus rules may come from the former settings
     if missing:
         text = f"it keeps out what is declared: {', '.join(f'port {port} for {source}' for port, source in missing)}"
         return Line(NAME, "bad", text, f"pulumi up --stack {stack} --refresh --target '**::server-ingress-*'")
@@ -66,9 +67,9 @@ def _pair(rule: Rule) -> tuple[int, str] | None:
 
 
 def find_rules(connection: "Connection", stack: str) -> list[Rule] | None:
-    """What the stack's group lets in; None if there is no group of its name.
+    """Return the rules of the stack's group; None if there is no group of its name.
 
-    Raises OpsError if the cloud refuses the question.
+    Raise OpsError if the cloud refuses the question.
     """
     with cloud_errors("the security group"):
         group = connection.network.find_security_group(f"toybox-{stack}", ignore_missing=True)

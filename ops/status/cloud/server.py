@@ -1,4 +1,4 @@
-"""Whether the stack has its server, and whether it runs."""
+"""Report whether the stack has its server, and whether it runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,32 +17,35 @@ NAME = "server"
 
 @dataclass(frozen=True)
 class ServerSeen:
-    """A server as the cloud tells of it."""
+    """A server by the cloud's facts."""
 
     id: str
     word: str
     address: str | None
     task: str | None = None
-    """What the cloud is doing with it."""
+    """The cloud's present task on it."""
 
 
 def new_server(stack: str) -> str:
-    """The command for another server with the same data. A plain `pulumi up` believes its state, which has a server."""
+    """Return the command for another server with the same data. A plain `pulumi up` trusts its state, which has a
+    server."""
     return f"pulumi up --stack {stack} --replace '**::server-boot-volume'"
 
 
 def start(server: ServerSeen, stack: str) -> str:
-    """The command that starts a server that is off."""
+    """Return the command that starts a server that is off."""
     return f"toybox api POST compute /servers/{server.id}/action --stack {stack} os-start:=null"
 
 
 def reboot(server: ServerSeen, stack: str) -> str:
-    """The command for what a reset button does: containers and packet filter come up as they were declared."""
+    """Return the command that reboots the server like a reset button: containers and packet filter come up as
+    declared."""
     return f"toybox api POST compute /servers/{server.id}/action --stack {stack} reboot.type=HARD"
 
 
 def server_line(server: ServerSeen | None, known: Known | None, stack: str) -> Line:
-    """Whether the server runs and is the one that the state knows. `known` is None if the state cannot be read."""
+    """Return a line that says whether the server runs and is the one in the state. `known` is None if the state cannot
+    be read."""
     if server is None and known and known.server_id:
         text = f"it was deleted: the state has {known.server_id}, the cloud has none. The data volume stays"
         return Line(NAME, "bad", text, new_server(stack))
@@ -69,7 +72,7 @@ def server_line(server: ServerSeen | None, known: Known | None, stack: str) -> L
 
 
 def find_server(connection: "Connection", stack: str) -> ServerSeen | None:
-    """The stack's server. ConoHa names servers itself; what we call one is its instance_name_tag.
+    """Return the stack's server. ConoHa names servers itself; our name of a server is its instance_name_tag.
 
     Raises:
         OpsError: the cloud refuses the question, or several have the name.
@@ -87,7 +90,7 @@ def find_server(connection: "Connection", stack: str) -> ServerSeen | None:
 
 
 def seen(server: Any) -> ServerSeen:
-    """A server of the SDK's in our words."""
+    """Return the SDK's server as a ServerSeen."""
     addresses: Sequence[str] = [
         address["addr"]
         for network in (server.addresses or {}).values()

@@ -1,6 +1,6 @@
-"""Whether the data volume is there and attached to the stack's server.
+"""Report whether the data volume exists and is attached to the stack's server.
 
-The state says which one it is, by its id. Names alone are not enough: a restore that stopped half-way has renamed it.
+The state has its id. Names alone are not enough: a restore that stopped half-way has renamed it.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ NAME = "data volume"
 
 @dataclass(frozen=True)
 class Data:
-    """A stack's data volume: what the state knows, and what the cloud has.
+    """A stack's data volume, by the state and by the cloud.
 
     Attributes:
-        id: as the state has it; else as the cloud has it by the settings; None if neither does.
-        present: that volume in the cloud; None if it is not there.
+        id: the id in the state; else in the cloud, by the settings; None if neither has one.
+        present: that volume in the cloud; None if it does not exist.
         kept: the former data volumes that a restore or an adoption put aside; the newest last.
     """
 
@@ -34,7 +34,7 @@ class Data:
 
 
 def data_of(settings: Declared, stack: str, known: Known | None, volumes: Sequence[Volume]) -> Data:
-    """The stack's data volume among the project's.
+    """Return the stack's data volume among the project's volumes.
 
     Raises:
         OpsError: the state has none, and several volumes have its name.
@@ -56,8 +56,8 @@ def volume_line(
     stack: str,
     newest: RestorePoint | None,
 ) -> Line:
-    """Whether the data volume is there, attached to this server, under its name. `newest` is the stack's newest good
-    restore point."""
+    """Return a line that says whether the data volume exists, attached to this server, under its name. `newest` is the
+    stack's newest good restore point."""
     volume = data.present
     if volume is None:
         return missing_line(data, settings, stack, newest)
@@ -78,7 +78,7 @@ def volume_line(
 
 
 def missing_line(data: Data, settings: Declared, stack: str, newest: RestorePoint | None) -> Line:
-    """The line for a data volume that is not in the cloud."""
+    """Return the line for a data volume that is not in the cloud."""
     if data.id is None and not data.kept:
         return Line(NAME, "bad", "there is none yet", f"pulumi up --stack {stack}")
     lost = f"it was deleted: the state has {data.id}, the cloud does not" if data.id else "the state has none"
@@ -95,7 +95,7 @@ def missing_line(data: Data, settings: Declared, stack: str, newest: RestorePoin
 
 
 def unended(volume: Volume) -> str:
-    """What has not come to its end that a volume was put aside for, in words; empty if nothing."""
+    """Return the unfinished command for which a volume was put aside, in words; empty if there is none."""
     record = aside.read(volume.description)
     if record is None or not record.under_way:
         return ""
@@ -103,7 +103,7 @@ def unended(volume: Volume) -> str:
 
 
 def going_on(volume: Volume, stack: str) -> str:
-    """The command that brings that to its end; empty if there is none."""
+    """Return the command that finishes the unfinished one; empty if there is none."""
     record = aside.read(volume.description)
     if record is None or not record.under_way:
         return ""
@@ -118,11 +118,11 @@ def going_on(volume: Volume, stack: str) -> str:
 
 
 def back(volume: Volume, stack: str) -> str:
-    """The command that makes a kept volume the stack's data again."""
+    """Return the command that makes a kept volume the stack's data again."""
     return f"toybox adopt {stack} {volume.id}"
 
 
 def rename(volume: Volume, stack: str) -> str:
-    """The command that gives the data volume its own name back."""
+    """Return the command that gives the data volume its own name back."""
     name = names.resource_name(stack, "data")
     return f"toybox api PUT volume /volumes/{volume.id} --stack {stack} volume.name={name}"

@@ -1,1 +1,1 @@
-"""What the server says of itself, over SSH."""
+"""Report the server's own facts, over SSH."""

@@ -1,4 +1,4 @@
-"""Whether the server's clock is right: certificates, logins and the age of restore points hang on it."""
+"""Report whether the server's clock is right: certificates, logins and the age of restore points depend on it."""
 
 from datetime import datetime, timedelta
 
@@ -7,11 +7,12 @@ from ops.status.line import Line
 NAME = "clock"
 
 APART = timedelta(seconds=60)
-"""How far two clocks may be apart."""
+"""The most that two clocks may differ."""
 
 
 def clock_line(theirs: float | None, before: datetime, after: datetime, on_server: str) -> Line:
-    """Whether the server's time, in seconds since 1970, lies between ours before and after it was asked."""
+    """Return a line that says whether the server's time, in seconds since 1970, lies between our times before and after
+    the question."""
     if theirs is None:
         return Line(NAME, "unknown", "the server does not tell")
     told = datetime.fromtimestamp(theirs, before.tzinfo)

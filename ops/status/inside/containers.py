@@ -1,4 +1,4 @@
-"""Whether every container that the state knows runs, is healthy, and stays up."""
+"""Report whether every container in the state runs, is healthy, and stays up."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,8 +10,8 @@ from ops.status.line import Line
 def container_lines(
     containers: Sequence[Container] | None, expected: Iterable[str], now: datetime, stack: str, on_server: str
 ) -> list[Line]:
-    """A line for each container that is not well; one for all that are. `containers` is None if Docker does not answer;
-    `on_server` is the ssh command that takes another."""
+    """Return a line for each container that is not well, and one for all that are. `containers` is None if Docker does
+    not answer. `on_server` is the ssh command to which another one is appended."""
     if containers is None:
         return [Line("containers", "unknown", "Docker does not tell")]
     seen = {each["name"]: each for each in containers}
@@ -23,7 +23,7 @@ def container_lines(
 
 
 def container_line(name: str, seen: Container | None, now: datetime, stack: str, on_server: str) -> Line:
-    """How one container is."""
+    """Return a line about one container."""
     if seen is None:
         return Line(name, "bad", "there is no such container", f"pulumi up --stack {stack} --refresh")
     ails = ailment(seen, now)

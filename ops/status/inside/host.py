@@ -1,4 +1,4 @@
-"""Whether the server is fit to run TOYBOX: what `host.fitness` judges, as lines."""
+"""Report whether the server is fit to run TOYBOX: the verdicts of `host.fitness`, as lines."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ TOPICS = {
     "packet filter": ("packet-filter",),
     "host files": ("files",),
 }
-"""The lines, and the codes of the faults that make them red. A fault of any other code has a line of its own."""
+"""The lines, and the codes of the faults that make them red. A fault with another code has a line of its own."""
 
 LOOKS = {
     "daemons": '"pgrep -a dockerd; ls -d /snap/bin/docker /var/snap/docker"',
@@ -21,11 +21,12 @@ LOOKS = {
     "disk-errors": f'"dmesg | tail -n 40; findmnt {MOUNT_POINT}"',
     "stranger": "docker ps -a",
 }
-"""Where data may be at stake, the next command only looks: the first one of the runbook's section."""
+"""Commands that only look, for faults where data may be at stake: the first one of the runbook's section."""
 
 
 def host_lines(facts: Facts, faults: Sequence[Fault], stack: str, on_server: str) -> list[Line]:
-    """A line for each topic, red for each fault. `on_server` is the ssh command that takes another."""
+    """Return a line for each topic, red for each fault. `on_server` is the ssh command to which another one is
+    appended."""
     lines = []
     for topic, codes in TOPICS.items():
         ours = [fault for fault in faults if fault.code in codes]
@@ -38,14 +39,14 @@ def host_lines(facts: Facts, faults: Sequence[Fault], stack: str, on_server: str
 
 
 def fault_line(topic: str, fault: Fault, stack: str, on_server: str) -> Line:
-    """A fault, with the update that mends it, or a look and the runbook's section."""
+    """Return a fault's line, with the update that mends it, or a command that looks and the runbook's section."""
     if fault.mended:
         return Line(topic, "bad", fault.text, f"pulumi up --stack {stack}")
     return Line(topic, "bad", f"{fault.text}. {fault.way_out}", f"{on_server} {LOOKS.get(fault.code, 'docker info')}")
 
 
 def well(topic: str, facts: Facts) -> str:
-    """What to say of a topic without a fault."""
+    """Return the words for a topic without a fault."""
     match topic:
         case "docker":
             return "; ".join(f"{each['version']}, data root {each['data_root']}" for each in facts["daemons"] or [])

@@ -1,4 +1,4 @@
-"""How the last release ended."""
+"""Report the end of the last release."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ NAME = "release"
 
 
 def release_line(released: Mapping[str, Any] | None, now: datetime, stack: str) -> Line:
-    """Whether the last release of TOYBOX's image went through."""
+    """Return a line that says whether the last release of TOYBOX's image succeeded."""
     if released is None:
         return Line(NAME, "off", "the server has noted none yet")
     ago = schedule.in_words(now - datetime.fromtimestamp(released["ended"], now.tzinfo))

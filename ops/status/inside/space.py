@@ -1,4 +1,4 @@
-"""Whether there is room on the server's disks."""
+"""Report whether there is room on the server's disks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,12 +7,13 @@ from host.fitness import MOUNT_POINT
 from ops.status.line import Line
 
 FULL, NEARLY = 0.02, 0.1
-"""Shares of a disk: below the first a database stops at the next busy hour, below the second it is time to look."""
+"""Free shares of a disk. Below the first a database may stop at the next busy hour; below the second somebody should
+look."""
 
 
 def space_lines(space: Mapping[str, Any] | None, source: str | None, on_server: str) -> list[Line]:
-    """A line for each file system that is short of room; one for all that are not. `source` is the data disk's device;
-    `on_server` is the ssh command that takes another."""
+    """Return a line for each file system that is short of room, and one for all that are not. `source` is the data
+    disk's device. `on_server` is the ssh command to which another one is appended."""
     if not space:
         return [Line("disk space", "unknown", "the server does not tell")]
     lines = [space_line(path, told, source, on_server) for path, told in once(space).items()]
@@ -21,7 +22,7 @@ def space_lines(space: Mapping[str, Any] | None, source: str | None, on_server: 
 
 
 def once(space: Mapping[str, Any]) -> dict[str, Any]:
-    """One path for each file system."""
+    """Return one path for each file system."""
     found: dict[int, tuple[str, Any]] = {}
     for path, told in space.items():
         found.setdefault(told["device"], (path, told))
@@ -29,7 +30,7 @@ def once(space: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def space_line(path: str, told: Mapping[str, Any], source: str | None, on_server: str) -> Line:
-    """How much room one file system has. Root's reserve on the data disk can be handed out, at once."""
+    """Return a line about the room on one file system. Root's reserve on the data disk can be released at once."""
     share = told["available"] / told["size"]
     inodes = told["inodes_free"] / told["inodes"] if told["inodes"] else 1
     name, text = "disk space", f"{share:.0%} of {path} left"

@@ -1,4 +1,4 @@
-"""Whether the server lets this machine in over SSH, and if not, why not."""
+"""Report whether the server lets this machine in over SSH, and if not, the reason."""
 
 import ipaddress
 import socket
@@ -10,15 +10,15 @@ from ops.status.line import Line
 NAME = "ssh"
 
 TRANSLATED = [ipaddress.ip_network(each) for each in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")]
-"""Addresses behind a router that puts its own in their place (RFC 1918, RFC 6598)."""
+"""Addresses behind a router that replaces them with its own (RFC 1918, RFC 6598)."""
 
 SECONDS = 60
-"""For the whole look: a disk that hangs, hangs whoever asks for it."""
+"""Seconds for the whole look: a disk that hangs also hangs the process that reads it."""
 
 
 def ssh_line(error: str, server: ServerSeen | None, source: str | None, operators: Collection[str], stack: str) -> Line:
-    """Whether SSH lets this machine in. `error` is empty if it does; `source` is the address from which this machine
-    reaches the server."""
+    """Return a line that says whether SSH lets this machine in. `error` is empty if it does. `source` is the address
+    from which this machine reaches the server."""
     if not error:
         return Line(NAME, "good", "it lets this machine in")
     if "No such file" in error:
@@ -43,18 +43,17 @@ def ssh_line(error: str, server: ServerSeen | None, source: str | None, operator
 
 
 def on_server(stack: str, address: str) -> str:
-    """The command that runs another one on the server, typed in the checkout."""
+    """Return the ssh command to which another one is appended, as typed in the checkout."""
     return f"ssh -F .toybox/{stack}/ssh/config {address}"
 
 
 def open_to_operators(stack: str) -> str:
-    """The command that opens port 22 to the operators, and needs no SSH."""
+    """Return the command that opens port 22 to the operators. It needs no SSH."""
     return f"pulumi up --stack {stack} --target '**::server-ingress-ssh-*'"
 
 
 def allowed(source: str, operators: Collection[str]) -> bool:
-    """Whether the address is one of the operators'. One behind a router may be: the server
-    sees the router's."""
+    """Return whether the address is one of the operators'. One behind a router may be: the server sees the router's."""
     address = ipaddress.ip_address(source)
     if any(address in ipaddress.ip_network(each, strict=False) for each in operators):
         return True
@@ -62,7 +61,7 @@ def allowed(source: str, operators: Collection[str]) -> bool:
 
 
 def source_towards(address: str) -> str | None:
-    """The address of this machine on its way to `address`. Sends nothing."""
+    """Return the address of this machine on its way to `address`. It sends nothing."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
             way.connect((address, 22))

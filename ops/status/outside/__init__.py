@@ -1,1 +1,1 @@
-"""What a visitor sees."""
+"""Report the visitors' view of the site."""

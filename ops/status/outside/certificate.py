@@ -1,4 +1,4 @@
-"""Whether the certificate that the site serves is the domain's, and lasts."""
+"""Report whether the site's certificate is for the domain, and stays valid."""
 
 from datetime import datetime, timedelta
 
@@ -11,8 +11,9 @@ NAME = "certificate"
 
 
 def certificate_line(domain: str, certificate: bytes, now: datetime, command: str) -> Line:
-    """Whether the certificate (DER; empty if none came) is for `domain` and is renewed in time. Caddy renews one when a
-    third of its time is left; with less than a sixth, renewals have failed for a while. `command` is what to type."""
+    """Return a line that says whether the certificate (DER; empty if none came) is for `domain` and is renewed in time.
+    Caddy renews one when a third of its time is left. With less than a sixth, renewals have failed for a while.
+    `command` is the command to type."""
     if not certificate:
         return Line(NAME, "unknown", "none was served")
     found = x509.load_der_x509_certificate(certificate)
@@ -30,7 +31,7 @@ def certificate_line(domain: str, certificate: bytes, now: datetime, command: st
 
 
 def names_in(certificate: x509.Certificate) -> list[str]:
-    """The DNS names that it is for."""
+    """Return the DNS names in the certificate."""
     try:
         alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:

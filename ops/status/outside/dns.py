@@ -1,4 +1,4 @@
-"""Whether visitors who ask for the domain get to this site."""
+"""Report whether visitors who ask for the domain reach this site."""
 
 import socket
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ NAME = "dns"
 def dns_line(
     settings: Declared, address: str | None, resolved: Sequence[str], ours: Answer, visitors: Answer, stack: str
 ) -> Line:
-    """Whether the domain leads to this site: `ours` is the site's answer at the server's own `address`, `visitors` the
-    answer where the domain points to (`resolved`).
+    """Return a line that says whether the domain leads to this site. `ours` is the site's answer at the server's own
+    `address`, `visitors` the answer at the domain's address (`resolved`).
 
     Another address is right only with a proxy in between. Then both have a certificate for the name that browsers
-    trust, which only the name's owner gets: a typo, or the address of a server that is gone, has not.
+    trust, which only the name's owner gets. A typo, or the address of a deleted server, has none.
     """
     points = f"{settings.domain} points to {', '.join(resolved) or 'nothing'}"
     command = f"pulumi stack output address --stack {stack}"
@@ -41,7 +41,7 @@ def dns_line(
 
 
 def resolve(domain: str) -> list[str]:
-    """The addresses that the domain points to, as this machine sees it."""
+    """Return the addresses of the domain, as this machine resolves them."""
     try:
         return sorted({str(found[4][0]) for found in socket.getaddrinfo(domain, 443, type=socket.SOCK_STREAM)})
     except OSError:

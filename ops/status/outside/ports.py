@@ -1,4 +1,4 @@
-"""Which ports of the server let this machine in."""
+"""Report the server's ports that let this machine in."""
 
 import socket
 from collections.abc import Mapping
@@ -10,17 +10,18 @@ NAME = "ports"
 
 SSH, SITE = 22, (80, 443)
 CLOSED = (2375, 2376, 5432, 6379, 8000)
-"""What must never answer: Docker's API, PostgreSQL, Redis, Gunicorn."""
+"""Ports that must never answer: Docker's API, PostgreSQL, Redis, Gunicorn."""
 
 Refusals = Mapping[int, str]
-"""{port: why it does not let this machine in; empty if it does}."""
+"""{port: the reason why it does not let this machine in; empty if it does}."""
 
 PATIENCE = 3
-"""Seconds for a port to answer; one that a packet filter drops takes all of them."""
+"""Seconds for a port to answer. A port whose packets are dropped takes all of them."""
 
 
 def ports_line(refusals: Refusals, address: str, stack: str, command: str) -> Line:
-    """Whether the site's ports answer, and none that must not. `command` is what to type if the site's do not."""
+    """Return a line that says whether the site's ports answer, and no forbidden one. `command` is the command to type
+    if the site's do not."""
     closed = [port for port in SITE if refusals[port]]
     opened = [port for port in CLOSED if not refusals[port]]
     if opened:
@@ -32,7 +33,7 @@ def ports_line(refusals: Refusals, address: str, stack: str, command: str) -> Li
 
 
 def knock(address: str) -> Refusals:
-    """Try every port at once."""
+    """Try every port at once. Return the refusals."""
 
     def refusal(port: int) -> str:
         try:

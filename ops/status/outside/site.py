@@ -1,4 +1,4 @@
-"""Whether the site answers, and with which certificate."""
+"""Report whether the site answers, and with which certificate."""
 
 import http.client
 import socket
@@ -13,13 +13,13 @@ PATIENCE = 10
 
 
 def untrusted(settings: Declared) -> bool:
-    """Whether the site's certificate is signed by Caddy's own CA, which this machine does not know."""
+    """Return whether the site's certificate is signed by Caddy's own CA, which this machine does not know."""
     return settings.tls.issuer == "internal"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the site answered: a status with the certificate that came before it (DER), or the reason for none."""
+    """The site's answer: a status with the certificate that came before it (DER), or the reason for none."""
 
     status: int | None
     reason: str = ""
@@ -27,8 +27,8 @@ class Answer:
 
 
 def site_line(settings: Declared, answer: Answer, command: str) -> Line:
-    """Whether the site answers. One behind a password answers when it asks for it. `command` is what to type if it does
-    not: the site itself does not tell why."""
+    """Return a line that says whether the site answers. One behind a password answers when it asks for the password.
+    `command` is the command to type if the site is down: its answer does not tell the reason."""
     url, status = f"https://{settings.domain}/", answer.status
     unchecked = ", by a certificate that no browser trusts (tls.issuer internal)" if untrusted(settings) else ""
     if status is None:
@@ -41,8 +41,8 @@ def site_line(settings: Declared, answer: Answer, command: str) -> Line:
 
 
 def ask_site(settings: Declared, address: str | None) -> Answer:
-    """The answer of the site's front page. Asked at `address`, if it is given: a wrong DNS record is another matter
-    than a site that is down."""
+    """Return the answer of the site's front page, at `address` if it is given: a wrong DNS record is another fault than
+    a site that is down."""
     context = ssl.create_default_context()
     if untrusted(settings):
         context.check_hostname = False

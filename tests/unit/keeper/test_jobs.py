@@ -270,7 +270,7 @@ def test_a_pull_keeps_owners_and_deletes_only_at_its_end(places: Places) -> None
 # the repository
 
 
-def test_a_repository_that_is_gone_is_not_made_anew(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_that_is_gone_is_not_made_again(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk that was mounted is another one: an empty repository would look like the first."""
     notes.write(places.records / "files.json", {"ok": True})
     monkeypatch.setattr(catalogue, "must", refusing("a repository was made"))

@@ -1,5 +1,6 @@
 """What cannot be restored as asked is refused before anything is written, with the reason and another way."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper import catalogue, notes, restore, wal
+from keeper import catalogue, notes, programs, restore, wal
 from keeper.places import Places
 from keeper.programs import FailedError
 from keeper.refusal import Refusal
@@ -38,7 +39,8 @@ def test_a_target_is_a_time_that_is_kept() -> None:
     newest = (AT, "000000010000000000000005")
     assert restore.target_of("latest", newest, AT) is None
     assert restore.target_of("latest", None, AT) is None
-    assert restore.target_of(JST, newest, AT) == AT
+    assert restore.target_of("2026-01-22T20:48:59+09:00", newest, AT) == AT - 1
+    assert restore.target_of(JST, newest, AT) is None, "PostgreSQL finds no commit after it to stop at"
     with pytest.raises(Refusal, match="later than the newest commit that is kept") as refused:
         restore.target_of("2026-01-22T11:49:01Z", newest, AT + 60)
     assert "of 2026-01-22T11:49:00.000Z" in str(refused.value)
@@ -49,9 +51,17 @@ def test_a_target_is_a_time_that_is_kept() -> None:
         restore.target_of(JST, None, AT)
 
 
-def test_barman_gets_a_time_in_its_own_zone() -> None:
+def test_barman_gets_a_time_in_its_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Barman 3.4 drops the offset when it compares: with +09:00 it would leave out the WAL of nine hours."""
-    assert restore.barman_time(AT + 0.25) == "2026-01-22 11:49:00.250000+00:00"
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    monkeypatch.undo()
+    try:
+        found = restore.barman_time(AT + 0.25)
+    finally:
+        time.tzset()
+    assert found == "2026-01-22 11:49:00.250000+00:00"
+    assert programs.UTC["TZ"] == "UTC"
 
 
 def test_the_backup_is_the_nearest_before_the_target() -> None:
@@ -70,14 +80,6 @@ def test_a_target_that_no_backup_reaches_is_refused_with_the_oldest_second(targe
 def test_an_older_backup_is_offered_where_one_reaches_the_target() -> None:
     assert "--backup 20260121T030000" in restore.others(BACKUPS, BACKUPS[0], AT)
     assert restore.others(BACKUPS, BACKUPS[1], AT) == "No older backup reaches that moment."
-
-
-def test_a_hole_in_the_wal_is_refused() -> None:
-    """PostgreSQL ends its recovery there and calls it a success."""
-    names = {"000000010000000000000003", "000000010000000000000005"}
-    with pytest.raises(Refusal, match="000000010000000000000004 is missing"):
-        restore.require_every_segment("000000010000000000000003", names, "none")
-    restore.require_every_segment("000000010000000000000005", names, "none")
 
 
 def test_the_target_folder_is_a_new_or_an_empty_one(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def kept(places: Places, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(restore, "run", run)
     monkeypatch.setattr(catalogue, "backups", lambda _: BACKUPS)
     monkeypatch.setattr(catalogue, "details", lambda *_: information)
-    monkeypatch.setattr(wal, "newest_commit", lambda _: (AT, "000000010000000000000005"))
+    monkeypatch.setattr(wal, "newest_commit", lambda _: (AT + 1, "000000010000000000000005"))
     return seen
 
 
@@ -171,13 +173,19 @@ def test_a_damaged_backup_is_refused_and_an_older_one_offered(
     assert not (tmp_path / "restored").exists()
 
 
-def test_a_missing_segment_is_refused_before_anything_is_written(
-    places: Places, kept: dict[str, Any], tmp_path: Path
+def test_a_hole_before_the_target_is_refused_before_anything_is_written(
+    places: Places, kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """PostgreSQL ends its recovery there and calls it a success. A second before the hole can be had all the same."""
     (places.barman_home / "wals" / "0000000100000000" / "000000010000000000000004").unlink()
-    with pytest.raises(Refusal, match="000000010000000000000004 is missing"):
-        restore.restore_database(places, "latest", tmp_path / "restored")
+    monkeypatch.setattr(wal, "newest_commit_of", lambda *_: (AT - 0.0004, "000000010000000000000003"))
+    for to in ("latest", JST):
+        with pytest.raises(Refusal, match="000000010000000000000004 is missing") as refused:
+            restore.restore_database(places, to, tmp_path / "restored")
+        assert "Up to there: --to 2026-01-22T11:48:59.999Z" in str(refused.value)
     assert not (tmp_path / "restored").exists()
+    restore.restore_database(places, "2026-01-22T11:48:59.999Z", tmp_path / "restored")
+    assert notes.iso_before(AT) == "2026-01-22T11:48:59.999Z", "a target at which there is a later commit"
 
 
 # files

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper import retention
 from keeper.notes import stamp
-from keeper.retention import DONE, FAILED, WINDOW, Backup
+from keeper.retention import DONE, WINDOW, Backup
 from tests.unit.keeper.conftest import NOW
 
 DAY = 86400.0
@@ -44,14 +45,15 @@ def test_the_newest_verified_one_stays_whatever_its_age() -> None:
     assert backup(34).id in gone
 
 
-def test_a_failed_one_goes_when_a_later_one_is_whole_and_not_before() -> None:
-    failed = backup(1, FAILED)
+@pytest.mark.parametrize("status", retention.UNFINISHED)
+def test_one_that_broke_off_goes_when_a_later_one_is_whole_and_not_before(status: str) -> None:
+    failed = backup(1, status)
     assert retention.expired_backups(newest_first(failed, backup(2), backup(3)), NOW, None) == []
     assert retention.expired_backups(newest_first(backup(0), failed, backup(2)), NOW, None) == [failed.id]
 
 
 def test_nothing_goes_while_nothing_is_whole() -> None:
-    assert retention.expired_backups([backup(30, FAILED), backup(40, "WAITING_FOR_WALS")], NOW, None) == []
+    assert retention.expired_backups([backup(30, "FAILED"), backup(40, "WAITING_FOR_WALS")], NOW, None) == []
 
 
 @given(st.lists(st.integers(0, 60), unique=True, max_size=30), st.integers(0, 14 * 24 * 3600))
@@ -94,14 +96,14 @@ def test_barmans_list_is_read_with_the_newest_first() -> None:
     }
     assert retention.backups_from(listed, "prod") == [
         Backup("20261126T101500", "FAILED"),
-        Backup("20261125T101500", "DONE", 1795602000.0, 5, 7),
+        Backup("20261125T101500", "DONE", 1795602001.0, 5, 7),
     ]
     assert datetime.fromtimestamp(1795602000).year == 2026
     assert retention.backups_from({}, "prod") == []
 
 
 def test_the_backup_to_begin_with_is_the_last_one_that_ended_before_the_target() -> None:
-    backups = newest_first(backup(0.5), backup(1.5, FAILED), backup(2.5))
+    backups = newest_first(backup(0.5), backup(1.5, "FAILED"), backup(2.5))
     assert retention.backup_for(backups, None) == backup(0.5)
     assert retention.backup_for(backups, NOW - DAY) == backup(2.5)
     assert retention.backup_for(backups, NOW - 3 * DAY) is None

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from keeper import render, status
+from keeper import catalogue, notes, render, status, wal
+from keeper.places import Places
+from keeper.retention import Backup
 from tests.unit.keeper.conftest import NOW
 
 
@@ -18,6 +20,7 @@ def well(**changes: Any) -> dict[str, Any]:
         "full": {"newest": NOW - 3600},
         "files": {"newest": NOW - 600},
         "dump": {"newest": NOW - 3600},
+        "wanted": None,
         "mark": {},
         "archive": {},
         "units": dict.fromkeys((*status.UNITS, *status.TIMERS), "active"),
@@ -69,3 +72,20 @@ def test_people_read_the_problems_last() -> None:
     lines = render.text("status", {**told, "problems": status.problems(told)}).splitlines()
     assert lines[-1] == "WRONG  files: the newest is 2 h old, and may be 60 min"
     assert render.text("status", {**well(), "problems": []}).splitlines()[-1] == "All is well."
+
+
+def test_a_hole_is_listed_beside_the_range_that_it_is_in(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "Any second from ... to ..." would be untrue without it."""
+    archived = places.barman_home / "wals" / "0000000100000000"
+    archived.mkdir(parents=True)
+    for number in (3, 4, 7):
+        (archived / f"00000001000000000000000{number}").write_bytes(b"x")
+    backups = [Backup("20260101T000002", "DONE", NOW), Backup("20260101T000001", "DONE", NOW - 3600)]
+    information = {"base_backup_information": {"begin_wal": "000000010000000000000003"}}
+    monkeypatch.setattr(catalogue, "details", lambda *_: information)
+    monkeypatch.setattr(wal, "newest_commit_of", lambda _, segments: (NOW - 60, max(segments)))
+    found = status.holes(places, backups)
+    assert found == [{"from": notes.iso(NOW - 60), "to": notes.iso(NOW)}]
+    told = {"source": "prod", "from": "a", "to": "b", "holes": found, "full": [], "files": [], "dumps": []}
+    assert f"but none from {notes.iso(NOW - 60)} to {notes.iso(NOW)}" in render.text("list", told)
+    assert status.holes(places, []) == []

@@ -37,6 +37,13 @@ def test_exactly_a_hole_is_found(begin: int, there: set[int]) -> None:
     assert wal.first_missing(names, segment(begin)) == expected
 
 
+@given(st.sets(st.integers(250, 270), min_size=1))
+def test_each_hole_has_the_segment_before_it(there: set[int]) -> None:
+    names = {segment(number) for number in there} | {"0000000200000000000000FF"}
+    before = [number for number in sorted(there) if number + 1 not in there and number < max(there)]
+    assert wal.ends_before_holes(names, segment(250)) == [segment(number) for number in before]
+
+
 def test_a_backup_whose_first_segment_is_on_no_disk_has_a_hole_there() -> None:
     assert wal.first_missing({"0000000200000000000000FF"}, segment(3)) == segment(3)
 
@@ -63,6 +70,16 @@ def test_the_unfinished_segment_goes_by_its_own_name_unless_it_is_there_whole(pl
         segment(5): folder / f"{segment(5)}.partial",
         segment(4): folder / segment(4),
     }
+
+
+def test_what_is_archived_whole_is_not_taken_from_a_stream_that_broke_off(places: Places) -> None:
+    unfinished, archived = places.barman_home / wal.UNFINISHED, places.barman_home / "wals" / "0000000100000000"
+    for folder in (unfinished, archived):
+        folder.mkdir(parents=True)
+    for number in (5, 6):
+        (unfinished / f"{segment(number)}.partial").write_bytes(b"x")
+    (archived / segment(5)).write_bytes(b"x")
+    assert set(wal.unarchived(places)) == {segment(6)}
 
 
 def test_a_compressed_segment_is_copied_as_it_was(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import keeper_settings
-from ops import OpsError, cloud, keeper_stack, scram
+from ops import OpsError, cloud, host_key, keeper_stack, scram
 from ops.init import KEEPER_MAKERS, Stored, complete, ed25519_key, missing
 from ops.pulumi_cli import PulumiStack
 from settings import ssh_public_key
@@ -94,3 +94,11 @@ def test_a_keeper_is_known_by_its_file_alone(tmp_path: Path) -> None:
 def test_a_command_for_sites_says_that_a_keeper_is_none(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="Stack keeper is a keeper"):
         cloud.declared(stack_of(tmp_path, "config:\n  toybox:environment: keeper\n  toybox:keeps: prod\n"))
+
+
+def test_a_keepers_machine_gets_no_host_key_of_a_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command would put it on the machine, and then find no server in the state to note it in."""
+    monkeypatch.setattr(host_key, "opened", lambda _: stack_of(tmp_path, "config:\n  toybox:environment: keeper\n"))
+    monkeypatch.setattr(host_key, "rotate", lambda _: pytest.fail("the machine was touched"))
+    with pytest.raises(OpsError, match=r"Stack keeper is a keeper .*toybox:machine\.hostKey"):
+        host_key.command("keeper")

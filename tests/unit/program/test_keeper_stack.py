@@ -5,9 +5,12 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from unittest import mock
 
 import pulumi
 import pytest
@@ -29,7 +32,9 @@ MACHINE = {"address": "198.51.100.9", "hostKey": ssh_public_key(private_key("the
 GOLDEN = Path(__file__).parent / "urns" / "keeper.txt"
 
 
+@cache
 def canaries() -> dict[str, str]:
+    """The stack's secrets. An OpenSSH key is written with random bytes, so each is written once."""
     words = {
         name: f"canary{name}{sha256(name.encode()).hexdigest()}" for name in ("databasePassword", "repositoryPassword")
     }
@@ -45,8 +50,20 @@ def configuration() -> tuple[dict[str, str], list[str]]:
     return {**plain, **secret}, list(secret)
 
 
-def run_keeper(folder: Path, others: Mapping[str, Mapping[str, str]] = OUTPUTS, **options: Any) -> Run:
-    return run_program("keeper", *configuration(), folder, others=others, **options)
+AS_LEFT = {"applied": "left so", "differs": []}
+"""What a machine says that the last update left well (components/keeper/look.py)."""
+
+
+def run_keeper(
+    folder: Path,
+    others: Mapping[str, Mapping[str, str]] = OUTPUTS,
+    changes: Mapping[str, str] = MappingProxyType({}),
+    told: Mapping[str, Any] | Exception = AS_LEFT,
+    **options: Any,
+) -> Run:
+    config, encrypted = configuration()
+    with mock.patch("components.keeper.condition.ask", side_effect=[told]):
+        return run_program("keeper", {**config, **changes}, encrypted, folder, others=others, **options)
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +159,43 @@ def test_the_secrets_step_says_nothing(run: Run) -> None:
 
 
 def test_another_secret_is_installed_and_tried(run: Run, tmp_path: Path) -> None:
-    config, encrypted = configuration()
-    config["toybox:databasePassword"] = "canaryAnother" * 3
-    other = run_program("keeper", config, encrypted, tmp_path, others=OUTPUTS)
+    other = run_keeper(tmp_path, changes={"toybox:databasePassword": "canaryAnother" * 3})
     assert other.one("keeper-ready").inputs["triggers"] != run.one("keeper-ready").inputs["triggers"]
     assert other.one("keeper-bundle").inputs["stdin"] == run.one("keeper-bundle").inputs["stdin"]
+
+
+STEPS = ("keeper-bundle", "keeper-secrets", "keeper-ready")
+
+
+def tokens(run: Run) -> set[str]:
+    return {run.one(name).inputs["triggers"][0] for name in STEPS}
+
+
+def test_a_machine_as_it_was_left_changes_nothing(run: Run, tmp_path: Path) -> None:
+    assert tokens(run) == {"left so"}
+    assert [each.inputs["triggers"] for each in map(run_keeper(tmp_path).one, STEPS)] == [
+        each.inputs["triggers"] for each in map(run.one, STEPS)
+    ]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        AS_LEFT | {"differs": ["/etc/toybox-keeper/pgpass"]},
+        {"applied": "", "differs": ["/usr/local/lib/toybox-keeper/manifest.json"]},
+        ValueError("No route to host"),
+    ],
+    ids=["a file", "new", "silence"],
+)
+def test_a_machine_that_is_not_as_it_was_left_is_set_up_again(tmp_path: Path, told: Any) -> None:
+    (token,) = tokens(run_keeper(tmp_path, told=told))
+    assert token not in ("left so", "")
+
+
+def test_the_token_is_noted_on_a_machine_that_was_found_ready(run: Run) -> None:
+    hooks = run.one("keeper-ready").request.hooks
+    assert list(hooks.after_create) == list(hooks.after_update) == ["keeper-condition-noted"]
+    assert not run.one("keeper-bundle").request.hooks.after_create
 
 
 def test_a_keeper_is_no_site_and_asks_no_cloud(run: Run) -> None:

@@ -43,7 +43,7 @@ def test_the_whole_program_is_sent() -> None:
 def test_every_job_has_a_service_and_a_timer_and_every_unit_is_looked_after() -> None:
     assert {job.kind for job in units.JOBS} == set(jobs.JOBS)
     assert {job.timer for job in units.JOBS} == set(status.TIMERS)
-    assert set(status.UNITS) == {units.TUNNEL, units.WAL}
+    assert set(status.UNITS) == {units.TUNNEL, units.WAL, units.WANTED}
     enabled = re.search(r"^UNITS='(.*)'$", text(f"{LIBRARY}/parameters"), re.MULTILINE)
     assert enabled
     assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS}
@@ -79,6 +79,13 @@ def test_the_tunnel_comes_back_and_forwards_to_the_database_alone() -> None:
     assert "Restart=always" in tunnel
     assert "StartLimitIntervalSec=0" in tunnel
     assert "RestartSec=1\n" in units.render_wal("prod")
+
+
+def test_barman_is_not_started_before_the_database_answers() -> None:
+    """Started each second, it would take half a processor for as long as the kept server is away."""
+    wal = units.render_wal("prod")
+    assert wal.index("pg_isready") < wal.index("ExecStart=/usr/bin/barman")
+    assert "TimeoutStartSec=infinity" in wal
 
 
 def test_ssh_reads_its_configuration_as_it_is_meant(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ LISTED: dict[str, Any] = {
     "source": "prod",
     "from": "2026-01-08T18:00:00.000Z",
     "to": "2026-01-22T11:48:59.000Z",
+    "holes": [],
     "full": [
         {
             "id": "20260122T030000",
@@ -43,6 +44,13 @@ def test_a_list_says_which_seconds_can_be_had_and_what_was_restored_of_it() -> N
     assert rows[0] == ["full", "20260122T030000", "2026-01-22T03:00:09.000Z", "32.0", "MB", "verified"]
     assert "FAILED" in rows[1]
     assert [row[-3:] for row in rows[1:]] == [["received,", "not", "verified"]] * 3
+
+
+def test_a_hole_in_the_seconds_is_said_with_them() -> None:
+    hole = {"from": "2026-01-20T01:00:00.000Z", "to": "2026-01-20T03:00:09.000Z"}
+    assert "But none from 2026-01-20T01:00:00.000Z to 2026-01-20T03:00:09.000Z" in render.heading(
+        {**LISTED, "holes": [hole]}
+    )
 
 
 def test_a_keeper_that_holds_nothing_promises_no_second() -> None:

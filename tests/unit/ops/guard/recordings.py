@@ -69,7 +69,9 @@ def recording(printed: str) -> str:
 
 
 def _slim_step(step: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: step[key] for key in ("op", "urn", "diffReasons", "replaceReasons") if step.get(key)}
+    kept = {key: step[key] for key in ("op", "urn") if step.get(key)}
+    # the engine lists them in an order that changes from run to run
+    kept |= {key: sorted(step[key]) for key in ("diffReasons", "replaceReasons") if step.get(key)}
     for side in ("oldState", "newState"):
         if step.get(side):
             kept[side] = _slim_state(step[side])

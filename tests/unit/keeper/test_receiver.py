@@ -1,0 +1,113 @@
+"""A stream that cannot go on starts again and asks for a full backup; one that can is left alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keeper import database, jobs, notes, receiver, wal
+from keeper.places import Places
+from keeper.programs import FailedError
+from tests.unit.keeper.conftest import facts
+
+SEGMENT = "00000001000000000000000B"
+LOST = {"active": False, "wal_status": "lost", "restart_lsn": None, "behind": None}
+
+
+@pytest.fixture
+def streaming(places: Places) -> Path:
+    folder = places.barman_home / "streaming"
+    folder.mkdir(parents=True)
+    (folder / f"{SEGMENT}.partial").write_bytes(b"the last seconds")
+    return folder
+
+
+@pytest.fixture
+def barman(places: Places, streaming: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Barman's receive-wal. It has no slot to drop, and its reset deletes the unfinished segment, as Barman's does."""
+    seen: dict[str, Any] = {"options": [], "busy": 0, "held": True, "psql": ""}
+
+    def run(*command: str | Path, **_: object) -> str:
+        words = [str(word) for word in command]
+        if words[0].endswith("psql"):
+            seen["asked"] = words[3]
+            raise FailedError(1, seen["psql"])
+        seen["options"].append(words[-2])
+        seen["held"] &= (places.run / receiver.HOLD).exists()
+        if words[-2] == "--drop-slot":
+            raise FailedError(1, "slot keeper does not exist")
+        if words[-2] == "--reset":
+            seen["busy"] -= 1
+            if seen["busy"] >= 0:
+                return "Unable to reset the status of receive-wal for server prod. Process is still running"
+            (streaming / f"{SEGMENT}.partial").unlink()
+        return ""
+
+    monkeypatch.setattr(receiver, "run", run)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return seen
+
+
+@given(st.integers(0, 10_000))
+def test_a_segment_begins_where_postgresql_says(number: int) -> None:
+    high, low = receiver.start_of(f"00000001{number // 256:08X}{number % 256:08X}").split("/")
+    assert (int(high, 16) << 32) + int(low, 16) == number * (16 << 20)
+
+
+def test_a_stream_that_goes_on_is_left_alone(places: Places, barman: dict[str, Any]) -> None:
+    barman["psql"] = f"ERROR:  requested WAL segment {SEGMENT} has already been removed"
+    assert receiver.broken_off(places, facts()) == "", "that segment is not the next any more"
+    barman["psql"] = "unexpected PQresultStatus: 8"
+    assert receiver.broken_off(places, facts(receiver=None)) == "", "it is just being started"
+    assert barman["asked"] == "START_REPLICATION PHYSICAL 0/B000000 TIMELINE 1"
+    assert barman["options"] == []
+
+
+def test_a_lost_slot_is_the_end_of_a_stream(places: Places, barman: dict[str, Any]) -> None:
+    assert "its slot is lost" in receiver.broken_off(places, facts(receiver=None, slot=LOST))
+
+
+def test_a_segment_that_the_source_has_removed_is_the_end_of_a_stream(places: Places, barman: dict[str, Any]) -> None:
+    """The slot is gone or a new one: the data disk was made again from a restore point."""
+    barman["psql"] = f"ERROR:  requested WAL segment {SEGMENT} has already been removed"
+    assert SEGMENT in receiver.broken_off(places, facts(receiver=None, slot=None))
+
+
+def test_a_keeper_that_never_received_anything_is_not_broken_off(places: Places) -> None:
+    assert receiver.broken_off(places, facts(receiver=None, slot=None)) == ""
+
+
+def test_the_stream_starts_again_and_the_last_seconds_before_the_hole_stay(
+    places: Places, barman: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barman["busy"] = 2
+    monkeypatch.setattr(database, "facts", lambda _: facts(receiver=None, slot=LOST))
+    monkeypatch.setattr(database, "Session", Session)
+    told = jobs.run_job(places, "mark")
+    assert not told["ok"], "people should know"
+    assert "The stream of WAL broke off" in told["why"]
+    assert barman["options"] == ["--drop-slot", "--create-slot", "--reset", "--reset", "--reset"]
+    assert barman["held"], "the receiver's unit would have started it in between"
+    assert not (places.run / receiver.HOLD).exists()
+    kept = wal.unarchived(places)[SEGMENT]
+    assert kept.parent.name == "unfinished"
+    assert kept.read_bytes() == b"the last seconds"
+    wanted = notes.read(places.records / receiver.WANTED)
+    assert wanted is not None
+    assert "its slot is lost" in wanted["why"]
+
+
+class Session:
+    """A database session that takes a mark."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def ask(self, _: str) -> dict[str, str]:
+        return {"at": "2026-11-26T10:15:00+00:00"}
