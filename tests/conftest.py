@@ -16,7 +16,7 @@ STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests
 FIRST = "tests/lab/test_guard.py"
 """Its recordings are of a production as `pulumi up` made it; other tests restore, adopt and refresh theirs."""
 
-LONGEST = (*STAGING, "tests/lab/test_worst_day.py", "tests/lab/test_data_survives.py")
+LONGEST = (*STAGING, "tests/lab/test_keeper.py", "tests/lab/test_worst_day.py", "tests/lab/test_data_survives.py")
 """What takes minutes begins first, so that no process is left with it while the other one has nothing to do."""
 
 ALONE = "tests/lab/test_lab_lifecycle.py"

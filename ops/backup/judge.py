@@ -9,7 +9,7 @@ from typing import Any
 from keeper.database import CLOCKS_MAY_DIFFER
 from keeper.status import FRESH, ROOM, duration
 from ops.backup.asking import Keeper, way_out
-from ops.status.line import Line
+from ops.status.line import Line, well
 
 Told = Mapping[str, Any]
 
@@ -36,14 +36,21 @@ def keeper_lines(told: Told, keeper: Keeper, now: float) -> list[Line]:
     if "wal" not in told:  # it could look at nothing, and says why
         why = told.get("error") or next(iter(told.get("problems") or ()), "it says nothing of what it keeps")
         return [Line("keeper", "bad", " ".join(str(why).split()), f"{keeper.ssh} toybox-keeper status")]
-    return [
+    lines = [
         whose_line(told, keeper),
         clock_line(float(told["now"]), keeper, now),
         *(kept_line(kind, told[kind], keeper, now) for kind in HOLDS),
+        *wanted_lines(told.get("wanted"), keeper),
         *(line for kind in BY_THE_MINUTE if (line := failure_line(kind, told[kind], keeper))),
         units_line(told["units"], keeper),
         disk_line(told["disk"], keeper),
     ]
+    if well(lines):  # what it finds wrong itself is not lost on the way
+        return [
+            *lines,
+            *(Line("keeper", "bad", each, f"{keeper.ssh} toybox-keeper status") for each in told["problems"]),
+        ]
+    return lines
 
 
 def whose_line(told: Told, keeper: Keeper) -> Line:
@@ -98,6 +105,14 @@ def mend(kind: str, keeper: Keeper) -> str:
     if kind == "wal":
         return f'{keeper.ssh} "systemctl status toybox-keeper-tunnel toybox-keeper-wal"'
     return f"toybox backup run {kind} --stack {keeper.stack.name}"
+
+
+def wanted_lines(wanted: Told | None, keeper: Keeper) -> list[Line]:
+    """Return the line of a keeper whose WAL has a hole: without a new full backup, nothing after it can be had."""
+    if not wanted:
+        return []
+    text = f"a new one is wanted since {wanted['since']}: {str(wanted['why']).splitlines()[0]}"
+    return [Line("full", "bad", text, mend("full", keeper))]
 
 
 def units_line(states: Mapping[str, str], keeper: Keeper) -> Line:

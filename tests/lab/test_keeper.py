@@ -38,7 +38,7 @@ SELECT relname, (xpath('/row/f/text()', query_to_xml(format(
 OPEN_PORTS = """
 import select, socket, sys
 knocks = {}
-for port in (*range(1, 1024), 5432, 8000, 8080):
+for port in (*range(1, 900), 2049, 5432, 8000, 8080):
     knock = socket.socket()
     knock.setblocking(False)
     knock.connect_ex((sys.argv[1], port))
@@ -272,11 +272,15 @@ def test_an_intruder_who_is_root_on_production_deletes_nothing_that_is_kept(keep
     before = keeper.kept()
     machine = keeper.machine.address
     assert prod.ssh(f"python3 - {machine}", OPEN_PORTS).split() == ["22"]
-    keys = "$(find / -xdev -type f -size -16k -exec grep -l 'PRIVATE KEY' {} + 2>/dev/null | sed 's/^/-i /')"
-    known = f"-o BatchMode=yes -o KnownHostsCommand='/bin/echo {machine} {keeper.machine.host_key()}'"
-    for user in ("root", "barman", "keeper"):
-        said = prod.ssh(f"ssh {known} {keys} {user}@{machine} rm -rf {DATA}", check=False)
-        assert "Permission denied" in said
+    find = "find / /srv/toybox -xdev -type f -size -16k -exec grep -l '^-----BEGIN .*PRIVATE KEY' {} + 2>/dev/null"
+    keys = prod.ssh(find, check=False).split()
+    assert "/etc/ssh/ssh_host_ed25519_key" in keys
+    known = f"-o KnownHostsCommand='/bin/echo {machine} {keeper.machine.host_key()}'"
+    ssh = f"ssh -o BatchMode=yes -o IdentitiesOnly=yes {known}"
+    for user in ("root", "barman"):
+        tries = "; ".join(f"{ssh} -i {key} {user}@{machine} rm -rf {DATA} 2>&1" for key in keys)
+        said = prod.ssh(tries, check=False)
+        assert said.count(f"{user}@{machine}: Permission denied") == len(keys), said
     media = "/srv/toybox/media"
     sql(prod, "DROP TABLE loot; CHECKPOINT")
     prod.ssh(f"mkdir {media}.loot && find {media} -mindepth 1 -maxdepth 1 -exec mv -t {media}.loot {{}} +")

@@ -19,6 +19,7 @@ from openstack.connection import Connection
 from lab import deploy
 from lab.cloud import connect
 from lab.credentials import KEYSTONE_URL, TESTS, credentials
+from lab.keeper_machine import KeeperMachine
 from lab.paths import CHECKOUT, LAB_DIR
 from lab.stack import Workspace, environment, initialise, write_settings
 from ops.diagnostics import diagnostics
@@ -62,7 +63,8 @@ def stock_cloud() -> Connection:
 
 
 def empty_the_project() -> None:
-    """Delete all that the tests' project holds, whatever state an earlier run left it in."""
+    """Delete all that the tests' project holds, and its keeper, whatever state an earlier run left them in."""
+    KeeperMachine(PROJECT).remove()
     connection = stock_cloud()  # ConoHa deletes no backup
     for server in connection.compute.servers():
         connection.compute.delete_server(server)

@@ -21,7 +21,7 @@ def test_each_project_has_a_keeper_of_its_own_at_an_address_that_no_server_gets(
     assert len(set(addresses)) == len(addresses)
     network = IPv4Network(engine.SUBNET)
     assert set(addresses) < set(network.hosts())
-    assert IPv4Address(cloud.POOL["start"]) == IPv4Address(engine.GATEWAY) + 1
+    assert IPv4Address(engine.GATEWAY) < IPv4Address(cloud.POOL["start"]) < IPv4Address(cloud.POOL["end"])
     assert all(address > IPv4Address(cloud.POOL["end"]) for address in addresses)
 
 
@@ -71,6 +71,8 @@ def test_a_lab_without_a_keeper_builds_nothing_for_one() -> None:
 
 
 def test_the_image_is_another_one_for_each_base_and_each_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    there = {file.name for file in keeper_image.HERE.iterdir() if file.is_file() and file.suffix != ".py"}
+    assert there == set(keeper_image.FILES)
     before = keeper_image.tag("server:1")
     assert keeper_image.tag("server:2") != before
     for name in keeper_image.FILES:

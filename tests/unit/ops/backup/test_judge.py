@@ -31,6 +31,8 @@ TOLD: dict[str, Any] = {
     "archive": {"last_success": {}},
     "units": dict.fromkeys(UNITS, "active"),
     "disk": {"bytes": 100 << 30, "free": 60 << 30},
+    "wanted": None,
+    "problems": [],
 }
 """A keeper with which nothing is wrong."""
 
@@ -99,6 +101,20 @@ def test_a_keepers_wrong_clock_is_red_and_hides_no_age(off: float) -> None:
     assert "clock" in red(changed(lambda told: told.update(now=NOW + off)))
     still = changed(lambda told: told.update(now=NOW))
     assert red(still, NOW + 48 * HOUR).keys() == {"clock", "wal", "full", "files", "dump"}
+
+
+def test_a_hole_in_the_wal_is_red_until_a_full_backup_is_taken() -> None:
+    wanted = {"since": "2026-01-22T11:49:00.000Z", "why": "The slot is lost.\nMore."}
+    line = red(changed(lambda told: told.update(wanted=wanted)))["full"]
+    assert "The slot is lost." in line.text
+    assert line.command == "toybox backup run full --stack keeper"
+
+
+def test_what_the_keeper_finds_wrong_itself_is_red_whatever_it_is() -> None:
+    assert (
+        "a new kind of trouble"
+        in red(changed(lambda told: told["problems"].append("a new kind of trouble")))["keeper"].text
+    )
 
 
 @pytest.mark.parametrize(
