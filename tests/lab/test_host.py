@@ -67,7 +67,7 @@ def test_a_second_docker_does_not_start(prod: Toybox) -> None:
         prod.ssh(f"rm -r {unit} /run/second; systemctl daemon-reload")
     assert prod.ssh("systemctl --global is-enabled docker.service", check=False) == "masked\n"
     for flags in ("--data-root /var/lib/docker/second", "--pidfile /run/second.pid", "--host unix:///run/second.sock"):
-        said = prod.ssh(f"timeout 20 dockerd {flags}; echo status $?", check=False)
+        said = prod.ssh(f"timeout 20 dockerd {flags} 2>&1; echo status $?", check=False)
         assert said.endswith("status 1\n"), said
     assert prod.ssh("pgrep --count --exact dockerd") == "1\n"
 
