@@ -31,6 +31,7 @@ PACKAGES = (
     "openssh-client",
     "python3",
     "util-linux",
+    "locales-all",  # the image's databases have en_US.utf8, without which a restored copy does not start
 )
 
 

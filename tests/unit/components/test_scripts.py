@@ -16,6 +16,7 @@ from components.memory import LEAST
 from components.staging_scrub import INSTALL_AND_RUN
 from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor
+from host.look import APPLIED
 from tests.unit.components.test_data_disk import disk
 
 IMAGE = "ghcr.io/toybox/toybox@sha256:" + "feed" * 16
@@ -82,6 +83,14 @@ def test_nothing_on_the_server_needs_apt() -> None:
     """ConoHa's images hold dpkg's lock for more than ten minutes after the first boot (lab/server_image does, too)."""
     texts = [script.read_text() for script in SCRIPTS] + [REACHABLE, INSTALL_AND_RUN]
     assert not [text for text in texts if re.search(r"\b(apt|apt-get|dpkg) +(-|install|update)", text)]
+
+
+def test_an_update_that_is_killed_on_the_host_leaves_no_token_of_the_one_before() -> None:
+    """Killed after the bundle and before the state was written, and run again with the settings of before, an update
+    said "81 unchanged", and the keeper's login was gone: the host's own manifest agreed with its files."""
+    apply = (FILES / "apply").read_text()
+    assert apply.index("unfit=$(judge") < apply.index(f"rm -f {APPLIED}\n") < apply.index("\nremove_former_files\n")
+    assert apply.index("\nremove_former_files\n") < apply.index("\ninstall_files\n")
 
 
 def test_the_images_packet_filter_goes_before_docker_starts() -> None:
