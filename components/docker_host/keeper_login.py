@@ -3,6 +3,8 @@
 It forwards to the database's port and reads the kept volumes, and can do nothing else. It has no shell, no password, no
 sudo and no group. The files are read by a unit of systemd, in a file system that holds the kept volumes read-only and
 nothing else of the data disk: the login itself has no right to any of them.
+
+UNCONFIRMED (rsync-in-image): ConoHa's images have rsync. Without it `apply` changes nothing and says so.
 """
 
 from collections.abc import Sequence
