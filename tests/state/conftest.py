@@ -121,7 +121,7 @@ def with_a_stack(project: Project, s3: S3Server, bucket: str) -> Project:
 def new_project(folder: Path, s3: S3Server) -> Project:
     """Copies of what `toybox` consists of, beside the small program."""
     root = folder / "project"
-    for part in ("ops", "checks", "conoha", "host", "bin"):
+    for part in ("ops", "checks", "conoha", "host", "keeper", "bin"):
         shutil.copytree(CHECKOUT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
     for module in ("settings.py", "keeper_settings.py"):
         shutil.copy(CHECKOUT / module, root)
