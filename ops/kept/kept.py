@@ -18,9 +18,6 @@ from ops.state import locks
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-PATIENCE = 600
-"""Seconds for the cloud to delete a volume."""
-
 
 def rows(volumes: Sequence[Volume], stack: str) -> list[dict[str, Any]]:
     """Return the stack's kept volumes, the oldest first, for programs. The keys are an interface. Pure."""
@@ -116,15 +113,11 @@ class Deletion:
         self.confirm(volume.name, "kept volume")
         locks.refuse_if_locked(self.stack)
         self.chosen(wanted)  # the volume as it is now: somebody may have adopted it during the question
-        storage = self.connection.block_storage
         with cloud_errors(
             f"the deletion of volume {volume.id}",
             "A volume that has a snapshot cannot be deleted before it: `openstack volume snapshot list`.",
         ):
-            storage.delete_volume(volume.id)
-            left = storage.find_volume(volume.id, ignore_missing=True)
-            if left is not None:
-                storage.wait_for_delete(left, interval=0.5, wait=PATIENCE)
+            cinder.delete_volume(self.connection, volume.id)
         if any(each.id == volume.id for each in cinder.volumes(self.connection)):
             raise OpsError(
                 f"The cloud still has volume {volume.id}. Look again: `toybox kept list --stack {self.stack.name}`"

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 
+PATIENCE = 600
+"""Seconds for the cloud to delete a volume."""
+
+
 def moment(text: str) -> datetime:
     """A time as Cinder writes it: UTC, without saying so."""
     found = datetime.fromisoformat(text)
@@ -33,6 +37,16 @@ def volumes(connection: "Connection") -> list[Volume]:
             for each in connection.block_storage.volumes(details=True)
         ]
     return sorted(found, key=lambda volume: (volume.name, volume.id))
+
+
+def delete_volume(connection: "Connection", volume_id: str) -> None:
+    """Delete a volume, and wait for at most PATIENCE seconds until the cloud no longer has it. Raise the SDK's errors:
+    the caller says what hangs on them (ops.cloud.cloud_errors)."""
+    storage = connection.block_storage
+    storage.delete_volume(volume_id)
+    left = storage.find_volume(volume_id, ignore_missing=True)
+    if left is not None:
+        storage.wait_for_delete(left, interval=0.5, wait=PATIENCE)
 
 
 def snapshots(connection: "Connection") -> list[RestorePoint]:

@@ -14,7 +14,7 @@ from ops.data_volume.known import data_volume_ids
 from ops.data_volume.swap import await_site
 from ops.leftovers.remove import make_way
 from ops.pulumi_cli import PulumiStack
-from ops.restore_points import schedule
+from ops.restore_points import cinder, schedule
 from ops.restore_points.drivers import driver_for
 from ops.restore_points.model import Driver, RestorePoint, Volume
 from ops.staging import verdict
@@ -30,9 +30,6 @@ SOURCE = "prod"
 
 VERIFY = "cd /usr/local/lib/toybox/staging-scrub && python3 -B -m components.staging_scrub.scrub verify"
 """Where components/staging_scrub leaves its script on the server."""
-
-PATIENCE = 600
-"""Seconds for the cloud to delete a volume."""
 
 
 @dataclass(frozen=True)
@@ -150,16 +147,12 @@ class Refresh:
 
     def delete(self, volumes: list[Volume]) -> None:
         """Delete former data volumes of staging."""
-        storage = self.connection.block_storage
         for volume in volumes:
             with cloud_errors(
                 f"the deletion of staging's former data volume {volume.id}",
                 "The refresh itself is not harmed. A volume that has a snapshot cannot be deleted before it.",
             ):
-                storage.delete_volume(volume.id)
-                left = storage.find_volume(volume.id, ignore_missing=True)
-                if left is not None:
-                    storage.wait_for_delete(left, interval=0.5, wait=PATIENCE)
+                cinder.delete_volume(self.connection, volume.id)
 
     def tell_of_kept(self, former: state.Recorded | None, volumes: list[Volume]) -> None:
         """A volume that was adopted has a name of its own, and is not ours to delete."""
