@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from checks import models, rules, values
+from checks import models, values
 from checks.models import Model, allowed
-from checks.problems import Problem, SettingsError
-from settings import configured, sibling_settings
+from checks.problems import Problem
+from settings import checked, configured, sibling_settings
 
 __all__ = ["DECLARED", "ENVIRONMENT", "SECRETS", "KeeperSettings", "load", "parse"]
 
@@ -89,8 +89,6 @@ DECLARED = models.describe(Declared)
 SECRETS = models.describe(Secrets)
 """Both: settings by path, for messages and for docs/keeper-settings.md."""
 
-_ALL = {**DECLARED, **SECRETS}
-
 
 def parse(
     stack: str,
@@ -103,20 +101,8 @@ def parse(
     Raises:
         SettingsError: with every problem there is, in the order of the settings.
     """
-    secret = {key: value for key, value in given.items() if (key,) in SECRETS}
-    declared = {key: value for key, value in given.items() if (key,) not in SECRETS}
-    problems = [
-        *rules.stack_name(stack),
-        *models.problems(Declared, declared, _ALL),
-        *models.problems(Secrets, secret, _ALL),
-        *_placeholder_address(given),
-        *_keys_differ(given),
-        *_only_production_is_kept(given, siblings),
-        *rules.encryption(given, [key for (key,) in SECRETS], encrypted),
-    ]
-    if problems:
-        raise SettingsError(stack, models.in_order(problems, _ALL))
-    return KeeperSettings.model_validate({**declared, "secrets": secret, "stack": stack})
+    across = [*_placeholder_address(given), *_keys_differ(given), *_only_production_is_kept(given, siblings)]
+    return KeeperSettings.model_validate(checked(stack, given, encrypted, Declared, Secrets, across))
 
 
 def load() -> KeeperSettings:

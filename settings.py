@@ -6,7 +6,7 @@ once; `load` reads the running Pulumi program's configuration and calls it.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -370,8 +370,6 @@ DECLARED = models.describe(Declared)
 SECRETS = models.describe(Secrets)
 """Both: settings by path, for messages and for docs/settings.md."""
 
-_ALL = {**DECLARED, **SECRETS}
-
 
 def parse(
     stack: str,
@@ -386,19 +384,38 @@ def parse(
     stack name, of which only the domain is looked at. Raises SettingsError with every problem there is, in the order of
     the settings.
     """
-    secret = {key: value for key, value in given.items() if (key,) in SECRETS}
-    declared = {key: value for key, value in given.items() if (key,) not in SECRETS}
+    across = [*rules.across_settings(given), *rules.across_stacks(given, siblings)]
+    return Settings.model_validate(checked(stack, given, encrypted, Declared, Secrets, across))
+
+
+def checked(
+    stack: str,
+    given: Mapping[str, object],
+    encrypted: Collection[str],
+    declared: type[_Model],
+    secrets: type[_Model],
+    across: Sequence[Problem],
+) -> dict[str, object]:
+    """Return the values of a model that has the settings of `declared`, and `secrets` and `stack` besides. Pure; the
+    first three arguments are those of `parse`.
+
+    Raises:
+        SettingsError: with the problems of both models, those `across` settings, and secrets in plain text.
+    """
+    plain, secret = models.describe(declared), models.describe(secrets)
+    catalogue = {**plain, **secret}
+    ours = {key: value for key, value in given.items() if (key,) in secret}
+    others = {key: value for key, value in given.items() if (key,) not in secret}
     problems = [
         *rules.stack_name(stack),
-        *models.problems(Declared, declared, _ALL),
-        *models.problems(Secrets, secret, _ALL),
-        *rules.across_settings(given),
-        *rules.across_stacks(given, siblings),
-        *rules.encryption(given, [key for (key,) in SECRETS], encrypted),
+        *models.problems(declared, others, catalogue),
+        *models.problems(secrets, ours, catalogue),
+        *across,
+        *rules.encryption(given, [key for (key,) in secret], encrypted),
     ]
     if problems:
-        raise SettingsError(stack, models.in_order(problems, _ALL))
-    return Settings.model_validate({**declared, "secrets": secret, "stack": stack})
+        raise SettingsError(stack, models.in_order(problems, catalogue))
+    return {**others, "secrets": ours, "stack": stack}
 
 
 def ssh_public_key(private: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -56,6 +57,7 @@ Catalogue = Mapping[tuple[str, ...], Described]
 """Settings by their path of keys, a block before what is in it."""
 
 
+@cache
 def describe(model: type[BaseModel], above: tuple[str, ...] = ()) -> Catalogue:
     """All settings of `model`. The members of a union count as one block, with all their keys and choices."""
     found: dict[tuple[str, ...], Described] = {}
