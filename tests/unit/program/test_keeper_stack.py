@@ -21,9 +21,9 @@ from components.docker_host.bundle import pack
 from components.keeper.bundle import keeper_bundle
 from settings import ssh_public_key
 from tests.unit.program.conftest import Secrets, private_key
-from tests.unit.program.recording import CHECKOUT, Run, Secret, revealed, run_program, texts
+from tests.unit.program.recording import CHECKOUT, Run, Secret, revealed, run_program
 from tests.unit.program.test_children import masked
-from tests.unit.program.test_secrets import readings
+from tests.unit.program.test_secrets import check_plain_inputs, seen_anywhere
 
 PROD = "organization/toybox/prod"
 HOST_KEY = ssh_public_key(private_key("prod's host key"))
@@ -128,21 +128,11 @@ def test_wrong_settings_end_the_program_before_anything_is_written(tmp_path: Pat
 
 
 def test_no_secret_is_in_a_plain_input(run: Run, secrets: Secrets) -> None:
-    for resource in run.resources.values():
-        for text in texts(resource.inputs, secrets=False):
-            for reading in readings(text):
-                assert not secrets.seen_in(reading), f"{resource.name} shows {secrets.seen_in(reading)}"
+    check_plain_inputs(run, secrets)
 
 
 def test_every_secret_reaches_what_needs_it(run: Run, secrets: Secrets) -> None:
-    seen = {
-        name
-        for resource in run.resources.values()
-        for text in texts(resource.inputs, secrets=True)
-        for reading in readings(text)
-        for name in secrets.seen_in(reading)
-    }
-    assert seen == set(canaries())
+    assert seen_anywhere(run, secrets) == set(canaries())
 
 
 def test_the_secrets_step_says_nothing(run: Run) -> None:
