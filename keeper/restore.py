@@ -201,7 +201,7 @@ def add_unarchived(places: Places, folder: Path, begin: str) -> list[str]:
 def let_start(target: Path) -> None:
     """Take the line out of the restored configuration that lets PostgreSQL start under the site's lock alone.
 
-    This is another copy, on which nobody else works. The site's container adds the line to a copy that it is given.
+    This is another copy, which no other process uses. The site's container adds the line to a copy that it is given.
     """
     file = target / "postgresql.conf"
     lines = file.read_text().splitlines(keepends=True)

@@ -17,7 +17,7 @@ SALT_FOR = b"TOYBOX: salt of the keeper's verifier"
 def salt_of(password: str) -> bytes:
     """Return 16 bytes that follow from the password alone, so that the same password always has the same verifier.
 
-    A salt keeps equal passwords of two people apart; this password is random and nobody else's.
+    A salt keeps equal passwords of two people apart; this password is random, and one role has it.
     """
     return hmac.digest(password.encode(), SALT_FOR, "sha256")[:16]
 

@@ -41,7 +41,7 @@ def is_an_operator(keeper: Keeper, operators: Sequence[str]) -> bool:
 def render_sshd_match(keeper: Keeper, operators: Sequence[str]) -> str:
     """Return sshd's settings for the login keeper (sshd_config(5), "Match").
 
-    AllowUsers adds to the one for root. From the keeper's address nobody logs in as root, unless an operator has it. A
+    AllowUsers adds to the one for root. sshd refuses root from the keeper's address, unless an operator has it. A
     dead connection ends within a minute: it would hold the replication slot.
     """
     deny = "" if is_an_operator(keeper, operators) else f"DenyUsers root@{keeper.address}\n"

@@ -110,7 +110,7 @@ class Keeper(pulumi.ComponentResource):
 
 
 def _unreachable_hook(name: str, address: str) -> pulumi.ErrorHook:
-    """Return the hook for `on_error` of every step: it says once what to do if the machine lets nobody in."""
+    """Return the hook for `on_error` of every step: it says once what to do if the machine refuses the login."""
     said: list[str] = []
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:

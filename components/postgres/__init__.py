@@ -47,7 +47,7 @@ that was away for longer needs a new full backup."""
 def render_hba(keeper_network: str, gateway: str) -> str:
     """Return the lines of pg_hba.conf that go before all others, where a keeper pulls: the first that matches decides.
 
-    The keeper comes by the host's forward, from the gateway of its network, and from nowhere else. Nobody else comes
+    The keeper comes by the host's forward, from the gateway of its network, and from nowhere else. No other login comes
     from there.
     """
     return f"""\

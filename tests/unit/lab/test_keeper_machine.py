@@ -1,4 +1,4 @@
-"""The keeper's machine belongs to no account of the cloud's, and costs nothing where nobody wants it."""
+"""The keeper's machine belongs to no account of the cloud's, and costs nothing where it is not wanted."""
 
 import io
 import json
