@@ -1,14 +1,13 @@
 """The jobs that timers run. Each says in a manifest what it found, and why if it failed."""
 
-import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from keeper import catalogue, database, mirror, notes, receiver, wal
+from keeper.locks import alone
 from keeper.notes import Manifest
 from keeper.places import ROLE, Places, require_disk
 from keeper.programs import FailedError, must, run
@@ -23,27 +22,6 @@ UNKNOWN = float("inf")
 
 HEAVY = ("full", "files", "dump")
 """Jobs that read or write much: one at a time."""
-
-
-@contextmanager
-def alone(places: Places, name: str, seconds: float, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock `name`. Raises Refusal if another one holds it for longer than `seconds`."""
-    file = places.run / f"{name}.lock"
-    with open(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise Refusal(
-                        f"Another job still runs ({file}).",
-                        "One at a time: two would share the source's disk and each other's results.",
-                        "`systemctl list-units 'toybox-keeper-*' --state=activating` shows it. Run this one later.",
-                    ) from None
-                time.sleep(0.2)
-        yield
 
 
 def versions(told: dict[str, Any]) -> dict[str, str]:

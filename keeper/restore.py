@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from keeper import catalogue, notes, retention, wal
-from keeper.jobs import HOURS, alone
+from keeper.catalogue import HOURS
+from keeper.locks import alone
 from keeper.places import USER, Places, require_disk
 from keeper.programs import FailedError, last_lines, run
 from keeper.refusal import Refusal
