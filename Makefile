@@ -3,11 +3,11 @@ STACK ?= prod
 PYTHON := .venv/bin/python
 INSTALLED = test -x $(PYTHON) || { echo "Nothing is installed in this checkout yet: run \`make up STACK=$(STACK)\` first." >&2; exit 1; }
 
-.PHONY: help up down status env test check bench docs
+.PHONY: help up down status env test test-recovery check bench docs
 .DEFAULT_GOAL := help
 
 help: ## what each target does
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 up: ## a local cloud, and TOYBOX on it, serving over HTTPS (STACK=prod)
 	@# the compiler begins at once; `lab up` waits for it where it needs Pulumi, and says so if it failed
@@ -26,11 +26,19 @@ env: ## shell settings for pulumi and toybox on the lab: eval "$(make -s env STA
 	@$(INSTALLED)
 	@$(PYTHON) -m lab env $(STACK)
 
-test: ## every test, those on the local cloud included
+# two processes, each with a project of the lab; tests/conftest.py says who runs what
+PYTEST := $(PYTHON) -m pytest --numprocesses 2 --no-loadscope-reorder
+RECOVERY := tests/lab/recovery
+
+test: ## every test but the long ones, those on the local cloud included
 	@toolchain/install
 	@$(PYTHON) -m lab up
-	@# two processes, each with a project of the lab; tests/conftest.py says who runs what
-	@$(PYTHON) -m pytest --numprocesses 2 --no-loadscope-reorder
+	@$(PYTEST) --ignore $(RECOVERY)
+
+test-recovery: ## the long ones: killed updates, lost servers, disks and clouds, and what comes back after each
+	@toolchain/install
+	@$(PYTHON) -m lab up
+	@$(PYTEST) $(RECOVERY)
 
 check: ## ruff, mypy, shellcheck, go vet and the Go tests
 	@toolchain/install

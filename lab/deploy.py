@@ -207,7 +207,7 @@ TOYBOX {site.stack} is up at {site.url} (server {site.address}, reached from thi
   use Pulumi on it  eval "$(make -s env STACK={site.stack})"; pulumi preview
   the other stack   make up STACK={other}
   what keeps it     make up STACK=keeper
-  every test        make test
+  its tests         make test
   take it away      make down
 """
 

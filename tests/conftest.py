@@ -1,5 +1,5 @@
 """Tests that run what the docs print: the mark that names a section, and the fixture that runs its commands. And how
-`make test` divides all tests between two processes."""
+`make test` and `make test-recovery` divide their tests between two processes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests
 FIRST = "tests/lab/test_guard.py"
 """Its recordings are of a production as `pulumi up` made it; other tests restore, adopt and refresh theirs."""
 
-LONGEST = (*STAGING, "tests/lab/test_keeper.py", "tests/lab/test_worst_day.py", "tests/lab/test_data_survives.py")
+LONGEST = (*STAGING, "tests/lab/test_keeper.py", "tests/lab/test_status.py", "tests/lab/test_documented_commands.py")
 """What takes minutes begins first, so that no process is left with it while the other one has nothing to do."""
 
 ALONE = "tests/lab/test_lab_lifecycle.py"

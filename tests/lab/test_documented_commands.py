@@ -101,7 +101,7 @@ def test_what_make_up_prints_at_its_end_works_as_it_stands(prod: Toybox) -> None
     code, said = shell.run(lines["fill it"])
     shell.close()
     assert (code, said.strip()) == (1, "CommandError: The site is seeded already."), "by the fixture"
-    assert lines["every test"] == "make test"
+    assert lines["its tests"] == "make test"
     assert lines["take it away"] == "make down"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from conoha import names
-from tests.lab.test_prod_restore import newest_restore_point
+from tests.lab.recovery.test_prod_restore import newest_restore_point
 from tests.lab.test_staging_refresh import restore_point
 from tests.lab.toybox import Toybox, cloud
 
