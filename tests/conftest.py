@@ -13,10 +13,16 @@ from tests.procedure import Procedure, Procedures, Shell
 STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests/lab/test_staging_refresh.py")
 """What needs staging beside production. One process has them all, so that it is made once."""
 
+KEEPER = (
+    *("tests/lab/test_keeper.py", "tests/lab/test_drill.py", "tests/lab/test_copy.py"),
+    "tests/lab/recovery/test_keeper_kills.py",
+)
+"""What needs production's keeper. One process has them all, one after the other, so that it is made once."""
+
 FIRST = "tests/lab/test_guard.py"
 """Its recordings are of a production as `pulumi up` made it; other tests restore, adopt and refresh theirs."""
 
-LONGEST = (*STAGING, "tests/lab/test_keeper.py", "tests/lab/test_status.py", "tests/lab/test_documented_commands.py")
+LONGEST = (*STAGING, *KEEPER, "tests/lab/test_status.py", "tests/lab/test_documented_commands.py")
 """What takes minutes begins first, so that no process is left with it while the other one has nothing to do."""
 
 ALONE = "tests/lab/test_lab_lifecycle.py"
@@ -28,7 +34,12 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "staging" if file in STAGING else file
+        return "staging" if file in STAGING else "keeper" if file in KEEPER else file
+
+
+def needs_keeper(nodeid: str) -> bool:
+    """Whether a test is in one of the files that share the keeper."""
+    return nodeid.partition("::")[0] in KEEPER
 
 
 @pytest.hookimpl(optionalhook=True)

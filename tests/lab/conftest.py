@@ -14,6 +14,8 @@ from lab.credentials import credentials
 from lab.locks import locked
 from lab.paths import CREDENTIALS, LAB_DIR
 from lab.stack import Workspace
+from tests.conftest import needs_keeper
+from tests.lab.keeper import Keeper, bring_up, take_away
 from tests.lab.toybox import FOLDER, PROJECT, Toybox, copy_of_the_program, empty_the_project
 
 LOGS = "date; docker ps --all; docker logs --timestamps --tail 30 postgres; journalctl --no-pager --lines 60"
@@ -90,3 +92,20 @@ def staging(workspace: Workspace, prod: Toybox) -> Toybox:
     toybox.initialise()
     toybox.up()
     return toybox
+
+
+made: list[Keeper] = []
+
+
+@pytest.fixture(scope="session")
+def keeper(prod: Toybox) -> Keeper:
+    """Production's keeper, one for all files of tests/conftest.py's KEEPER. Production has none before and after."""
+    made.append(bring_up(prod))
+    return made[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Take the keeper away after the last test that needs it: the other tests' production has none."""
+    if made and not (nextitem and needs_keeper(nextitem.nodeid)):
+        take_away(made.pop())

@@ -1,6 +1,5 @@
 """The keeper pulls from production, and gives back what was acknowledged there when all of production is gone."""
 
-import json
 import os
 import subprocess
 import threading
@@ -8,22 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab import paths
-from lab.keeper import deploy_keeper
-from lab.keeper_machine import KeeperMachine
 from lab.openstack import system_container
-from lab.stack import keeper_file, write_settings
+from tests.lab.keeper import DATA, SCRATCH, Keeper
 from tests.lab.test_lab_lifecycle import docker
 from tests.lab.test_staging_refresh import sql
-from tests.lab.toybox import PROJECT, Toybox, cloud
+from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures, Shell
 
-DATA = "/srv/toybox-keeper"
-SCRATCH = f"{DATA}/restored/test"
 CHANGES_BY_ITSELF = {"posts_heartbeat", "django_session"}
 """Tables that the site writes to without anybody."""
 
@@ -52,100 +46,6 @@ for knock, port in knocks.items():
         print(port)
 """
 """Prints the ports of a machine that let somebody in."""
-
-
-class Keeper(Toybox):
-    """Production's keeper: its stack, and its machine."""
-
-    def __init__(self, prod: Toybox) -> None:
-        super().__init__(prod.workspace, "keeper")
-        self.prod = prod
-        self.machine = KeeperMachine(PROJECT)
-
-    def server(self) -> tuple[str, str]:
-        """Its machine has no id."""
-        return "", self.machine.address
-
-    def run(self, command: str) -> tuple[int, Any]:
-        """How `toybox backup COMMAND --json` ends, as an operator types it, and what it says."""
-        done = subprocess.run(
-            ["toybox", "backup", *command.split(), "--json", "--stack", self.stack],
-            cwd=self.workspace.program,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout)
-
-    def backed_up(self, *kinds: str) -> None:
-        """Run jobs, which must succeed."""
-        for kind in kinds:
-            code, said = self.run(f"run {kind}")
-            assert code == 0, said
-
-    def kept(self) -> dict[str, str]:
-        """{file: hash} of everything that counts as kept."""
-        found = self.ssh(
-            f"cd {DATA} && find barman/*/base barman/*/wals repository dumps -type f -exec sha256sum {{}} +"
-        )
-        return {name: digest for digest, name in (line.split("  ", 1) for line in found.splitlines())}
-
-    @contextmanager
-    def scratch(self, to: str) -> Iterator["Scratch"]:
-        """The database as it was at a time, in a PostgreSQL without a network."""
-        self.ssh(f"toybox-keeper restore-database --to '{to}' --target {SCRATCH}")
-        scratch = Scratch(self)
-        try:
-            scratch.start()
-            yield scratch
-        finally:
-            self.ssh(f"systemctl stop scratch; rm -rf {SCRATCH}", check=False)
-
-
-class Scratch:
-    """A restored database on the keeper."""
-
-    programs = "/usr/lib/postgresql/15/bin"
-
-    def __init__(self, keeper: Keeper) -> None:
-        self.keeper = keeper
-
-    def start(self) -> None:
-        """Start it and wait until its recovery has ended."""
-        settings = f"-c listen_addresses= -c unix_socket_directories={SCRATCH} -c hot_standby=off"
-        self.keeper.ssh(
-            f"systemd-run --quiet --unit scratch --uid barman --property PrivateNetwork=yes"
-            f" {self.programs}/postgres -D {SCRATCH} {settings}"
-        )
-        ended = f"psql -h {SCRATCH} -U postgres -At -c 'SELECT pg_is_in_recovery()' 2>/dev/null | grep -x f"
-        self.keeper.ssh(
-            f'timeout 60 sh -c "until runuser -u barman -- {ended}; do systemctl is-active --quiet scratch || exit 1;'
-            ' sleep 0.2; done" || { journalctl --no-pager --unit scratch; exit 1; }'
-        )
-
-    def sql(self, statement: str) -> str:
-        """What it answers."""
-        return self.keeper.ssh(
-            f"cd / && runuser -u barman -- psql -h {SCRATCH} -At -U postgres toybox", statement
-        ).strip()
-
-
-@pytest.fixture(scope="module")
-def keeper(prod: Toybox) -> Iterator[Keeper]:
-    """A keeper of the tests' production, as `make up STACK=keeper` makes it. Production has none before and after."""
-    made = Keeper(prod)
-    made.machine.remove()
-    deploy_keeper("keeper", prod.workspace)
-    yield made
-    keeper_file(prod.workspace, "prod").unlink()
-    write_settings(prod.workspace, "prod")
-    made.machine.remove()
-    made.pulumi("stack", "rm", "--force", "--yes", "--preserve-config")
-    prod.up()
 
 
 def test_a_second_update_of_the_keeper_and_of_what_it_keeps_changes_nothing(keeper: Keeper, prod: Toybox) -> None:
