@@ -24,6 +24,8 @@ from lab.stack import PEOPLE, environment
 from lab.steps import LabError
 
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
+RECOVERY = "## Recovery"
+"""The section with what `make test-recovery` measured. It stays as it is."""
 STACK = "prod"
 RUNS = 5
 """Of each command that takes seconds; the median counts."""
@@ -255,7 +257,7 @@ def render(result: Result) -> str:
     return f"""\
 # Benchmarks
 
-<!-- Written by `make bench` (lab/bench.py). Change nothing here by hand. -->
+<!-- Written by `make bench` (lab/bench.py), but for what comes after "{RECOVERY}". Change nothing else by hand. -->
 
 Measured on {result.date} at commit {result.commit}.
 Machine: {on.processor}, {on.cores} cores, {on.memory} MiB of memory.
@@ -284,6 +286,12 @@ A Docker engine that the machine had already is not among them.
 
 `make up` with empty caches downloads and compiles: how long that takes hangs on the network, and is not measured here.
 """
+
+
+def recovery_section(page: str) -> str:
+    """The page's section on recovery, with the blank line before it; "" if it has none."""
+    _, head, rest = page.partition(f"\n{RECOVERY}\n")
+    return head + rest
 
 
 def timing_row(timing: Timing) -> str:
@@ -326,7 +334,7 @@ def measure() -> Result:
 def main() -> int:
     """Measure and write the page; a LabError is one message."""
     try:
-        PAGE.write_text(render(measure()))
+        PAGE.write_text(render(measure()) + recovery_section(PAGE.read_text()))
     except LabError as error:
         print(f"bench: {error.reason}", *([f"  then: {error.then}"] if error.then else []), sep="\n", file=sys.stderr)
         return 1

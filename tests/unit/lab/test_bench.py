@@ -1,6 +1,6 @@
 """The benchmarks' page says what was measured, and says so where a goal is missed."""
 
-from lab.bench import MEMORY_GOAL, Machine, Result, Timing, render
+from lab.bench import MEMORY_GOAL, Machine, Result, Timing, recovery_section, render
 
 
 def result(*, up: float, preview: float, memory: int, refreshes: tuple[float, float] = (60, 70)) -> Result:
@@ -32,3 +32,10 @@ def test_every_goal_that_is_missed_is_named() -> None:
     assert render(result(up=20, preview=2.5, memory=MEMORY_GOAL + 1)).count("**missed**") == 1
     assert render(result(up=20, preview=2.5, memory=100, refreshes=(91, 100))).count("**missed**") == 1
     assert render(result(up=20, preview=2.5, memory=100, refreshes=(60, 79))).count("**missed**") == 1
+
+
+def test_what_was_measured_of_recovery_stays_on_the_page() -> None:
+    page = render(result(up=20, preview=2.5, memory=100))
+    assert recovery_section(page) == "", "the comment at the top names the section, and is none"
+    section = "\n## Recovery\n\nRPO of 20 kills: 0 rows lost.\n"
+    assert recovery_section(page + section) == section
