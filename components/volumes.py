@@ -29,11 +29,14 @@ class Volume:
         owner: numeric user and group of the directory, as the image that writes to it expects.
         kept: how the keeper keeps the content: from the stream of the database, as files, or not at all. It has no
             default: a volume without it is an error of types.
+        named_in: the columns whose rows name the volume's files, as table.column. A drill finds a row whose file is
+            missing. It stops at a column that names files and is not listed.
     """
 
     name: str
     owner: int
     kept: Literal["database", "files"] | Rebuilt
+    named_in: tuple[str, ...] = ()
 
     @property
     def device(self) -> str:
@@ -43,7 +46,7 @@ class Volume:
 
 POSTGRES = Volume("postgres", owner=DATABASE_UID, kept="database")
 REDIS = Volume("redis", owner=DATABASE_UID, kept=Rebuilt("Celery's queue: what its jobs are about is in the database"))
-MEDIA = Volume("media", owner=DJANGO_UID, kept="files")
+MEDIA = Volume("media", owner=DJANGO_UID, kept="files", named_in=("posts_image.file", "posts_image.thumbnail"))
 STATIC = Volume("static", owner=DJANGO_UID, kept=Rebuilt("each release collects the image's static files"))
 BEAT = Volume("beat", owner=DJANGO_UID, kept=Rebuilt("Celery beat writes its schedule's file when it starts"))
 CADDY_DATA = Volume("caddy-data", owner=0, kept="files")

@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     listing = command("list", "What can be restored.")
     listing.add_argument("--path", metavar="VOLUME/PATH", help="only snapshots of files that have it")
     command("run", "Run one job now.").add_argument("kind", choices=sorted(jobs.JOBS))
+    command("drill", "Restore a random second and look at it: what is verified, and how long it takes.")
     command("status", "How fresh and whole it is. Ends with 1 if anything is wrong.")
     waiting = command("ready", "Wait until the source is reached and its WAL arrives.")
     waiting.add_argument("--seconds", type=int, default=90, help="how long (default: 90)")
@@ -47,6 +48,9 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         case "run":
             told = jobs.run_job(here, chosen.kind)
             return told, bool(told["ok"])
+        case "drill":
+            told = jobs.run_job(here, "drill")
+            return told, bool(told["ok"])
         case "status":
             told = status.status(here)
             return told, not told["problems"]
@@ -69,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(refusal, file=sys.stderr)
         return 1
     print(json.dumps(told) if chosen.json else render.text(chosen.command, told))
-    if chosen.command == "run" and not well:
+    if chosen.command in ("run", "drill") and not well:
         print(told["why"], file=sys.stderr)
     return 0 if well else 1
 

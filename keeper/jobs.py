@@ -1,16 +1,17 @@
 """The jobs that timers run. Each says in a manifest what it found, and why if it failed."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from keeper import catalogue, database, mirror, notes, receiver, wal
+from keeper import catalogue, database, drill, marks, mirror, notes, receiver, signature, wal
 from keeper.locks import alone
 from keeper.notes import Manifest
 from keeper.places import ROLE, Places, require_disk
-from keeper.programs import FailedError, must, run
+from keeper.programs import FailedError, must, version_of
 from keeper.refusal import Refusal
 
 HOURS = 3600
@@ -20,23 +21,16 @@ FIVE_SECONDS = 5
 UNKNOWN = float("inf")
 """Seconds between two clocks of which one was not read."""
 
-HEAVY = ("full", "files", "dump")
+HEAVY = ("full", "files", "dump", "drill")
 """Jobs that read or write much: one at a time."""
 
 
 def versions(told: dict[str, Any]) -> dict[str, str]:
     """Return the versions that a manifest notes."""
-
-    def first_line(*command: str) -> str:
-        try:
-            return run(*command).splitlines()[0]
-        except (FailedError, IndexError):
-            return "unknown"
-
     return {
         "postgresql": str(told["version"]),
-        "barman": first_line("barman", "--version"),
-        "restic": first_line("restic", "version"),
+        "barman": version_of("barman", "--version"),
+        "restic": version_of("restic", "version"),
     }
 
 
@@ -102,7 +96,7 @@ def files(places: Places) -> Manifest:
         "snapshot": summary["snapshot_id"],
         "added_bytes": summary.get("data_added"),
         "volumes": volumes,
-        "versions": {"restic": run("restic", "version").splitlines()[0]},
+        "versions": {"restic": version_of("restic", "version")},
     }
 
 
@@ -139,6 +133,8 @@ def dump(places: Places) -> Manifest:
         require_whole_dump(places, unfinished, counted)
         size = unfinished.stat().st_size
         notes.refuse_smaller(places, "dump", "dump (bytes)", size, int(last.get("bytes", 0)))
+        with unfinished.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
         sync(unfinished)
         unfinished.rename(folder / name)
     finally:
@@ -147,6 +143,7 @@ def dump(places: Places) -> Manifest:
         "system_identifier": told["system_identifier"],
         "dump": name,
         "bytes": size,
+        "sha256": digest,
         "database_bytes": int(told["bytes"]),
         "rows": counted,
         "newest_mark": database.newest_mark(places)["at"],
@@ -188,8 +185,10 @@ def mark(places: Places) -> Manifest:
     told = source_facts(places)
     with database.Session(places, ROLE) as session:
         made = session.ask(database.MARK)
+        marks.note(places, float(made["seconds"]))
         if database.clocks_agree(told["clock_ahead"]):
             session.ask(database.PRUNE_MARKS)
+            marks.prune(places)
     if why := receiver.broken_off(places, told):
         receiver.start_again(places, why)
         raise Refusal(
@@ -211,11 +210,14 @@ JOBS: dict[str, Callable[[Places], Manifest]] = {
     "full": full,
     "files": files,
     "dump": dump,
+    "drill": drill.drill,
     "mark": mark,
     "archive": archive,
 }
 PRUNE: dict[str, Callable[[Places], dict[str, Any]]] = {"full": prune_full, "files": prune_files, "dump": prune_dump}
 """What runs after a success, and never after a failure."""
+SIGNED = ("drill",)
+"""Jobs whose manifest the machine signs. A failure to sign it is theirs."""
 
 
 def run_job(places: Places, kind: str) -> Manifest:
@@ -229,13 +231,16 @@ def run_job(places: Places, kind: str) -> Manifest:
         began = time.time()
         try:
             found = JOBS[kind](places)
+            told = notes.manifest(kind, places.source, began, time.time(), **found)
+            signed = signature.sign(places, notes.rendered(told)) if kind in SIGNED else ""
         except (Refusal, FailedError, OSError, ValueError, KeyError) as error:
             why = str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
             failed = notes.manifest(kind, places.source, began, time.time(), why=why)
             notes.keep(places, failed)
             return failed
-        told = notes.manifest(kind, places.source, began, time.time(), **found)
-        notes.keep(places, told)
+        notes.keep(places, told, signed)
+        if kind in SIGNED:
+            drill.verify(places, told)
         if kind in PRUNE:
             told |= {"retention": retention(places, kind, found)}
             notes.keep(places, told)

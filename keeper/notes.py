@@ -55,12 +55,21 @@ def manifest(kind: str, source: str, began: float, ended: float, *, why: str = "
     }
 
 
+def rendered(content: Mapping[str, Any]) -> str:
+    """Return JSON as it is written, to the byte: a signature is of it. Pure."""
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
 def write(file: Path, content: Mapping[str, Any]) -> None:
     """Put JSON into `file`, whole or not at all, and on the disk."""
+    write_text(file, rendered(content))
+
+
+def write_text(file: Path, text: str) -> None:
+    """Put a text into `file`, whole or not at all, and on the disk."""
     new = file.with_name(f".{file.name}.{os.getpid()}")
     with new.open("w", encoding="utf-8") as target:
-        json.dump(content, target, indent=1, sort_keys=True)
-        target.write("\n")
+        target.write(text)
         target.flush()
         os.fsync(target.fileno())
     new.replace(file)
@@ -87,13 +96,15 @@ def read(file: Path) -> Manifest | None:
     return told
 
 
-def keep(places: Places, told: Manifest) -> None:
-    """Write a run's manifest, and its record if it succeeded."""
+def keep(places: Places, told: Manifest, signature: str = "") -> None:
+    """Write a run's manifest, and its record if it succeeded, with its signature beside it if it has one."""
     kind = str(told["kind"])
     name = kind if kind in EACH_MINUTE else f"{kind}-{stamp(told['started_at'])}"
     write(places.manifests / f"{name}.json", told)
     if told["ok"]:
         write(places.records / f"{kind}.json", told)
+    if told["ok"] and signature:
+        write_text(places.records / f"{kind}.json.sig", signature)
 
 
 def record(places: Places, kind: str) -> Manifest | None:
@@ -101,9 +112,22 @@ def record(places: Places, kind: str) -> Manifest | None:
     return read(places.records / f"{kind}.json")
 
 
+def signed(places: Places, kind: str) -> dict[str, str] | None:
+    """Return the text of a job's record and its signature, as they lie there; None without a record. Whether the
+    signature is right is the reader's to find out."""
+    record_file = places.records / f"{kind}.json"
+    signature_file = record_file.with_name(f"{record_file.name}.sig")
+    if not record_file.exists():
+        return None
+    return {
+        "text": record_file.read_text(encoding="utf-8", errors="replace"),
+        "signature": signature_file.read_text(errors="replace") if signature_file.exists() else "",
+    }
+
+
 def newest(places: Places, kind: str) -> Manifest | None:
     """Return the manifest of a job's last run, whatever its end."""
-    files = sorted(places.manifests.glob(f"{kind}-*.json")) or [places.manifests / f"{kind}.json"]
+    files = sorted(places.manifests.glob(f"{kind}-[0-9]*.json")) or [places.manifests / f"{kind}.json"]
     return read(files[-1])
 
 

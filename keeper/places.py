@@ -29,6 +29,7 @@ class Places:
         major: the source's major version of PostgreSQL.
         database: the application's database.
         volumes: the names of the volumes that are kept as files.
+        named_in: (volume, the columns whose rows name its files, as table.column).
     """
 
     source: str
@@ -38,6 +39,7 @@ class Places:
     etc: Path = ETC
     data: Path = DATA
     run: Path = RUN
+    named_in: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def programs(self) -> Path:
@@ -84,8 +86,9 @@ def load(etc: Path = ETC) -> Places:
             database=str(told["database"]),
             volumes=tuple(str(name) for name in told["volumes"]),
             etc=etc,
+            named_in=tuple((str(name), tuple(columns)) for name, columns in told["named_in"].items()),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(
             f"{file} cannot be used: {error!r}",
             "It says which stack is kept, and what of it.",

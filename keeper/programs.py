@@ -1,4 +1,4 @@
-"""Runs other programs. The only place that starts a process, besides database.py's session."""
+"""Runs other programs. Besides it, only database.py's session and scratch.py's server start a process."""
 
 import os
 import subprocess
@@ -66,3 +66,11 @@ def must(doing: str, way_out: str, *command: str | Path, seconds: float = QUICK,
         return run(*command, seconds=seconds, folder=folder)
     except FailedError as error:
         raise Refusal(f"{doing} failed.", str(error), way_out) from None
+
+
+def version_of(*command: str) -> str:
+    """Return the first line that a program prints of itself; "unknown" if it prints none."""
+    try:
+        return run(*command).splitlines()[0]
+    except (FailedError, IndexError):
+        return "unknown"

@@ -13,7 +13,7 @@ def text(command: str, told: Mapping[str, Any]) -> str:
             return listed(told)
         case "status":
             return state(told)
-        case "run":
+        case "run" | "drill":
             return run(told)
         case _:
             return "\n".join(f"{name}: {value}" for name, value in told.items())
@@ -58,5 +58,24 @@ def run(told: Mapping[str, Any]) -> str:
     """Return how a job ended."""
     if not told["ok"]:
         return f"{told['kind']} of {told['source']} FAILED after {told['seconds']:.1f} s"
+    if told["kind"] == "drill":
+        return drill(told)
     what = told.get("backup") or told.get("snapshot") or told.get("dump") or told.get("newest_mark") or ""
     return f"{told['kind']} of {told['source']}: {what} in {told['seconds']:.1f} s"
+
+
+def drill(told: Mapping[str, Any]) -> str:
+    """Return what a drill proved, in words."""
+    files = sum(each["files"] for each in told["files"].values())
+    undecided = f" ({told['rows_undecided']} of the second's cannot be decided)" if told["rows_undecided"] else ""
+    return "\n".join(
+        (
+            f"drill of {told['source']}: {told['second']} was restored from the {told['from']} in "
+            f"{told['rto_seconds']:.1f} s, everything checked in {told['seconds']:.1f} s",
+            f"  database  backup {told['backup']}, {sum(told['rows'].values()):,} rows in {len(told['rows'])} tables;"
+            f" the mark of {told['mark_there']} is there, that of {told['mark_not_there']} is not",
+            f"  files     snapshot {told['snapshot'][:8]}, {files:,} files; no row without its file{undecided}",
+            f"  dump      {told['dump']}, all {sum(told['dump_rows'].values()):,} rows",
+            *(f"  {seconds:8.1f} s  {step}" for step, seconds in told["steps"].items()),
+        )
+    )

@@ -1,5 +1,6 @@
 """How the keeper is: facts, and what is wrong with them. It judges by what is kept, and not by what jobs said."""
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,25 @@ from keeper.programs import FailedError, run
 from keeper.refusal import Refusal
 from keeper.retention import Backup
 
-FRESH = {"wal": 120, "full": 26 * 3600, "files": 3600, "dump": 26 * 3600}
+FRESH = {"wal": 120, "full": 26 * 3600, "files": 3600, "dump": 26 * 3600, "drill": 8 * 86400}
 """Seconds after which what is kept counts as old."""
 ROOM = 0.1
 """Of the keeper's disk, that has to be free."""
 
-UNITS = ("toybox-keeper-tunnel.service", "toybox-keeper-wal.service", "toybox-keeper-full.path")
-TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "full", "files", "dump"))
+FIRST_DRILL = 86400
+"""Seconds after the first full backup, within which there need not have been a drill."""
+FIRST_RUN = 1800
+"""Seconds in which a job's first run may be under way before its absence counts."""
+
+UNITS = (
+    "toybox-keeper-tunnel.service",
+    "toybox-keeper-wal.service",
+    "toybox-keeper-full.path",
+    "toybox-keeper-sign.path",
+)
+TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "full", "files", "dump", "drill"))
+RUNS = ("full", "files", "dump", "drill")
+"""Jobs that keep or prove something, and take their time."""
 
 Facts = dict[str, Any]
 
@@ -31,6 +44,53 @@ def unit_states() -> dict[str, str]:
     except FailedError:
         said = []
     return dict(zip(names, said, strict=False)) if len(said) == len(names) else dict.fromkeys(names, "unknown")
+
+
+def runs_since() -> dict[str, float]:
+    """Return {job: when its run began} of those in RUNS that run now, by systemd."""
+    asked = [f"toybox-keeper-{kind}.service" for kind in RUNS]
+    wanted = "--property=ActiveState,SubState,InactiveExitTimestamp"
+    try:
+        said = run("systemctl", "show", "--timestamp=unix", wanted, *asked)
+    except FailedError:
+        return {}
+    return running(said)
+
+
+def running(said: str) -> dict[str, float]:
+    """Return {job: when its run began} by what systemd shows of the services of RUNS, a paragraph each. One that failed
+    and waits for its next try does not run. Pure."""
+    found = {}
+    for kind, told in zip(RUNS, said.strip().split("\n\n"), strict=False):
+        state = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+        began = state.get("InactiveExitTimestamp", "").removeprefix("@")
+        if state.get("ActiveState") == "activating" and state.get("SubState") == "start" and began.isdigit():
+            found[kind] = float(began)
+    return found
+
+
+def next_run(kind: str) -> float | None:
+    """Return when systemd starts a job next, in seconds since 1970; None if that is not known."""
+    try:
+        said = json.loads(run("systemctl", "list-timers", "--output=json", f"toybox-keeper-{kind}.timer"))
+        return float(said[0]["next"]) / 1e6
+    except (FailedError, ValueError, LookupError, TypeError):
+        return None
+
+
+def first_run(told: Mapping[str, Any], kind: str) -> float | None:
+    """Return for how many seconds the first run of a job has been under way; None if none is, or for too long. Nothing
+    of the database can be had before the first full backup, its WAL neither. Pure."""
+    began = told.get("running", {}).get("full" if kind == "wal" else kind)
+    if told[kind]["newest"] is not None or began is None or not 0 <= told["now"] - began < FIRST_RUN:
+        return None
+    return float(told["now"] - began)
+
+
+def drill_is_due(told: Mapping[str, Any]) -> bool:
+    """Return whether there should have been a drill by now: a day after the first full backup. Pure."""
+    oldest = told["full"].get("oldest")
+    return oldest is not None and told["now"] - oldest > FIRST_DRILL
 
 
 def job(places: Places, kind: str) -> Facts:
@@ -82,12 +142,23 @@ def facts(places: Places) -> Facts:
         "system_identifier": source.get("system_identifier"),
         "now": time.time(),
         "wal": {"newest": moment},
-        "full": {"newest": backups[0].ended if backups else None, **job(places, "full")},
+        "full": {
+            "newest": backups[0].ended if backups else None,
+            "oldest": backups[-1].ended if backups else None,
+            **job(places, "full"),
+        },
         "files": {"newest": restore.snapshot_time(snapshots[0]) if snapshots else None, **job(places, "files")},
         "dump": {
             "newest": (notes.record(places, "dump") or {}).get("started_at") if dumps else None,
             **job(places, "dump"),
         },
+        "drill": {
+            "newest": (notes.record(places, "drill") or {}).get("started_at"),
+            "next": next_run("drill"),
+            "signed": notes.signed(places, "drill"),
+            **job(places, "drill"),
+        },
+        "running": runs_since(),
         "wanted": notes.read(places.records / receiver.WANTED),
         "mark": job(places, "mark"),
         "archive": job(places, "archive"),
@@ -103,13 +174,15 @@ def problems(told: Mapping[str, Any]) -> list[str]:
         found.append(f"the disk keeps stack {told['kept_source']}, and not {told['source']}")
     for kind, most in FRESH.items():
         newest = told[kind]["newest"]
+        if newest is None and (first_run(told, kind) is not None or (kind == "drill" and not drill_is_due(told))):
+            continue
         if newest is None:
             found.append(f"{kind}: nothing is kept yet")
         elif told["now"] - newest > most:
             found.append(f"{kind}: the newest is {duration(told['now'] - newest)} old, and may be {duration(most)}")
         elif newest - told["now"] > CLOCKS_MAY_DIFFER:
             found.append(f"{kind}: the newest is {duration(newest - told['now'])} in the future")
-    for kind in ("full", "files", "dump", "mark", "archive"):
+    for kind in ("full", "files", "dump", "drill", "mark", "archive"):
         if failed := told[kind].get("failed"):
             found.append(f"{kind}: the last run failed ({failed['started']}): {failed['why'].splitlines()[0]}")
     if told["wanted"]:
@@ -156,6 +229,7 @@ def listed(places: Places, path: str | None = None) -> Facts:
         "from": notes.iso(good[-1].ended or 0) if good else None,
         "to": notes.iso(moment) if moment is not None else None,
         "holes": holes(places, good),
+        "drill": notes.signed(places, "drill"),
         "full": [
             {
                 "id": backup.id,

@@ -4,6 +4,7 @@ import gzip
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -103,10 +104,10 @@ def newest_commit_of(places: Places, segments: Mapping[str, Path]) -> tuple[floa
 def commits_of(places: Places, name: str, file: Path) -> Sequence[float]:
     """Return the times of one segment's commits. What cannot be read has none: it ends where it was not written yet."""
     with tempfile.TemporaryDirectory(prefix="toybox-keeper.") as folder:
-        copy_segment(file, Path(folder, name))
         waldump = places.programs / "pg_waldump"
         try:
+            copy_segment(file, Path(folder, name))
             printed = run(waldump, "--rmgr=Transaction", f"--path={folder}", name, accepted=(0, 1))
-        except FailedError:
+        except (FailedError, EOFError, zlib.error, gzip.BadGzipFile):
             return []
     return commits_in(printed)

@@ -11,12 +11,13 @@ from components.postgres import DATABASE
 from components.volumes import KEPT_FILES
 from keeper.places import DATA, FOLDERS, ROLE, RUN, USER
 from keeper.retention import FEWEST
+from keeper.signature import NAMESPACE, REQUEST
 from keeper_settings import Secrets
 
 FILES = Path(__file__).parent / "files"
 PROGRAM = Path(keeper.__file__).parent
-LIBRARY = "/usr/local/lib/toybox-keeper"
-SCRIPTS = ("install-secrets", "ready")
+LIBRARY = units.LIBRARY
+SCRIPTS = ("install-secrets", "ready", "sign")
 MANIFEST = f"{LIBRARY}/manifest.json"
 SECRETS_MANIFEST = f"{units.CONFIGURATION}/secrets.json"
 USER_AT_SOURCE = "keeper"
@@ -29,6 +30,7 @@ PACKAGES = (
     "restic",
     "rsync",
     "openssh-client",
+    "bubblewrap",  # a drill starts what came from the source: it can harm nothing else
     "python3",
     "util-linux",
     "locales-all",  # the image's databases have en_US.utf8, without which a restored copy does not start
@@ -36,12 +38,13 @@ PACKAGES = (
 
 
 def render_settings(source: str) -> str:
-    """Return settings.json: what is kept. The volumes are those of the one list that are kept as files."""
+    """Return settings.json: what is kept. The volumes, and the columns that name their files, are the one list's."""
     settings = {
         "source": source,
         "major": units.MAJOR,
         "database": DATABASE,
         "volumes": [volume.name for volume in KEPT_FILES],
+        "named_in": {volume.name: list(volume.named_in) for volume in KEPT_FILES if volume.named_in},
     }
     return json.dumps(settings, indent=1) + "\n"
 
@@ -111,10 +114,12 @@ def render_tmpfiles() -> str:
 
 def render_parameters(source: str) -> str:
     """Return what the scripts have to know, as shell assignments."""
-    enabled = " ".join((units.TUNNEL, units.WAL, units.WANTED, *(job.timer for job in units.JOBS)))
+    enabled = " ".join((units.TUNNEL, units.WAL, units.WANTED, units.SIGN, *(job.timer for job in units.JOBS)))
     parameters = {
         "SOURCE": source,
         "DATA": DATA,
+        "REQUEST": f"{RUN}/{REQUEST}",
+        "NAMESPACE": NAMESPACE,
         "FOLDERS": f"'{' '.join(FOLDERS)}'",
         "KEEPER_USER": USER,
         "PACKAGES": f"'{' '.join(PACKAGES)}'",

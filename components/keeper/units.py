@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from components.keeper_network import DATABASE_ADDRESS, DATABASE_PORT
-from keeper import receiver
+from keeper import receiver, signature
 from keeper.places import DATA, RUN, USER
 
 DATABASE = f"{DATABASE_ADDRESS}:{DATABASE_PORT}"
 """The kept database, on its server's network for the keeper."""
 
 COMMAND = "/usr/local/bin/toybox-keeper"
+LIBRARY = "/usr/local/lib/toybox-keeper"
 MAJOR = 15
 """The kept server's version of PostgreSQL, that of Debian 12."""
 PROGRAMS = f"/usr/lib/postgresql/{MAJOR}/bin"
@@ -19,6 +20,8 @@ ANSWERS = f"{PROGRAMS}/pg_isready -q -h {RUN}"
 TUNNEL = "toybox-keeper-tunnel.service"
 WAL = "toybox-keeper-wal.service"
 WANTED = "toybox-keeper-full.path"
+SIGN = "toybox-keeper-sign.path"
+SIGNER = "toybox-keeper-sign.service"
 
 SERVICE = f"""\
 User={USER}
@@ -41,6 +44,7 @@ class Job:
         seconds: after which it is ended. Waiting for another job counts.
         wants: whether it needs the tunnel to the database.
         again: seconds after which it is tried again where it failed; 0: not before the timer's next time.
+        first: seconds after the timer's own start, at a boot as well, at which it runs besides; 0: it does not.
     """
 
     kind: str
@@ -50,6 +54,7 @@ class Job:
     seconds: int
     wants: bool = True
     again: int = 0
+    first: int = 0
 
     @property
     def service(self) -> str:
@@ -69,6 +74,7 @@ JOBS = (
     Job("full", "full backup of the database", "*-*-* 17:10:00 UTC", 1200, 8 * HOURS, again=1800),
     Job("files", "pull of the files", "*-*-* *:0/15:00 UTC", 60, 8 * HOURS, wants=False),
     Job("dump", "dump of the database", "*-*-* 18:40:00 UTC", 1200, 8 * HOURS, again=1800),
+    Job("drill", "drill", "Sun *-*-* 19:30:00 UTC", 3600, 16 * HOURS, wants=False, again=6 * HOURS, first=6 * HOURS),
 )
 
 
@@ -138,12 +144,13 @@ IOSchedulingPriority=7
 
 def render_timer(job: Job) -> str:
     """Return the timer of a job. One that was missed while the machine was off runs when it is on again."""
+    first = f"OnActiveSec={job.first}\n" if job.first else ""
     return f"""\
 [Unit]
 Description=TOYBOX keeper: {job.what}
 
 [Timer]
-OnCalendar={job.calendar}
+{first}OnCalendar={job.calendar}
 RandomizedDelaySec={job.jitter}
 AccuracySec=1s
 Persistent=yes
@@ -168,12 +175,49 @@ WantedBy=multi-user.target
 """
 
 
+def render_sign() -> str:
+    """Return the unit that starts the signer when a drill asks for a signature."""
+    return f"""\
+[Unit]
+Description=TOYBOX keeper: signature that is wanted
+
+[Path]
+PathExists={RUN}/{signature.REQUEST}
+Unit={SIGNER}
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def render_signer() -> str:
+    """Return the unit of the signer, the only one that runs as root: nobody else reads the machine's host key. It reads
+    and writes the keeper's files as the keeper's user."""
+    return f"""\
+[Unit]
+Description=TOYBOX keeper: signature of a drill's record
+
+[Service]
+Type=oneshot
+ExecStart={LIBRARY}/sign
+TimeoutStartSec=30
+NoNewPrivileges=yes
+PrivateNetwork=yes
+PrivateTmp=yes
+ProtectHome=yes
+ProtectSystem=strict
+ReadWritePaths={RUN}
+"""
+
+
 def render_all(source: str) -> dict[str, str]:
     """Return every unit's text by its name."""
     return {
         TUNNEL: render_tunnel(),
         WAL: render_wal(source),
         WANTED: render_wanted(),
+        SIGN: render_sign(),
+        SIGNER: render_signer(),
         **{job.service: render_job(job) for job in JOBS},
         **{job.timer: render_timer(job) for job in JOBS},
     }

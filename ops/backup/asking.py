@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +28,13 @@ class Keeper:
     Attributes:
         address: its machine's.
         keeps: the stack that it keeps.
+        host_key: its machine's public one, as the settings pin it.
     """
 
     stack: PulumiStack
     address: str
     keeps: str
+    host_key: str = ""
 
     @property
     def ssh(self) -> str:
@@ -61,7 +64,7 @@ def keeper_of(stack: str) -> Keeper:
     if found := models.problems(Declared, plain, DECLARED):
         raise SettingsError(stack, found)
     declared = Declared.model_validate(plain)
-    return Keeper(chosen, declared.machine.address, declared.keeps)
+    return Keeper(chosen, declared.machine.address, declared.keeps, declared.machine.host_key)
 
 
 def opened(name: str) -> PulumiStack:
@@ -114,6 +117,34 @@ def ask(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> dict[st
     return told(done.returncode, done.stdout, done.stderr)
 
 
+def followed(keeper: Keeper, *words: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return what `toybox-keeper WORDS --json` prints, as long as it takes, and give `say` each line of its progress.
+
+    Raises:
+        OpsError: the keeper is not reached, or refuses.
+    """
+    with subprocess.Popen(
+        remote_command(config(keeper.stack.name), keeper.address, command(*words)),
+        cwd=keeper.stack.root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        complaints = []
+        for line in process.stderr or ():  # what it prints at the end fits into the pipe
+            complaints.append(line)
+            say(line.rstrip("\n"))
+        output = process.stdout.read() if process.stdout else ""
+        process.wait()
+    try:
+        found = told(process.returncode, output, "".join(complaints))
+    except NoAnswerError as error:
+        raise no_answer(keeper, error) from None
+    return without_refusal(keeper, found)
+
+
 def answered(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> dict[str, Any]:
     """Return the same.
 
@@ -123,10 +154,20 @@ def answered(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> di
     try:
         found = ask(keeper, *words, seconds=seconds)
     except NoAnswerError as error:
-        raise OpsError(
-            f"The keeper {keeper.stack.name} ({keeper.address}) does not answer: {error}\n"
-            f"    Way out: {way_out(str(error), keeper)}"
-        ) from None
+        raise no_answer(keeper, error) from None
+    return without_refusal(keeper, found)
+
+
+def no_answer(keeper: Keeper, error: NoAnswerError) -> OpsError:
+    """Return the error of a keeper that is not reached."""
+    return OpsError(
+        f"The keeper {keeper.stack.name} ({keeper.address}) does not answer: {error}\n"
+        f"    Way out: {way_out(str(error), keeper)}"
+    )
+
+
+def without_refusal(keeper: Keeper, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer. Raises OpsError if it is a refusal."""
     if "error" in found:
         raise OpsError(f"The keeper {keeper.stack.name} refuses:\n{found['error']}")
     return found

@@ -1,9 +1,10 @@
-"""`toybox backup`: list, run, status."""
+"""`toybox backup`: list, run, status. `toybox drill`."""
 
 import json
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,8 @@ from rich.console import Console
 from host.ssh import NoAnswerError
 from keeper.jobs import JOBS
 from ops import OpsError
-from ops.backup import judge, render
-from ops.backup.asking import Keeper, answered, ask, keeper_of
+from ops.backup import judge, proof, render
+from ops.backup.asking import Keeper, answered, ask, followed, keeper_of
 from ops.status.line import Line, well
 from ops.status.render import print_lines
 
@@ -31,9 +32,11 @@ def list_command(
 ) -> None:
     """List what can be restored: the seconds of the database, full backups, snapshots of files, dumps.
 
-    "verified" is said of what was restored. The rest is received, and not verified.
+    "verified" is said of what the signed record of the last drill names. The rest is received, and not verified.
     """
-    told = answered(keeper_of(stack), "list", *(["--path", path] if path else []))
+    keeper = keeper_of(stack)
+    told = answered(keeper, "list", *(["--path", path] if path else []))
+    told = proof.with_verdicts(told, proof.proved_or_none(told["drill"], keeper, "drill", time.time()))
     if as_json:
         typer.echo(json.dumps(told, indent=2))
         return
@@ -60,6 +63,47 @@ def run_command(
         console().print(render.run_text(told), style="" if told["ok"] else "red")
     if not told["ok"]:
         raise typer.Exit(1)
+
+
+def drill_command(stack: Stack = "keeper", as_json: Json = False) -> None:
+    """Restore a random second on the keeper, start it, look at it, and throw it away. Ends with 1 if it is doubtful.
+
+    What it restored counts as verified. The machine signs the record, and the signature is checked here.
+    """
+    keeper = keeper_of(stack)
+    with progress(f"drill of {keeper.keeps} on {keeper.address}") as say:
+        told = followed(keeper, "drill", say=say)
+    if not told["ok"]:
+        if as_json:
+            typer.echo(json.dumps(told, indent=2))
+        raise OpsError(f"The drill failed. What was verified before stays so.\n{told['why']}")
+    record = reread(keeper, told)
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        console().print(render.proof_text(record))
+
+
+def reread(keeper: Keeper, told: Mapping[str, Any]) -> proof.Record:
+    """Return the drill's record as it lies on the keeper, with its signature checked by the pinned host key.
+
+    Raises:
+        OpsError: it proves nothing, or is not of the drill that has just ended.
+    """
+    signed = answered(keeper, "list")["drill"] or {"text": "", "signature": ""}
+    try:
+        record = proof.proved(signed, keeper, "drill", time.time())
+    except proof.UnprovedError as error:
+        raise OpsError(
+            f"The drill ended well, and its record proves nothing: {error}.\n"
+            f'    Way out: {keeper.ssh} "systemctl status toybox-keeper-sign.path toybox-keeper-sign.service"'
+        ) from None
+    if record != told:
+        raise OpsError(
+            "The record on the keeper is not of this drill: another one ended meanwhile, or the disk keeps nothing.\n"
+            f"    Way out: toybox backup status --stack {keeper.stack.name}"
+        )
+    return record
 
 
 @app.command("status")
@@ -99,3 +143,13 @@ def console() -> Console:
 def waiting(what: str) -> Any:
     """Return a context in which a terminal shows what is waited for."""
     return Console(stderr=True).status(what) if sys.stderr.isatty() else nullcontext()
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows each step: in place on a terminal, line after line elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda line: typer.echo(line, err=True)
+        return
+    with Console(stderr=True).status(what) as shown:
+        yield lambda line: shown.update(f"{what}: {line.removeprefix('drill: ')}")

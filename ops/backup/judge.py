@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from keeper.database import CLOCKS_MAY_DIFFER
-from keeper.status import FRESH, ROOM, duration
+from keeper.notes import iso
+from keeper.status import FRESH, ROOM, drill_is_due, duration, first_run
+from ops.backup import proof
 from ops.backup.asking import Keeper, way_out
 from ops.status.line import Line, well
 
@@ -36,10 +38,12 @@ def keeper_lines(told: Told, keeper: Keeper, now: float) -> list[Line]:
     if "wal" not in told:  # it could look at nothing, and says why
         why = told.get("error") or next(iter(told.get("problems") or ()), "it says nothing of what it keeps")
         return [Line("keeper", "bad", " ".join(str(why).split()), f"{keeper.ssh} toybox-keeper status")]
+    record = proof.proved_or_none(told.get("drill", {}).get("signed"), keeper, "drill", now)
     lines = [
         whose_line(told, keeper),
         clock_line(float(told["now"]), keeper, now),
-        *(kept_line(kind, told[kind], keeper, now) for kind in HOLDS),
+        *(first_line(kind, told) or kept_line(kind, told[kind], keeper, now, record) for kind in HOLDS),
+        drill_line(told, keeper, now),
         *wanted_lines(told.get("wanted"), keeper),
         *(line for kind in BY_THE_MINUTE if (line := failure_line(kind, told[kind], keeper))),
         units_line(told["units"], keeper),
@@ -74,8 +78,17 @@ def clock_line(theirs: float, keeper: Keeper, now: float) -> Line:
     return Line("clock", "bad", text, f"{keeper.ssh} timedatectl; date --utc")
 
 
-def kept_line(kind: str, told: Told, keeper: Keeper, now: float) -> Line:
-    """Return whether the newest of a kind is there, fresh, and the last that was tried."""
+def first_line(kind: str, told: Told) -> Line | None:
+    """Return the line of a kind whose first run is under way, on a new keeper. It is red only after FIRST_RUN."""
+    since = first_run(told, kind)
+    if since is None or told[kind].get("failed"):
+        return None
+    of = "the first full backup" if kind == "wal" else "the first run"
+    return Line(kind, "unknown", f"{of} is under way, for {duration(since)}")
+
+
+def kept_line(kind: str, told: Told, keeper: Keeper, now: float, record: Told | None = None) -> Line:
+    """Return whether the newest of a kind is there, fresh, and the last that was tried. `record` is the drill's."""
     what = HOLDS[kind]
     command = mend(kind, keeper)
     if failed := failure_line(kind, told, keeper):
@@ -88,7 +101,42 @@ def kept_line(kind: str, told: Told, keeper: Keeper, now: float) -> Line:
         return Line(kind, "bad", f"the {what} is {duration(-age)} in the future: a clock was wrong", command)
     if age > FRESH[kind]:
         return Line(kind, "bad", f"the {what} is {duration(age)} old, and may be {duration(FRESH[kind])}", command)
-    return Line(kind, "good", f"the {what} is {duration(max(age, 0))} old: received, not verified")
+    identifier = str((told.get("last_success") or {}).get(proof.OF.get(kind, ""), ""))
+    verdict = "verified" if proof.names(record, kind, identifier) else "received, not verified"
+    return Line(kind, "good", f"the {what} is {duration(max(age, 0))} old: {verdict}")
+
+
+def drill_line(told: Told, keeper: Keeper, now: float) -> Line:
+    """Return whether a drill has restored what is kept, lately, by a record that the machine signed."""
+    command = mend("drill", keeper)
+    if "drill" not in told:
+        text = "the keeper's program is older than this checkout, and knows no drill"
+        return Line("drill", "bad", text, f"pulumi up --stack {keeper.stack.name}")
+    if failed := failure_line("drill", told["drill"], keeper):
+        return failed
+    signed = told["drill"].get("signed")
+    if not signed:
+        return no_drill_line(told, command)
+    try:
+        record = proof.proved(signed, keeper, "drill", now)
+    except proof.UnprovedError as error:
+        return Line("drill", "bad", f"the record of the last drill proves nothing: {error}", command)
+    age = now - float(record["started_at"])
+    if age > FRESH["drill"]:
+        text = f"the last drill was {duration(age)} ago, and may be {duration(FRESH['drill'])}"
+        return Line("drill", "bad", text, command)
+    text = f"{record['second']} was restored {duration(max(age, 0))} ago, in {record['rto_seconds']:.0f} s: verified"
+    return Line("drill", "good", text)
+
+
+def no_drill_line(told: Told, command: str) -> Line:
+    """Return the line of a keeper without a drill: no backup is verified. A new keeper has a day for its first one."""
+    if "drill" in told.get("running", {}):
+        return Line("drill", "unknown", "the first drill is under way")
+    if drill_is_due(told):
+        return Line("drill", "bad", "there was no drill yet: nothing that is kept was ever restored", command)
+    first = told["drill"].get("next")
+    return Line("drill", "unknown", f"no drill yet, the first runs {f'on {iso(first)}' if first else 'within a day'}")
 
 
 def failure_line(kind: str, told: Told, keeper: Keeper) -> Line | None:
@@ -104,6 +152,8 @@ def mend(kind: str, keeper: Keeper) -> str:
     """Return the next command to type where a kind is red. WAL has no job: it flows, or does not."""
     if kind == "wal":
         return f'{keeper.ssh} "systemctl status toybox-keeper-tunnel toybox-keeper-wal"'
+    if kind == "drill":
+        return f"toybox drill --stack {keeper.stack.name}"
     return f"toybox backup run {kind} --stack {keeper.stack.name}"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
+from keeper import render as keeper_render
 from ops.status.line import Line, well
 
 
@@ -53,10 +54,17 @@ def run_text(told: Mapping[str, Any]) -> str:
     """Return how a job ended, in one line, with its reason if it failed."""
     if not told["ok"]:
         return f"{told['kind']} of {told['source']} failed after {told['seconds']:.1f} s. {told['why']}"
+    if told["kind"] == "drill":
+        return keeper_render.drill(told)
     rows = f", {sum(told['rows'].values()):,} rows" if told.get("rows") else ""
     files = f", {sum(each['files'] for each in told['volumes'].values()):,} files" if told.get("volumes") else ""
     what = told.get("backup") or told.get("snapshot") or told.get("dump") or ""
     return f"{told['kind']} of {told['source']}: {what}{rows}{files} in {told['seconds']:.1f} s"
+
+
+def proof_text(record: Mapping[str, Any]) -> str:
+    """Return what a drill proved. The signature was checked before."""
+    return f"Verified, and signed by the keeper's machine:\n{keeper_render.drill(record)}"
 
 
 def megabytes(size: float) -> str:

@@ -52,7 +52,7 @@ def backups(places: Places, source: Told, monkeypatch: pytest.MonkeyPatch) -> li
     monkeypatch.setattr(catalogue, "drop_expired_backups", lambda *_: iter(["dropped"]))
     monkeypatch.setattr(database, "rows", lambda _: {"public.posts": 7})
     monkeypatch.setattr(database, "newest_mark", lambda _: {"at": "2026-11-26T10:15:00+00:00"})
-    monkeypatch.setattr(jobs, "run", lambda *_, **__: "version 1\n")
+    monkeypatch.setattr(jobs, "version_of", lambda *_: "version 1")
     return made
 
 

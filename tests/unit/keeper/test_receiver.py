@@ -109,5 +109,5 @@ class Session:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def ask(self, _: str) -> dict[str, str]:
-        return {"at": "2026-11-26T10:15:00+00:00"}
+    def ask(self, _: str) -> dict[str, Any]:
+        return {"at": "2026-11-26T10:15:00+00:00", "seconds": 1_795_688_100.0}

@@ -20,6 +20,8 @@ def well(**changes: Any) -> dict[str, Any]:
         "full": {"newest": NOW - 3600},
         "files": {"newest": NOW - 600},
         "dump": {"newest": NOW - 3600},
+        "drill": {"newest": NOW - 86400},
+        "running": {},
         "wanted": None,
         "mark": {},
         "archive": {},

@@ -13,9 +13,10 @@ from components.docker_host.bundle import BundleFile
 from components.keeper import bundle, render_unreachable, units
 from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
 from components.volumes import VOLUMES
-from keeper import jobs, places, status
+from keeper import jobs, places, signature, status
 from keeper_settings import Secrets
 from ops.init import ed25519_key
+from settings import ssh_public_key
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"
 FOUND = keeper_bundle("prod", "198.51.100.7", HOST_KEY)
@@ -43,7 +44,7 @@ def test_the_whole_program_is_sent() -> None:
 def test_every_job_has_a_service_and_a_timer_and_every_unit_is_looked_after() -> None:
     assert {job.kind for job in units.JOBS} == set(jobs.JOBS)
     assert {job.timer for job in units.JOBS} == set(status.TIMERS)
-    assert set(status.UNITS) == {units.TUNNEL, units.WAL, units.WANTED}
+    assert set(status.UNITS) == {units.TUNNEL, units.WAL, units.WANTED, units.SIGN}
     enabled = re.search(r"^UNITS='(.*)'$", text(f"{LIBRARY}/parameters"), re.MULTILINE)
     assert enabled
     assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS}
@@ -62,13 +63,20 @@ def test_a_timer_is_made_up_for_and_jittered_and_a_job_bounded() -> None:
 
 def test_what_writes_to_the_disk_does_not_start_without_it() -> None:
     for name, unit in units.render_all("prod").items():
-        if name.endswith(".service") and name != units.TUNNEL:
+        if name.endswith(".service") and name not in (units.TUNNEL, units.SIGNER):
             assert f"RequiresMountsFor={places.DATA}\n" in unit, name
 
 
-def test_everything_runs_as_barmans_user() -> None:
+def test_everything_runs_as_barmans_user_but_the_signer() -> None:
+    """The machine's host key is root's. The signer has no network, and writes to one folder."""
     for name, unit in units.render_all("prod").items():
-        if name.endswith(".service"):
+        if name == units.SIGNER:
+            assert "User=" not in unit
+            assert {"PrivateNetwork=yes", "ProtectSystem=strict", "ReadWritePaths=/run/toybox-keeper"} <= set(
+                unit.splitlines()
+            )
+            assert "NoNewPrivileges=yes\n" in unit
+        elif name.endswith(".service"):
             assert "User=barman\n" in unit, name
             assert "NoNewPrivileges=yes\n" in unit, name
 
@@ -118,6 +126,7 @@ def test_the_keeper_reads_the_settings_that_it_is_sent(tmp_path: Path) -> None:
     read = places.load(tmp_path)
     assert (read.source, read.major, read.database) == ("prod", 15, "toybox")
     assert set(read.volumes) == {volume.name for volume in VOLUMES if volume.kept == "files"}
+    assert dict(read.named_in) == {volume.name: volume.named_in for volume in VOLUMES if volume.named_in}
 
 
 def test_the_manifest_names_every_file_of_the_machine() -> None:
@@ -158,3 +167,39 @@ def test_an_unreachable_keeper_is_explained() -> None:
     assert "dial tcp 203.0.113.9:22: i/o timeout" in said
     assert "toybox init keeper" in said
     assert isinstance(FOUND["apply"], BundleFile)
+
+
+def test_the_first_drill_does_not_wait_for_its_weekday() -> None:
+    """A new keeper would be red for want of one until the next Sunday."""
+    (drill,) = [job for job in units.JOBS if job.kind == "drill"]
+    assert f"OnActiveSec={6 * 3600}\n" in units.render_timer(drill)
+    assert 6 * 3600 + drill.jitter < status.FIRST_DRILL
+    assert "OnActiveSec" not in units.render_timer(units.JOBS[0])
+
+
+def test_the_signer_signs_what_a_drill_asks_for_and_leaves_no_request(tmp_path: Path) -> None:
+    """Its own lines, without a change of user. A request that stays would start it again."""
+    key = tmp_path / "host_key"
+    key.write_text(ed25519_key())
+    key.chmod(0o600)
+    script = (FILES / "sign").read_text()
+    parameters = tmp_path / "parameters"
+    parameters.write_text(text(f"{LIBRARY}/parameters"))
+    for was, becomes in (
+        ("/usr/local/lib/toybox-keeper/parameters", str(parameters)),
+        ("/etc/ssh/ssh_host_ed25519_key", str(key)),
+        ('setpriv --reuid="$KEEPER_USER" --regid="$KEEPER_USER" --init-groups "$@"', '"$@"'),
+    ):
+        assert was in script
+        script = script.replace(was, becomes)
+    request = tmp_path / "to-sign"
+    parameters.write_text(parameters.read_text().replace(f"{places.RUN}/{signature.REQUEST}", str(request)))
+    request.write_text("text")
+    subprocess.run(["bash", "-c", script], check=True, capture_output=True)
+    assert not request.exists()
+    signed = request.with_name("to-sign.sig").read_text()
+    assert signature.is_signed("text", signed, ssh_public_key(key.read_text()))
+    request.write_text("text")
+    key.unlink()
+    assert subprocess.run(["bash", "-c", script], check=False, capture_output=True).returncode
+    assert not request.exists()
