@@ -275,7 +275,7 @@ def rehearsal(places: Places, kept: dict[str, Any], monkeypatch: pytest.MonkeyPa
     """Everything that a drill calls, restoring what a good keeper has. What a test changes in it goes wrong."""
     dump = places.data / "dumps" / "toybox-1.dump"
     dump.write_bytes(b"dumped")
-    facts = {"dump": dump.name, "rows": {"public.posts": 7}, "sha256": None}
+    facts: dict[str, Any] = {"dump": dump.name, "rows": {"public.posts": 7}, "sha256": None}
     notes.keep(places, notes.manifest("dump", "prod", kept["now"] - 2000, kept["now"] - 1990, **facts))
     found: dict[str, Any] = {"server": Server(rows={"toybox": {"public.posts": 8}, "drill_dump": {"public.posts": 7}})}
     found["server"].known = marks.acknowledged(places)
