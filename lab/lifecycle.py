@@ -9,7 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lab import control_plane, credentials, database, debian, engine, paths, ports, processes, registry, volume_store
+from lab import (
+    control_plane,
+    credentials,
+    database,
+    debian,
+    engine,
+    object_storage,
+    paths,
+    ports,
+    processes,
+    registry,
+    volume_store,
+)
 from lab.locks import locked
 from lab.openstack import firewall
 from lab.steps import LabError, Report, Step, run, run_steps
@@ -42,14 +54,15 @@ def require_root() -> None:
 def services() -> list[str]:
     """All services that the lab may run, in the order of starting."""
     openstack = (one.name for one in control_plane.SERVICES)
-    return [engine.SERVICE, registry.SERVICE, database.SERVICE, *openstack, control_plane.RULES]
+    return [engine.SERVICE, registry.SERVICE, database.SERVICE, *openstack, control_plane.RULES, object_storage.SERVICE]
 
 
 def wanted_ports() -> dict[str, tuple[str, int]]:
     """Every address and port that the lab listens on."""
     ports = {one.name: ("127.0.0.1", one.port) for one in control_plane.SERVICES}
     rules = {control_plane.RULES: ("127.0.0.1", control_plane.RULES_PORT)}
-    return {registry.SERVICE: (engine.GATEWAY, registry.PORT), **ports, **rules}
+    outside = {registry.SERVICE: registry.PORT, object_storage.SERVICE: object_storage.PORT}
+    return {**{name: (engine.GATEWAY, port) for name, port in outside.items()}, **ports, **rules}
 
 
 def up(report: Report, *, toolchain: bool = False, cloud: str = "conoha") -> None:
@@ -181,12 +194,15 @@ class ServerState:
 
 
 def service_states() -> list[ServiceState]:
-    """The lab's services. The machine's own Docker engine is not one of them."""
+    """The lab's services. The machine's own Docker engine is not one of them, and an object storage that no keeper wanted
+    is no service that is down."""
     addresses = {name: f"{address}:{port}" for name, (address, port) in wanted_ports().items()}
     states = []
     for name in services():
         pid = processes.alive(name)
         if name == engine.SERVICE and pid is None and engine.answers():
+            continue
+        if name == object_storage.SERVICE and not object_storage.FOLDER.exists():
             continue
         memory = processes.resident_bytes(processes.family(pid)) if pid else 0
         states.append(ServiceState(name, pid, memory, addresses.get(name, "")))
@@ -221,6 +237,7 @@ def server_state(container: dict[str, Any]) -> ServerState:
 def down() -> None:
     """Take the lab away: servers, services, network, loop devices, mounts, state. Caches stay."""
     with alone():
+        object_storage.remove()
         processes.stop(control_plane.RULES, grace=5)
         for service in reversed(control_plane.SERVICES):
             processes.stop(service.name, grace=5)
