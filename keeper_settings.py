@@ -36,6 +36,26 @@ class Machine(Model):
     )
 
 
+class Copy(Model):
+    """Where the encrypted copy of the keeper goes."""
+
+    endpoint: Annotated[str, AfterValidator(values.storage_endpoint)] = Field(
+        description="The address of the object storage: any S3 service, such as ConoHa's.",
+        examples=["https://s3.c3j1.conoha.io"],
+        json_schema_extra=allowed("https:// and a host"),
+    )
+    bucket: Annotated[str, AfterValidator(values.storage_bucket)] = Field(
+        description="The bucket, which has the copies of this keeper and nothing else. The first copy makes it.",
+        examples=["toybox-keeper"],
+        json_schema_extra=allowed("3 to 63 small letters, digits and dashes"),
+    )
+    region: Annotated[str, AfterValidator(values.storage_region)] = Field(
+        description="The region that requests are signed for. ConoHa takes any.",
+        examples=["conoha"],
+        json_schema_extra=allowed("small letters, digits and dashes"),
+    )
+
+
 class Declared(Model):
     """The settings that stand in plain text in Pulumi.keeper.yaml, each under a key of its own."""
 
@@ -52,10 +72,16 @@ class Declared(Model):
         examples=["prod"],
         json_schema_extra=allowed("the name of a stack whose environment is production"),
     )
+    copy_to: Copy | None = Field(
+        default=None,
+        alias="copy",
+        description="Where a daily copy of all that is kept goes, encrypted with a password of its own, so that the "
+        "keeper may burn as well. Without it there is no copy.",
+    )
 
 
 class Secrets(Model):
-    """The settings that are stored encrypted. `toybox init keeper` makes all of them."""
+    """The settings that are stored encrypted. `toybox init keeper` makes them, and asks for the keys of the copy."""
 
     ssh_private_key: Annotated[SecretStr, AfterValidator(values.ssh_private_key)] = Field(
         description="The key with which Pulumi and operators log in to the keeper as root (OpenSSH, ed25519).",
@@ -76,6 +102,27 @@ class Secrets(Model):
         "of it where the keeper is not.",
         json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9"),
     )
+
+    copy_access_key: Annotated[SecretStr, AfterValidator(values.storage_key)] | None = Field(
+        default=None,
+        description="The access key of the object storage that the copy goes to. Required with copy.",
+        json_schema_extra=allowed("8 to 128 of A-Z a-z 0-9 / + = _ -"),
+    )
+    copy_secret_key: Annotated[SecretStr, AfterValidator(values.storage_key)] | None = Field(
+        default=None,
+        description="The secret key that belongs to it. Required with copy.",
+        json_schema_extra=allowed("8 to 128 of A-Z a-z 0-9 / + = _ -"),
+    )
+    copy_password: Annotated[SecretStr, AfterValidator(values.copy_password)] | None = Field(
+        default=None,
+        description="The password that encrypts the copy, another one than repositoryPassword. Without it no copy "
+        "comes back: keep it where the keeper is not. Required with copy.",
+        json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9"),
+    )
+
+
+OF_THE_COPY = ("copyAccessKey", "copySecretKey", "copyPassword")
+"""The secrets that a keeper with a copy needs, and no other."""
 
 
 class KeeperSettings(Declared):
@@ -101,7 +148,12 @@ def parse(
     Raises:
         SettingsError: with every problem there is, in the order of the settings.
     """
-    across = [*_placeholder_address(given), *_keys_differ(given), *_only_production_is_kept(given, siblings)]
+    across = [
+        *_placeholder_address(given),
+        *_keys_differ(given),
+        *_only_production_is_kept(given, siblings),
+        *_a_copy_needs_its_secrets(given),
+    ]
     return KeeperSettings.model_validate(checked(stack, given, encrypted, Declared, Secrets, across))
 
 
@@ -153,4 +205,25 @@ def _only_production_is_kept(
             + (f"whose environment is {role}." if keeps in siblings else f"and there is no Pulumi.{keeps}.yaml."),
             "A keeper keeps what cannot be made again; only production's data cannot.",
             f"Choose one of: {', '.join(kept) or 'none is there; declare production first'}.",
+        )
+
+
+def _a_copy_needs_its_secrets(given: Mapping[str, object]) -> Iterator[Problem]:
+    if not given.get("copy"):
+        return
+    for key in OF_THE_COPY:
+        if given.get(key) is None:
+            yield Problem(
+                f"toybox:{key}",
+                "is not set, and copy is declared.",
+                "Without it nothing gets into the object storage, and nothing comes back from there.",
+                "Run `toybox init {stack}`, which asks for the keys and makes the password.",
+            )
+    password = given.get("copyPassword")
+    if isinstance(password, str) and password == given.get("repositoryPassword"):
+        yield Problem(
+            "toybox:copyPassword",
+            "is the same as toybox:repositoryPassword.",
+            "The copy is there for the day when the keeper, and all that lies on it, is in wrong hands.",
+            "`pulumi config rm toybox:copyPassword`, then `toybox init {stack}`, which makes another one.",
         )

@@ -531,6 +531,40 @@ def kept_stack(value: str) -> str:
     return value
 
 
+def storage_endpoint(value: str) -> str:
+    """The address of an S3 service, over https and without a path."""
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or value != f"https://{parts.netloc}" or "@" in parts.netloc:
+        raise _refused(
+            f"is {shown(value)}, which is not the address of an S3 service.",
+            "The copy goes there. Over http its keys' signatures could be seen on the way.",
+            "Write https:// and the host alone, such as https://s3.c3j1.conoha.io: no bucket, no path, no slash.",
+        )
+    return value
+
+
+def storage_bucket(value: str) -> str:
+    """A bucket's name that every S3 service takes."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", value):
+        raise _refused(
+            f"is {shown(value)}, which is no name of a bucket.",
+            "All customers share one set of bucket names, and each service has its own rules for them.",
+            "Write 3 to 63 small letters, digits and dashes, for example with your domain in it.",
+        )
+    return value
+
+
+def storage_region(value: str) -> str:
+    """The region that requests are signed for."""
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", value):
+        raise _refused(
+            f"is {shown(value)}, which is no name of a region.",
+            "Each request to the storage is signed for its region.",
+            "Write the word that the service names, such as conoha.",
+        )
+    return value
+
+
 def pull_key(value: SecretStr) -> SecretStr:
     """The key with which the keeper pulls."""
     return _private_key(value, "The keeper logs in to the kept server with it; without it nothing is pulled.")
@@ -541,6 +575,19 @@ database_password = _secret(
     "24 to 128 of A-Z a-z 0-9",
     "The kept database lets the keeper in with it, and it stands in a password file, where : and \\ have a meaning.",
     _MADE_BY_INIT,
+)
+storage_key = _secret(
+    r"[A-Za-z0-9/+=_-]{8,128}",
+    "8 to 128 of A-Z a-z 0-9 / + = _ -",
+    "No S3 service makes such keys; often a line break or a quote was stored with it.",
+    "`pulumi config rm {path} --stack {stack}`, then `toybox init {stack}`, which asks for it.",
+)
+copy_password = _secret(
+    r"[A-Za-z0-9]{24,128}",
+    "24 to 128 of A-Z a-z 0-9",
+    "It encrypts the copy in object storage: without it no copy comes back.",
+    "Put the former value back: `pulumi config set --secret {path} --stack {stack}` asks for it. "
+    "A new one opens no repository that is there.",
 )
 repository_password = _secret(
     r"[A-Za-z0-9]{24,128}",

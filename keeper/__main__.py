@@ -3,10 +3,13 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from keeper import jobs, places, ready, render, restore, status
+from keeper import copy, jobs, places, ready, render, restore, status
+from keeper.places import Places
 from keeper.refusal import Refusal
 
 
@@ -20,7 +23,14 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--json", action="store_true", help="for programs")
         return made
 
+    def from_copy(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--from", dest="source", choices=("keeper", "copy"), default="keeper", help="(default: keeper)"
+        )
+        made.add_argument("--copy", metavar="ID", default="latest", help="with --from copy: another than the newest")
+
     listing = command("list", "What can be restored.")
+    from_copy(listing)
     listing.add_argument("--path", metavar="VOLUME/PATH", help="only snapshots of files that have it")
     command("run", "Run one job now.").add_argument("kind", choices=sorted(jobs.JOBS))
     command("drill", "Restore a random second and look at it: what is verified, and how long it takes.")
@@ -28,15 +38,29 @@ def parser() -> argparse.ArgumentParser:
     waiting = command("ready", "Wait until the source is reached and its WAL arrives.")
     waiting.add_argument("--seconds", type=int, default=90, help="how long (default: 90)")
     database = command("restore-database", "Restore the database's files, for PostgreSQL to start on.")
+    from_copy(database)
     database.add_argument("--to", required=True, metavar="TIME", help=f"such as {restore.FORM}, or {restore.LATEST}")
     database.add_argument("--target", required=True, type=Path, metavar="DIR", help="an empty or new folder")
     database.add_argument("--backup", metavar="ID", help="begin with this full backup")
     files = command("restore-files", "Restore a volume's files, or some of them.")
+    from_copy(files)
     files.add_argument("volume")
     files.add_argument("path", nargs="?")
     files.add_argument("--target", required=True, type=Path, metavar="DIR", help="an empty or new folder")
     files.add_argument("--at", metavar="TIME", help="the newest snapshot that is not later (default: the newest)")
+    whole = command("restore-copy", "Bring all of the copy back to a keeper whose disk is empty.")
+    whole.add_argument("--copy", metavar="ID", default="latest", help="another than the newest")
     return top
+
+
+@contextmanager
+def kept(here: Places, chosen: argparse.Namespace, parts: Sequence[str]) -> Iterator[Places]:
+    """Yield the places to restore from: the keeper's own, or those of a copy that is brought back for it."""
+    if chosen.source == "keeper":
+        yield here
+        return
+    with copy.opened(here, chosen.copy, parts) as there:
+        yield there
 
 
 def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
@@ -44,6 +68,8 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     here = places.load()
     match chosen.command:
         case "list":
+            if chosen.source == "copy":
+                return copy.listed(here, chosen.copy), True
             return status.listed(here, chosen.path), True
         case "run":
             told = jobs.run_job(here, chosen.kind)
@@ -57,9 +83,13 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         case "ready":
             return ready.await_source(here, chosen.seconds), True
         case "restore-database":
-            return restore.restore_database(here, chosen.to, chosen.target, chosen.backup), True
+            with kept(here, chosen, copy.DATABASE) as there:
+                return restore.restore_database(there, chosen.to, chosen.target, chosen.backup), True
+        case "restore-copy":
+            return copy.restore_copy(here, chosen.copy), True
         case _:
-            return restore.restore_files(here, chosen.volume, chosen.path, chosen.target, chosen.at), True
+            with kept(here, chosen, copy.FILES) as there:
+                return restore.restore_files(there, chosen.volume, chosen.path, chosen.target, chosen.at), True
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from keeper import catalogue, database, drill, marks, mirror, notes, receiver, signature, wal
+from keeper import catalogue, copies, copy, database, drill, marks, mirror, notes, receiver, signature, wal
 from keeper.locks import alone
 from keeper.notes import Manifest
 from keeper.places import ROLE, Places, require_disk
@@ -170,6 +170,11 @@ def prune_dump(places: Places) -> dict[str, Any]:
     return {"removed": catalogue.drop_expired_dumps(places)}
 
 
+def prune_copy(places: Places) -> dict[str, Any]:
+    """Let expired copies go."""
+    return {"removed": copies.drop_expired(places)}
+
+
 def sync(file: Path) -> None:
     """Bring a file's content to the disk."""
     descriptor = os.open(file, os.O_RDONLY)
@@ -213,8 +218,14 @@ JOBS: dict[str, Callable[[Places], Manifest]] = {
     "drill": drill.drill,
     "mark": mark,
     "archive": archive,
+    "copy": copy.copy,
 }
-PRUNE: dict[str, Callable[[Places], dict[str, Any]]] = {"full": prune_full, "files": prune_files, "dump": prune_dump}
+PRUNE: dict[str, Callable[[Places], dict[str, Any]]] = {
+    "full": prune_full,
+    "files": prune_files,
+    "dump": prune_dump,
+    "copy": prune_copy,
+}
 """What runs after a success, and never after a failure."""
 SIGNED = ("drill",)
 """Jobs whose manifest the machine signs. A failure to sign it is theirs."""

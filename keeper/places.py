@@ -17,7 +17,16 @@ USER = "barman"
 
 ROLE = "keeper"
 """The database role, its own database, and its replication slot."""
-FOLDERS = ("barman", "mirror", "repository", "dumps", "manifests", "records", "restored")
+FOLDERS = ("barman", "mirror", "repository", "dumps", "manifests", "records", "restored", "copying")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The bucket that the copy goes to: S3, path style."""
+
+    endpoint: str
+    bucket: str
+    region: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,8 @@ class Places:
         database: the application's database.
         volumes: the names of the volumes that are kept as files.
         named_in: (volume, the columns whose rows name its files, as table.column).
+        copy: where the encrypted copy goes; None: there is none.
+        within: the keeper's disk, where `data` is a folder on it: what a copy brought back.
     """
 
     source: str
@@ -40,6 +51,13 @@ class Places:
     data: Path = DATA
     run: Path = RUN
     named_in: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    copy: Storage | None = None
+    within: Path | None = None
+
+    @property
+    def disk(self) -> Path:
+        """Where the disk is mounted that all of this lies on."""
+        return self.within or self.data
 
     @property
     def programs(self) -> Path:
@@ -87,6 +105,7 @@ def load(etc: Path = ETC) -> Places:
             volumes=tuple(str(name) for name in told["volumes"]),
             etc=etc,
             named_in=tuple((str(name), tuple(columns)) for name, columns in told["named_in"].items()),
+            copy=Storage(**told["copy"]) if told.get("copy") else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(

@@ -2,23 +2,26 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from keeper.refusal import Refusal
 
 UTC = {"TZ": "UTC", "LC_ALL": "C.UTF-8"}
 """Times in what programs print are read, and Barman compares a target in local time with files' times."""
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 QUICK = 120
 """Seconds for a program that reads what is there."""
 
 
 class FailedError(Exception):
-    """A program failed. Its text is the last lines that it said."""
+    """A program failed. Its text is the last lines that it said, `everything` all of them."""
 
-    def __init__(self, status: int | None, said: str) -> None:
+    def __init__(self, status: int | None, said: str, everything: str = "") -> None:
         self.status = status
+        self.everything = everything or said
         super().__init__(said)
 
 
@@ -28,13 +31,15 @@ def run(
     folder: Path | None = None,
     accepted: Sequence[int] = (0,),
     stdin: str = "",
+    environment: Mapping[str, str] = NOTHING,
 ) -> str:
-    """Return what a program prints. Raises FailedError for a status that is not `accepted`, and after `seconds`."""
+    """Return what a program prints. Raises FailedError for a status that is not `accepted`, and after `seconds`.
+    `environment` is for names of files, never for a secret."""
     try:
         done = subprocess.run(
             [str(word) for word in command],
             cwd=folder or "/",
-            env=os.environ | UTC,
+            env={**os.environ, **UTC, **environment},
             input=stdin,
             capture_output=True,
             text=True,
@@ -47,7 +52,8 @@ def run(
     except FileNotFoundError as error:
         raise FailedError(None, f"there is no program {error.filename}") from None
     if done.returncode not in accepted:
-        raise FailedError(done.returncode, last_lines(done.stderr, done.stdout) or f"status {done.returncode}")
+        said = last_lines(done.stderr, done.stdout) or f"status {done.returncode}"
+        raise FailedError(done.returncode, said, done.stderr)
     return done.stdout
 
 

@@ -9,7 +9,7 @@ from keeper import status
 def text(command: str, told: Mapping[str, Any]) -> str:
     """Return the answer to `command` as lines."""
     match command:
-        case "list":
+        case "list" | "restore-copy":
             return listed(told)
         case "status":
             return state(told)
@@ -26,7 +26,8 @@ def megabytes(size: float) -> str:
 
 def listed(told: Mapping[str, Any]) -> str:
     """Return what can be restored, as a table."""
-    lines = [f"Stack {told['source']}: any second from {told['from'] or '-'} to {told['to'] or '-'}"]
+    lines = [f"copy   {each['id']:<24} {each['of']}" for each in told.get("copies", ())]
+    lines += [f"Stack {told['source']}: any second from {told['from'] or '-'} to {told['to'] or '-'}"]
     lines += [f"  but none from {hole['from']} to {hole['to'] or 'now'}: WAL is missing" for hole in told["holes"]]
     lines.append("")
     for backup in told["full"]:
@@ -45,6 +46,9 @@ def state(told: Mapping[str, Any]) -> str:
     """Return the status as lines, the problems last."""
     lines = []
     for kind in status.FRESH:
+        if kind in told and told[kind] is None:
+            lines.append(f"{kind:<6} none is declared")
+            continue
         newest = told.get(kind, {}).get("newest")
         if newest is not None:
             lines.append(f"{kind:<6} {status.duration(max(told['now'] - newest, 0))} old")

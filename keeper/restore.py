@@ -144,7 +144,7 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
     Raises:
         Refusal: the target folder, the time, the backup or its WAL does not do; an older backup is named if one does.
     """
-    require_disk(places.data)
+    require_disk(places.disk)
     began = time.time()
     with alone(places, "retention", HOURS, shared=True):
         if (places.barman_home / "streaming").is_dir():
@@ -253,7 +253,7 @@ def restore_files(places: Places, volume: str, path: str | None, target: Path, a
 
     Owners and modes are in the files' extended attributes: `rsync --fake-super` sends them on.
     """
-    require_disk(places.data)
+    require_disk(places.disk)
     if volume not in places.volumes:
         raise Refusal(
             f"{volume} is not a volume that is kept as files.",

@@ -11,6 +11,8 @@ FEWEST = 2
 DUMPS = 7
 SNAPSHOTS = ("--keep-within", "2d", "--keep-daily", "7", "--keep-weekly", "4", "--keep-monthly", "6")
 """restic's policy for files: every quarter of an hour of two days, then days, weeks, months."""
+COPIES = ("--keep-daily", "7", "--keep-weekly", "4")
+"""The same for the copies in object storage."""
 
 DONE = "DONE"
 UNFINISHED = ("FAILED", "STARTED", "EMPTY")

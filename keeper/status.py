@@ -6,14 +6,21 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keeper import catalogue, notes, receiver, restore, retention, wal
+from keeper import catalogue, copies, notes, receiver, restore, retention, wal
 from keeper.database import CLOCKS_MAY_DIFFER
 from keeper.places import FOLDERS, Places, require_disk
 from keeper.programs import FailedError, run
 from keeper.refusal import Refusal
 from keeper.retention import Backup
 
-FRESH = {"wal": 120, "full": 26 * 3600, "files": 3600, "dump": 26 * 3600, "drill": 8 * 86400}
+FRESH = {
+    "wal": 120,
+    "full": 26 * 3600,
+    "files": 3600,
+    "dump": 26 * 3600,
+    "drill": 8 * 86400,
+    "copy": 26 * 3600,
+}
 """Seconds after which what is kept counts as old."""
 ROOM = 0.1
 """Of the keeper's disk, that has to be free."""
@@ -33,12 +40,15 @@ TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "fu
 RUNS = ("full", "files", "dump", "drill")
 """Jobs that keep or prove something, and take their time."""
 
+COPY_TIMER = "toybox-keeper-copy.timer"
+"""Where a copy is declared."""
+
 Facts = dict[str, Any]
 
 
-def unit_states() -> dict[str, str]:
+def unit_states(places: Places) -> dict[str, str]:
     """Return {unit: its ActiveState}."""
-    names = (*UNITS, *TIMERS)
+    names = (*UNITS, *TIMERS, *((COPY_TIMER,) if places.copy else ()))
     try:
         said = run("systemctl", "is-active", *names, accepted=(0, 3)).split()
     except FailedError:
@@ -102,6 +112,18 @@ def job(places: Places, kind: str) -> Facts:
     return found
 
 
+def copy(places: Places) -> Facts | None:
+    """Return how fresh the copy in object storage is; None where none is declared. A storage that does not say is a
+    failure of now."""
+    if places.copy is None:
+        return None
+    found: Facts = {"newest": None, **job(places, "copy")}
+    try:
+        return {**found, "newest": copies.newest(places)}
+    except Refusal as refusal:
+        return {**found, "failed": {"started": notes.iso(time.time()), "why": str(refusal)}}
+
+
 def newest_moment(places: Places, backups: Sequence[Backup]) -> float | None:
     """Return the newest moment that can be had: the newest commit's, or the end of the newest full backup after which
     nothing was committed. None without a full backup: WAL alone restores to nothing."""
@@ -129,7 +151,7 @@ def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
 
 def facts(places: Places) -> Facts:
     """Return everything that `problems` judges. Raises Refusal if nothing can be looked at."""
-    require_disk(places.data)
+    require_disk(places.disk)
     backups = retention.whole(catalogue.backups(places))
     moment = newest_moment(places, backups)
     snapshots = catalogue.snapshots(places)
@@ -159,10 +181,11 @@ def facts(places: Places) -> Facts:
             **job(places, "drill"),
         },
         "running": runs_since(),
+        "copy": copy(places),
         "wanted": notes.read(places.records / receiver.WANTED),
         "mark": job(places, "mark"),
         "archive": job(places, "archive"),
-        "units": unit_states(),
+        "units": unit_states(places),
         "disk": {"bytes": disk.f_blocks * disk.f_frsize, "free": disk.f_bavail * disk.f_frsize},
     }
 
@@ -173,6 +196,8 @@ def problems(told: Mapping[str, Any]) -> list[str]:
     if told["kept_source"] not in (None, told["source"]):
         found.append(f"the disk keeps stack {told['kept_source']}, and not {told['source']}")
     for kind, most in FRESH.items():
+        if told[kind] is None:
+            continue  # no copy is declared
         newest = told[kind]["newest"]
         if newest is None and (first_run(told, kind) is not None or (kind == "drill" and not drill_is_due(told))):
             continue
@@ -182,8 +207,8 @@ def problems(told: Mapping[str, Any]) -> list[str]:
             found.append(f"{kind}: the newest is {duration(told['now'] - newest)} old, and may be {duration(most)}")
         elif newest - told["now"] > CLOCKS_MAY_DIFFER:
             found.append(f"{kind}: the newest is {duration(newest - told['now'])} in the future")
-    for kind in ("full", "files", "dump", "drill", "mark", "archive"):
-        if failed := told[kind].get("failed"):
+    for kind in ("full", "files", "dump", "drill", "copy", "mark", "archive"):
+        if failed := (told[kind] or {}).get("failed"):
             found.append(f"{kind}: the last run failed ({failed['started']}): {failed['why'].splitlines()[0]}")
     if told["wanted"]:
         found.append(f"full: one is wanted since {told['wanted']['since']}: {told['wanted']['why']}")
@@ -216,7 +241,7 @@ def status(places: Places) -> Facts:
 def listed(places: Places, path: str | None = None) -> Facts:
     """Return what can be restored: full backups, the range of seconds and its holes, snapshots, dumps. With `path`,
     only snapshots that have it. Raises Refusal."""
-    require_disk(places.data)
+    require_disk(places.disk)
     backups = catalogue.backups(places)
     good = retention.whole(backups)
     moment = newest_moment(places, good)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from lab import object_storage, registry
 from lab.deploy import deploy, step, update
 from lab.keeper_machine import KeeperMachine
 from lab.stack import PEOPLE, Workspace, initialise, keeper_file, pulumi, write_settings
@@ -32,10 +33,18 @@ def deploy_keeper(stack: str, workspace: Workspace = PEOPLE) -> Keeper:
     """
     machine = KeeperMachine(workspace.project)
     with step(f"{stack}: settings and secrets"):
-        keeps = yaml.safe_load(write_settings(workspace, stack).read_text())["config"]["toybox:keeps"]
+        settings = yaml.safe_load(write_settings(workspace, stack).read_text())["config"]
+        keeps = settings["toybox:keeps"]
+    if "toybox:copy" in settings:
+        with step(f"{stack}: object storage"):
+            object_storage.ensure_object_storage()
+            keys = object_storage.keys_of(workspace.project)
+            initialise(workspace, stack, keys.access, keys.secret)
+    else:
         initialise(workspace, stack)
     with step(f"{stack}: machine"):
         machine.order(ssh_public_key(secret(workspace, stack, "sshPrivateKey")))
+        machine.trust(registry.AUTHORITY)
     keeper_file(workspace, keeps).write_text(json.dumps(way_in(workspace, stack, machine), indent=2) + "\n")
     deploy(keeps, workspace)
     print(f"  pulumi up, stack {stack}:", flush=True)

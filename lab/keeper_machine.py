@@ -84,6 +84,13 @@ class KeeperMachine:
         self._give_keys(authorized_key)
         self.start()
 
+    def trust(self, authority: Path) -> None:
+        """Have it trust this certificate authority: that of the lab's object storage, as a real one trusts the
+        public ones."""
+        there = "usr/local/share/ca-certificates/lab.crt"
+        docker("cp", "-", f"{self.name}:/", data=archive({there: (authority.read_text(), 0o644)}))
+        docker("exec", self.name, "update-ca-certificates")
+
     def start(self) -> None:
         """Start it, or let it go on where it is frozen, and wait until it lets somebody in.
 

@@ -10,6 +10,7 @@ import secrets
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,17 @@ def is_keeper(declared: Mapping[str, Any]) -> bool:
 
 
 def keeper_overlay(project: str) -> dict[str, object]:
-    """Return all that differs for a keeper on the lab: its machine."""
+    """Return all that differs for a keeper on the lab: its machine, and the object storage that its copy goes to. A
+    machine that is made again gets another bucket: it has no copies yet."""
+    from lab import object_storage
     from lab.keeper_machine import KeeperMachine  # `make env` need not wait for it
 
     machine = KeeperMachine(project)
-    return {"toybox:machine": {"address": machine.address, "hostKey": machine.host_key()}}
+    bucket = f"toybox-keeper-{sha256(machine.host_key().encode()).hexdigest()[:12]}"
+    return {
+        "toybox:machine": {"address": machine.address, "hostKey": machine.host_key()},
+        "toybox:copy": {"endpoint": object_storage.ENDPOINT, "bucket": bucket, "region": object_storage.REGION},
+    }
 
 
 def keeper_file(workspace: Workspace, stack: str) -> Path:
@@ -162,19 +169,19 @@ def environment(workspace: Workspace, stack: str) -> dict[str, str]:
     }
 
 
-def initialise(workspace: Workspace, stack: str) -> None:
-    """Run `toybox init`, which makes the stack and the secrets that it lacks, with the cloud's password on its
-    standard input.
+def initialise(workspace: Workspace, stack: str, *answers: str) -> None:
+    """Run `toybox init`, which makes the stack and the secrets that it lacks. The answers to its questions are on its
+    standard input: the cloud's password, if no others are given.
 
     Raises:
         LabError: it failed.
     """
-    account = json.loads(CREDENTIALS.read_text())["projects"][workspace.project]
+    password = json.loads(CREDENTIALS.read_text())["projects"][workspace.project]["password"]
     done = subprocess.run(
         ["toybox", "init", stack],
         cwd=workspace.program,
         env=os.environ | environment(workspace, stack),
-        input=account["password"] + "\n",
+        input="".join(f"{answer}\n" for answer in answers or (password,)),
         capture_output=True,
         text=True,
         check=False,

@@ -61,7 +61,8 @@ def init_command(stack: Annotated[str, typer.Argument(help="The stack: prod, sta
 
     SSH key pair, host key, passwords and Django's secret key are made; the OpenStack password is asked for, or read
     from standard input where that is no terminal. What is there already is never changed. Where the state lives in a
-    folder, no bucket is made. For a keeper it prints what the kept stack's settings and the machine need.
+    folder, no bucket is made. For a keeper it asks for the keys of its copy's object storage, and prints what the kept
+    stack's settings and the machine need.
     """
     chosen = PulumiStack(stack, ROOT)
     if refusal := refusal_of(chosen, os.environ.get("PULUMI_STACK")):
@@ -73,7 +74,7 @@ def init_command(stack: Annotated[str, typer.Argument(help="The stack: prod, sta
     for what in () if of_a_keeper else state.set_up(password, lambda given: login(chosen, given)):
         state_made = True
         out.print(f"  [green]made[/] {what}")
-    made = init.complete(chosen, password, lambda key: out.print(f"  [green]made[/] {key}"))
+    made = init.complete(chosen, password, lambda key: out.print(f"  [green]made[/] {key}"), ask_for_key)
     if of_a_keeper:
         out.print(keeper_stack.to_hand_over(chosen), markup=False)
     if not made:
@@ -106,13 +107,22 @@ def refusal_of(stack: PulumiStack, shell_stack: str | None) -> str | None:
 
 def ask_for_password() -> str:
     """The password of the API user, typed unseen or read from standard input."""
+    return ask_for("openstackPassword", "Password of the ConoHa API user (openstack.userName): ")
+
+
+def ask_for_key(key: str) -> str:
+    """A key of the object storage that a keeper's copy goes to, typed unseen or read from standard input."""
+    which = "Access key" if key == "copyAccessKey" else "Secret key"
+    return ask_for(key, f"{which} of the object storage for the keeper's copy (toybox:copy): ")
+
+
+def ask_for(key: str, question: str) -> str:
+    """An answer, typed unseen or read from a line of standard input. Raises OpsError if there is none."""
     if sys.stdin.isatty():
-        return getpass("Password of the ConoHa API user (openstack.userName): ")
+        return getpass(question)
     line = sys.stdin.readline()
     if not line:
-        raise OpsError(
-            "openstackPassword is missing. Run this in a terminal, which asks for it, or pass it on standard input."
-        )
+        raise OpsError(f"{key} is missing. Run this in a terminal, which asks for it, or pass it on standard input.")
     return line.rstrip("\r\n")
 
 

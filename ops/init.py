@@ -58,6 +58,9 @@ def random_text(length: int, alphabet: str = string.ascii_letters + string.digit
     return lambda: "".join(secrets.choice(alphabet) for _ in range(length))
 
 
+COPY_KEYS = ("copyAccessKey", "copySecretKey")
+"""The keys of a keeper's object storage, which only the operator has."""
+
 TYPED_BY_PEOPLE = "abcdefghijkmnpqrstuvwxyz23456789"
 """No l and 1, no o and 0."""
 
@@ -74,6 +77,7 @@ KEEPER_MAKERS: Mapping[str, Callable[[], str]] = {
     "pullKey": ed25519_key,
     "databasePassword": random_text(40),
     "repositoryPassword": random_text(40),
+    "copyPassword": random_text(40),
 }
 
 
@@ -91,7 +95,8 @@ def known_secrets(stored: Mapping[str, Stored]) -> list[str]:
 def missing(stored: Mapping[str, Stored]) -> tuple[str, ...]:
     """The secrets that the stack needs and does not have, in the order of the settings."""
     if is_keeper(stored):
-        return tuple(key for key in known_secrets(stored) if f"{NAMESPACE}:{key}" not in stored)
+        unused = () if f"{NAMESPACE}:copy" in stored else keeper_settings.OF_THE_COPY
+        return tuple(key for key in known_secrets(stored) if f"{NAMESPACE}:{key}" not in stored and key not in unused)
     access = stored.get(f"{NAMESPACE}:access")
     needed = [key for (key,), setting in SECRETS.items() if setting.required or (access and access.value == "password")]
     return tuple(key for key in needed if f"{NAMESPACE}:{key}" not in stored)
@@ -103,31 +108,48 @@ def in_plain_text(stored: Mapping[str, Stored]) -> list[Problem]:
     return rules.encryption(present, known_secrets(stored), [key for key in present if present[key]])
 
 
-def complete(stack: Stack, ask: Callable[[], str], made: Callable[[str], None]) -> tuple[str, ...]:
-    """Store what is missing and return its keys; `ask` gives openstackPassword, `made` hears of each as it is stored.
+def not_asked(key: str) -> str:
+    """Raise LookupError: a site has no such secret."""
+    raise LookupError(key)
 
-    The question comes first, so that nothing is half done while it waits for its answer. Raises SettingsError if a
-    secret stands in plain text or the answer cannot be ConoHa's password.
+
+def complete(
+    stack: Stack,
+    ask: Callable[[], str],
+    made: Callable[[str], None],
+    ask_for_key: Callable[[str], str] = not_asked,
+) -> tuple[str, ...]:
+    """Store what is missing and return its keys; `ask` gives openstackPassword, `ask_for_key` one of COPY_KEYS, `made`
+    hears of each as it is stored.
+
+    The questions come first, so that nothing is half done while they wait for their answers. Raises SettingsError if a
+    secret stands in plain text or an answer cannot be what was asked for.
     """
     stored = stack.settings()
     if exposed := in_plain_text(stored):
         raise SettingsError(stack.name, exposed)
     keys = missing(stored)
     makers = KEEPER_MAKERS if is_keeper(stored) else MAKERS
-    answer = checked(stack.name, ask()) if ASKED in keys else ""
+    answers = {ASKED: checked(stack.name, ASKED, ask())} if ASKED in keys else {}
+    answers |= {key: checked(stack.name, key, ask_for_key(key)) for key in COPY_KEYS if key in keys}
     for key in keys:
-        stack.store_secret(f"{NAMESPACE}:{key}", answer if key == ASKED else makers[key]())
+        stack.store_secret(f"{NAMESPACE}:{key}", answers[key] if key in answers else makers[key]())
         made(key)
     return keys
 
 
-def checked(stack: str, password: str) -> str:
-    """The answer, if it can be a password of ConoHa. Raises SettingsError."""
+def checked(stack: str, key: str, answer: str) -> str:
+    """The answer, if it can be a password of ConoHa, or a key of an object storage. Raises SettingsError."""
+    check, what = (
+        (values.openstack_password, "the password of the API user, from ConoHa's control panel")
+        if key == ASKED
+        else (values.storage_key, "the key, as the object storage has it")
+    )
     try:
-        values.openstack_password(SecretStr(password))
+        check(SecretStr(answer))
     except PydanticCustomError as error:
         context = error.context or {}
-        remedy = f"Run `toybox init {stack}` again with the password of the API user, from ConoHa's control panel."
-        problem = Problem(f"{NAMESPACE}:{ASKED}", context["wrong"], context["why"], remedy)
+        remedy = f"Run `toybox init {stack}` again with {what}."
+        problem = Problem(f"{NAMESPACE}:{key}", context["wrong"], context["why"], remedy)
         raise SettingsError(stack, [problem]) from None
-    return password
+    return answer

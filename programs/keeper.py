@@ -24,6 +24,7 @@ keeper = Keeper(
     machine=machine,
     secrets=secrets,
     source=kept_source(settings.keeps),
+    copy=settings.copy_to,
     ssh_config=write_ssh_config(settings.stack, machine.host_key, secrets.ssh_private_key),
     provider=command.Provider("command"),
 )

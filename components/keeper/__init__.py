@@ -17,7 +17,7 @@ from components.keeper.condition import Condition
 from components.keeper.source import Source, kept_source
 from components.secret_output import secret_output
 from components.ssh import USER
-from keeper_settings import Machine, Secrets
+from keeper_settings import Copy, Machine, Secrets
 
 __all__ = ["Keeper", "Source", "kept_source"]
 
@@ -33,6 +33,7 @@ class Keeper(pulumi.ComponentResource):
         machine: where it is, and the host key that it must show.
         secrets: the keys and passwords that it works with.
         source: the kept stack's server.
+        copy: where the encrypted copy goes, if there is one.
         ssh_config: the ssh_config(5) of the machine, for the look at it.
     """
 
@@ -45,6 +46,7 @@ class Keeper(pulumi.ComponentResource):
         machine: Machine,
         secrets: Secrets,
         source: Source,
+        copy: Copy | None,
         ssh_config: str,
         provider: command.Provider,
     ) -> None:
@@ -92,7 +94,7 @@ class Keeper(pulumi.ComponentResource):
             )
 
         packed = pulumi.Output.all(source.address, source.host_key).apply(
-            lambda known: pack(keeper_bundle(source.stack, str(known[0]), str(known[1])))
+            lambda known: pack(keeper_bundle(source.stack, str(known[0]), str(known[1]), copy))
         )
         packed_secrets = pack(secrets_bundle(secrets))
         bundle = step("bundle", APPLY, stdin=packed, timeout="30m")

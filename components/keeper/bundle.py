@@ -9,10 +9,11 @@ from components.docker_host.bundle import BundleFile, render_manifest
 from components.keeper import units
 from components.postgres import DATABASE
 from components.volumes import KEPT_FILES
+from keeper.bucket import CREDENTIALS
 from keeper.places import DATA, FOLDERS, ROLE, RUN, USER
 from keeper.retention import FEWEST
 from keeper.signature import NAMESPACE, REQUEST
-from keeper_settings import Secrets
+from keeper_settings import Copy, Secrets
 
 FILES = Path(__file__).parent / "files"
 PROGRAM = Path(keeper.__file__).parent
@@ -33,18 +34,21 @@ PACKAGES = (
     "bubblewrap",  # a drill starts what came from the source: it can harm nothing else
     "python3",
     "util-linux",
+    "ca-certificates",
     "locales-all",  # the image's databases have en_US.utf8, without which a restored copy does not start
 )
 
 
-def render_settings(source: str) -> str:
-    """Return settings.json: what is kept. The volumes, and the columns that name their files, are the one list's."""
+def render_settings(source: str, copy: Copy | None) -> str:
+    """Return settings.json: what is kept, and where its copy goes. The volumes, and the columns that name their files,
+    are the one list's."""
     settings = {
         "source": source,
         "major": units.MAJOR,
         "database": DATABASE,
         "volumes": [volume.name for volume in KEPT_FILES],
         "named_in": {volume.name: list(volume.named_in) for volume in KEPT_FILES if volume.named_in},
+        "copy": copy.model_dump() if copy else None,
     }
     return json.dumps(settings, indent=1) + "\n"
 
@@ -112,9 +116,10 @@ def render_tmpfiles() -> str:
     return f"d {RUN} 0700 {USER} {USER} -\n"
 
 
-def render_parameters(source: str) -> str:
+def render_parameters(source: str, copy: Copy | None) -> str:
     """Return what the scripts have to know, as shell assignments."""
-    enabled = " ".join((units.TUNNEL, units.WAL, units.WANTED, units.SIGN, *(job.timer for job in units.JOBS)))
+    timers = (job.timer for job in units.jobs(with_copy=copy is not None))
+    enabled = " ".join((units.TUNNEL, units.WAL, units.WANTED, units.SIGN, *timers))
     parameters = {
         "SOURCE": source,
         "DATA": DATA,
@@ -129,20 +134,21 @@ def render_parameters(source: str) -> str:
     return "".join(f"{name}={value}\n" for name, value in parameters.items())
 
 
-def keeper_bundle(source: str, address: str, host_key: str) -> dict[str, BundleFile]:
+def keeper_bundle(source: str, address: str, host_key: str, copy: Copy | None) -> dict[str, BundleFile]:
     """Return all files of the bundle: `apply` and its parameters at the top, the machine's files below `root/`."""
     program = {f"{LIBRARY}/keeper/{file.name}": BundleFile(file.read_text()) for file in sorted(PROGRAM.glob("*.py"))}
+    services = units.render_all(source, with_copy=copy is not None)
     root = {
         **program,
         **{f"{LIBRARY}/{name}": BundleFile((FILES / name).read_text(), 0o755) for name in SCRIPTS},
-        f"{LIBRARY}/parameters": BundleFile(render_parameters(source)),
+        f"{LIBRARY}/parameters": BundleFile(render_parameters(source, copy)),
         units.COMMAND: BundleFile((FILES / "toybox-keeper").read_text(), 0o755),
-        f"{units.CONFIGURATION}/settings.json": BundleFile(render_settings(source)),
+        f"{units.CONFIGURATION}/settings.json": BundleFile(render_settings(source, copy)),
         f"{units.CONFIGURATION}/ssh_config": BundleFile(render_ssh_config(source, address)),
         f"{units.CONFIGURATION}/known_hosts": BundleFile(render_known_hosts(source, host_key)),
         f"{units.CONFIGURATION}/barman.conf": BundleFile(render_barman(source)),
         "/etc/tmpfiles.d/toybox-keeper.conf": BundleFile(render_tmpfiles()),
-        **{f"/etc/systemd/system/{name}": BundleFile(text) for name, text in units.render_all(source).items()},
+        **{f"/etc/systemd/system/{name}": BundleFile(text) for name, text in services.items()},
     }
     return {
         "apply": BundleFile((FILES / "apply").read_text(), 0o755),
@@ -156,9 +162,26 @@ def render_pgpass(password: str) -> str:
     return f"*:*:*:{ROLE}:{password}\n"
 
 
+def render_credentials(access: str, secret: str) -> str:
+    """Return the AWS SDKs' credentials file, which restic reads."""
+    return f"[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n"
+
+
+def of_the_copy(secrets: Secrets) -> Mapping[str, str]:
+    """Return the secret files of the copy; none where it has no secrets."""
+    access, secret, password = secrets.copy_access_key, secrets.copy_secret_key, secrets.copy_password
+    if not (access and secret and password):
+        return {}
+    return {
+        CREDENTIALS: render_credentials(access.get_secret_value(), secret.get_secret_value()),
+        "copy-password": password.get_secret_value() + "\n",
+    }
+
+
 def secret_files(secrets: Secrets) -> Mapping[str, str]:
     """Return the secret files by name."""
     return {
+        **of_the_copy(secrets),
         "pull_key": secrets.pull_key.get_secret_value().rstrip("\n") + "\n",
         "pgpass": render_pgpass(secrets.database_password.get_secret_value()),
         "repository-password": secrets.repository_password.get_secret_value() + "\n",

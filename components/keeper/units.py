@@ -43,6 +43,7 @@ class Job:
         jitter: seconds at most by which it starts later, so that keepers do not start together.
         seconds: after which it is ended. Waiting for another job counts.
         wants: whether it needs the tunnel to the database.
+        after: units that it lets end first, where they run.
         again: seconds after which it is tried again where it failed; 0: not before the timer's next time.
         first: seconds after the timer's own start, at a boot as well, at which it runs besides; 0: it does not.
     """
@@ -55,6 +56,7 @@ class Job:
     wants: bool = True
     again: int = 0
     first: int = 0
+    after: tuple[str, ...] = ()
 
     @property
     def service(self) -> str:
@@ -76,6 +78,23 @@ JOBS = (
     Job("dump", "dump of the database", "*-*-* 18:40:00 UTC", 1200, 8 * HOURS, again=1800),
     Job("drill", "drill", "Sun *-*-* 19:30:00 UTC", 3600, 16 * HOURS, wants=False, again=6 * HOURS, first=6 * HOURS),
 )
+
+COPY = Job(
+    "copy",
+    "copy in object storage",
+    "*-*-* 19:40:00 UTC",
+    1200,
+    12 * HOURS,
+    wants=False,
+    again=1800,
+    after=tuple(job.service for job in JOBS if job.kind in ("full", "files", "dump")),
+)
+"""Where a copy is declared. It is made of what those jobs have made."""
+
+
+def jobs(*, with_copy: bool) -> tuple[Job, ...]:
+    """Return the jobs of a keeper."""
+    return (*JOBS, COPY) if with_copy else JOBS
 
 
 def render_tunnel() -> str:
@@ -125,7 +144,8 @@ WantedBy=multi-user.target
 
 def render_job(job: Job) -> str:
     """Return the unit of a job. It yields to everything else on the machine."""
-    after = f"After={TUNNEL}\n" if job.wants else ""
+    before = " ".join(((TUNNEL,) if job.wants else ()) + job.after)
+    after = f"After={before}\n" if before else ""
     again = f"Restart=on-failure\nRestartSec={job.again}\n" if job.again else ""
     return f"""\
 [Unit]
@@ -210,14 +230,15 @@ ReadWritePaths={RUN}
 """
 
 
-def render_all(source: str) -> dict[str, str]:
+def render_all(source: str, *, with_copy: bool) -> dict[str, str]:
     """Return every unit's text by its name."""
+    chosen = jobs(with_copy=with_copy)
     return {
         TUNNEL: render_tunnel(),
         WAL: render_wal(source),
         WANTED: render_wanted(),
         SIGN: render_sign(),
         SIGNER: render_signer(),
-        **{job.service: render_job(job) for job in JOBS},
-        **{job.timer: render_timer(job) for job in JOBS},
+        **{job.service: render_job(job) for job in chosen},
+        **{job.timer: render_timer(job) for job in chosen},
     }

@@ -12,7 +12,9 @@ config:
   toybox:environment: keeper
   toybox:machine: {address: 203.0.113.9}
   toybox:keeps: prod
+  toybox:copy: {endpoint: 'https://s3.example', bucket: toybox-keeper, region: conoha}
 """
+KEYS = "canaryaccess0123456789\ncanarysecret0123456789\n"
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     project = Project(tmp_path_factory.mktemp("keeper"))
     file = project.settings_file("keeper")
     file.write_text(SETTINGS)
-    done = project.toybox("init", "keeper")
+    done = project.toybox("init", "keeper", stdin=KEYS)
     assert done.returncode == 0, done.stderr
     return Run(project, file, done.stdout + done.stderr)
 
@@ -29,10 +31,15 @@ def block(output: str) -> str:
     return output[output.index("  toybox:keeper:") :].split("\n\n")[0]
 
 
-def test_its_secrets_are_made_without_a_question_and_stored_encrypted(first: Run) -> None:
+def test_its_secrets_are_made_the_keys_of_its_copy_asked_for_and_all_stored_encrypted(first: Run) -> None:
     assert set(first.secrets) == {
-        f"toybox:{name}" for name in ("sshPrivateKey", "pullKey", "databasePassword", "repositoryPassword")
+        f"toybox:{name}"
+        for name in (
+            *("sshPrivateKey", "pullKey", "databasePassword", "repositoryPassword"),
+            *("copyAccessKey", "copySecretKey", "copyPassword"),
+        )
     }
+    assert first.secrets["toybox:copySecretKey"] == "canarysecret0123456789"
     assert first.settings_file.read_text().startswith("# mine\n")
     assert "Stored encrypted" in first.output
 

@@ -25,11 +25,15 @@ SECRETS = {
     "pullKey": KEYS[1],
     "databasePassword": "canaryDatabase" * 3,
     "repositoryPassword": "canaryRepository" * 3,
+    "copyAccessKey": "canaryAccess" * 3,
+    "copySecretKey": "canarySecret" * 3,
+    "copyPassword": "canaryCopy" * 3,
 }
 COMPLETE: dict[str, Any] = {
     "environment": "keeper",
     "machine": {"address": "203.0.113.9", "hostKey": HOST_KEY},
     "keeps": "prod",
+    "copy": {"endpoint": "https://s3.c3j1.conoha.io", "bucket": "toybox-keeper", "region": "conoha"},
     **SECRETS,
 }
 SIBLINGS = {"prod": {"environment": "production"}, "staging": {"environment": "staging"}}
@@ -70,6 +74,11 @@ def test_complete_settings_are_taken_over_one_to_one() -> None:
     assert "canary" not in repr(parsed)
 
 
+def test_without_a_copy_its_secrets_are_not_needed() -> None:
+    parsed = parse(dict.fromkeys(["copy", "copyAccessKey", "copySecretKey", "copyPassword"]))
+    assert parsed.copy_to is None
+
+
 REFUSED: dict[str, dict[str, Any]] = {
     "a site's setting is unknown": {"domain": "toybox.jp", "machine.flavor": "g2l-t-c4m4"},
     "everything that is missing, at once": dict.fromkeys(["machine", "keeps", *SECRETS]),
@@ -86,6 +95,12 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a name that is none": {"keeps": "Prod."},
     "one key for both machines": {"pullKey": KEYS[0]},
     "weak passwords": {"databasePassword": "canary", "repositoryPassword": "canary:" * 8},
+    "a copy over http": {"copy.endpoint": "http://s3.c3j1.conoha.io"},
+    "a bucket within the endpoint": {"copy.endpoint": "https://s3.c3j1.conoha.io/toybox"},
+    "a bucket that is none": {"copy.bucket": "TOYBOX_keeper", "copy.region": "Tokyo 1"},
+    "a copy without its secrets": dict.fromkeys(["copyAccessKey", "copySecretKey", "copyPassword"]),
+    "one password for both repositories": {"copyPassword": "canaryRepository" * 3},
+    "keys of a copy that are none": {"copyAccessKey": "canary key", "copySecretKey": "canary\n", "copyPassword": "x"},
     "keys that are none": {"sshPrivateKey": "canary", "pullKey": "canary"},
 }
 

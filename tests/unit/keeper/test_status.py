@@ -22,6 +22,7 @@ def well(**changes: Any) -> dict[str, Any]:
         "dump": {"newest": NOW - 3600},
         "drill": {"newest": NOW - 86400},
         "running": {},
+        "copy": {"newest": NOW - 3600},
         "wanted": None,
         "mark": {},
         "archive": {},
@@ -45,6 +46,8 @@ HOUR = 3600.0
         ({"full": {"newest": NOW - 26 * HOUR - 1}}, "full: the newest is 26 h old"),
         ({"files": {"newest": NOW - HOUR - 1}}, "files: the newest is 60 min old"),
         ({"dump": {"newest": NOW - 30 * HOUR}}, "dump: the newest is 30 h old"),
+        ({"copy": {"newest": NOW - 27 * HOUR}}, "copy: the newest is 27 h old, and may be 26 h"),
+        ({"copy": {"newest": None}}, "copy: nothing is kept yet"),
         ({"wal": {"newest": None}}, "wal: nothing is kept yet"),
         ({"files": {"newest": None}}, "files: nothing is kept yet"),
         ({"full": {"newest": NOW + HOUR}}, "full: the newest is 60 min in the future"),
@@ -67,6 +70,12 @@ def test_one_thing_that_is_wrong_is_said_alone(changes: dict[str, Any], said: st
 
 def test_the_freshest_that_is_allowed_is_not_old() -> None:
     assert status.problems(well(wal={"newest": NOW - 120}, files={"newest": NOW - HOUR})) == []
+
+
+def test_a_keeper_without_a_copy_says_so_and_is_well() -> None:
+    told = well(copy=None)
+    assert status.problems(told) == []
+    assert "copy   none is declared" in render.text("status", {**told, "problems": []})
 
 
 def test_people_read_the_problems_last() -> None:

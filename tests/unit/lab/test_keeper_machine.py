@@ -133,6 +133,15 @@ def test_a_keepers_settings_get_its_machine_and_nothing_of_the_clouds(
     assert stack.is_keeper({"config": {"toybox:environment": "keeper"}})
     assert not stack.is_keeper({"config": {"toybox:environment": "production"}})
     machine = KeeperMachine("tests1")
-    assert stack.keeper_overlay("tests1") == {
-        "toybox:machine": {"address": machine.address, "hostKey": machine.host_key()}
-    }
+    overlay = stack.keeper_overlay("tests1")
+    assert overlay.keys() == {"toybox:machine", "toybox:copy"}
+    assert overlay["toybox:machine"] == {"address": machine.address, "hostKey": machine.host_key()}
+
+
+def test_a_keeper_that_is_made_again_has_another_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the one of before lie copies that it did not make."""
+    buckets = []
+    for folder in ("one", "two"):
+        monkeypatch.setattr(paths, "KEEPERS", tmp_path / folder)
+        buckets += [stack.keeper_overlay("tests1")["toybox:copy"]] * 2
+    assert len({str(each) for each in buckets}) == 2

@@ -8,20 +8,44 @@ from pathlib import Path
 import pytest
 
 import keeper_settings
+from checks.problems import SettingsError
 from ops import OpsError, cloud, host_key, keeper_stack, scram
-from ops.init import KEEPER_MAKERS, Stored, complete, ed25519_key, missing
+from ops.init import COPY_KEYS, KEEPER_MAKERS, Stored, complete, ed25519_key, missing
 from ops.pulumi_cli import PulumiStack
 from settings import ssh_public_key
 from tests.unit.ops.test_init import FakeStack, nobody, silently
 
-KEEPER = {"toybox:environment": Stored("keeper", encrypted=False)}
+ALONE = {"toybox:environment": Stored("keeper", encrypted=False)}
+KEEPER = {**ALONE, "toybox:copy": Stored("{}", encrypted=False)}
+COPY = {"endpoint": "https://s3.example", "bucket": "toybox-keeper", "region": "conoha"}
 EVERY_SECRET = [key for (key,) in keeper_settings.SECRETS]
 
 
-def test_everything_is_made_and_nobody_is_asked() -> None:
+def key_of(name: str) -> str:
+    """What an operator types."""
+    return f"{name}0123456789"
+
+
+def test_everything_is_made_but_the_keys_of_the_copy_which_are_asked_for() -> None:
     stack = FakeStack(KEEPER)
-    assert list(complete(stack, nobody, silently)) == EVERY_SECRET == list(KEEPER_MAKERS)
+    assert list(complete(stack, nobody, silently, key_of)) == EVERY_SECRET
+    assert {*KEEPER_MAKERS, *COPY_KEYS} == set(EVERY_SECRET)
+    assert stack.secrets["toybox:copySecretKey"] == "copySecretKey0123456789"
     assert complete(stack, nobody, silently) == ()
+
+
+def test_a_keeper_without_a_copy_is_asked_for_nothing() -> None:
+    stack = FakeStack(ALONE)
+    assert set(complete(stack, nobody, silently)) == set(EVERY_SECRET) - set(keeper_settings.OF_THE_COPY)
+
+
+@pytest.mark.parametrize("answer", ["", "short", "with a blank in it", "ends with a quote'"])
+def test_an_answer_that_cannot_be_a_key_is_refused_and_nothing_is_stored(answer: str) -> None:
+    stack = FakeStack(KEEPER)
+    with pytest.raises(SettingsError) as caught:
+        complete(stack, nobody, silently, lambda _: answer)
+    assert not stack.secrets
+    assert not answer or answer not in str(caught.value)
 
 
 def test_a_keeper_gets_no_secret_of_a_site_and_a_site_none_of_a_keepers() -> None:
@@ -31,10 +55,10 @@ def test_a_keeper_gets_no_secret_of_a_site_and_a_site_none_of_a_keepers() -> Non
 
 def test_what_is_made_passes_the_checks_of_the_settings() -> None:
     stack = FakeStack(KEEPER)
-    complete(stack, nobody, silently)
+    complete(stack, nobody, silently, key_of)
     made = {key.removeprefix("toybox:"): value for key, value in stack.secrets.items()}
     machine = {"address": "203.0.113.9", "hostKey": ssh_public_key(ed25519_key())}
-    given = {"environment": "keeper", "machine": machine, "keeps": "prod", **made}
+    given = {"environment": "keeper", "machine": machine, "keeps": "prod", "copy": COPY, **made}
     keeper_settings.parse("keeper", given, set(made), {"prod": {"environment": "production"}})
 
 

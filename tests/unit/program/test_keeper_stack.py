@@ -19,6 +19,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from components.docker_host.bundle import pack
 from components.keeper.bundle import keeper_bundle
+from keeper_settings import Copy
 from settings import ssh_public_key
 from tests.unit.program.conftest import Secrets, private_key
 from tests.unit.program.recording import CHECKOUT, Run, Secret, revealed, run_program
@@ -28,16 +29,18 @@ from tests.unit.program.test_secrets import check_plain_inputs, seen_anywhere
 PROD = "organization/toybox/prod"
 HOST_KEY = ssh_public_key(private_key("prod's host key"))
 OUTPUTS = {PROD: {"address": "198.51.100.7", "sshHostKey": HOST_KEY, "url": "https://toybox.example/"}}
+COPY = Copy(endpoint="https://s3.c3j1.conoha.io", bucket="toybox-keeper", region="conoha")
 MACHINE = {"address": "198.51.100.9", "hostKey": ssh_public_key(private_key("the keeper's host key"))}
 GOLDEN = Path(__file__).parent / "urns" / "keeper.txt"
+
+
+PASSWORDS = ("databasePassword", "repositoryPassword", "copyAccessKey", "copySecretKey", "copyPassword")
 
 
 @cache
 def canaries() -> dict[str, str]:
     """The stack's secrets. An OpenSSH key is written with random bytes, so each is written once."""
-    words = {
-        name: f"canary{name}{sha256(name.encode()).hexdigest()}" for name in ("databasePassword", "repositoryPassword")
-    }
+    words = {name: f"canary{name}{sha256(name.encode()).hexdigest()}" for name in PASSWORDS}
     return {**words, **{name: private_key(name) for name in ("sshPrivateKey", "pullKey")}}
 
 
@@ -105,7 +108,7 @@ def test_every_connection_is_pinned_to_the_machines_own_host_key(run: Run) -> No
 
 
 def test_the_bundle_leads_to_the_kept_stacks_address_and_host_key(run: Run) -> None:
-    expected = pack(keeper_bundle("prod", "198.51.100.7", HOST_KEY))
+    expected = pack(keeper_bundle("prod", "198.51.100.7", HOST_KEY, COPY))
     assert run.one("keeper-bundle").inputs["stdin"] == expected
 
 
@@ -144,7 +147,12 @@ def test_the_secrets_step_says_nothing(run: Run) -> None:
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         modes = {member.name: member.mode for member in archive.getmembers()}
     assert modes == dict.fromkeys(
-        ["manifest.json", "secrets/pgpass", "secrets/pull_key", "secrets/repository-password"], 0o400
+        [
+            "manifest.json",
+            *("secrets/copy-credentials", "secrets/copy-password"),
+            *("secrets/pgpass", "secrets/pull_key", "secrets/repository-password"),
+        ],
+        0o400,
     )
 
 

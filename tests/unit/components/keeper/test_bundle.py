@@ -13,13 +13,14 @@ from components.docker_host.bundle import BundleFile
 from components.keeper import bundle, render_unreachable, units
 from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
 from components.volumes import VOLUMES
-from keeper import jobs, places, signature, status
-from keeper_settings import Secrets
+from keeper import bucket, jobs, places, signature, status
+from keeper_settings import Copy, Secrets
 from ops.init import ed25519_key
 from settings import ssh_public_key
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"
-FOUND = keeper_bundle("prod", "198.51.100.7", HOST_KEY)
+COPY = Copy(endpoint="https://s3.example", bucket="toybox-keeper", region="conoha")
+FOUND = keeper_bundle("prod", "198.51.100.7", HOST_KEY, COPY)
 
 
 def text(path: str) -> str:
@@ -42,16 +43,29 @@ def test_the_whole_program_is_sent() -> None:
 
 
 def test_every_job_has_a_service_and_a_timer_and_every_unit_is_looked_after() -> None:
-    assert {job.kind for job in units.JOBS} == set(jobs.JOBS)
+    assert {job.kind for job in units.jobs(with_copy=True)} == set(jobs.JOBS)
     assert {job.timer for job in units.JOBS} == set(status.TIMERS)
+    assert units.COPY.timer == status.COPY_TIMER
     assert set(status.UNITS) == {units.TUNNEL, units.WAL, units.WANTED, units.SIGN}
     enabled = re.search(r"^UNITS='(.*)'$", text(f"{LIBRARY}/parameters"), re.MULTILINE)
     assert enabled
-    assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS}
+    assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS, status.COPY_TIMER}
+
+
+def test_a_keeper_without_a_copy_has_no_unit_and_no_place_for_it() -> None:
+    without = keeper_bundle("prod", "198.51.100.7", HOST_KEY, None)
+    assert not [name for name in without if "toybox-keeper-copy" in name]
+    assert status.COPY_TIMER not in without[f"root{LIBRARY}/parameters"].text
+    assert json.loads(without["root/etc/toybox-keeper/settings.json"].text)["copy"] is None
+
+
+def test_a_copy_is_made_after_the_jobs_that_it_is_made_of() -> None:
+    after = re.findall(r"^After=(.*)$", text(f"/etc/systemd/system/{units.COPY.service}"), re.MULTILINE)
+    assert set(after[0].split()) == {f"toybox-keeper-{kind}.service" for kind in ("full", "files", "dump")}
 
 
 def test_a_timer_is_made_up_for_and_jittered_and_a_job_bounded() -> None:
-    for job in units.JOBS:
+    for job in units.jobs(with_copy=True):
         timer, service = units.render_timer(job), units.render_job(job)
         assert "Persistent=yes" in timer
         assert int(re.findall(r"RandomizedDelaySec=(\d+)", timer)[0]) > 0
@@ -62,14 +76,14 @@ def test_a_timer_is_made_up_for_and_jittered_and_a_job_bounded() -> None:
 
 
 def test_what_writes_to_the_disk_does_not_start_without_it() -> None:
-    for name, unit in units.render_all("prod").items():
+    for name, unit in units.render_all("prod", with_copy=True).items():
         if name.endswith(".service") and name not in (units.TUNNEL, units.SIGNER):
             assert f"RequiresMountsFor={places.DATA}\n" in unit, name
 
 
 def test_everything_runs_as_barmans_user_but_the_signer() -> None:
     """The machine's host key is root's. The signer has no network, and writes to one folder."""
-    for name, unit in units.render_all("prod").items():
+    for name, unit in units.render_all("prod", with_copy=True).items():
         if name == units.SIGNER:
             assert "User=" not in unit
             assert {"PrivateNetwork=yes", "ProtectSystem=strict", "ReadWritePaths=/run/toybox-keeper"} <= set(
@@ -127,6 +141,7 @@ def test_the_keeper_reads_the_settings_that_it_is_sent(tmp_path: Path) -> None:
     assert (read.source, read.major, read.database) == ("prod", 15, "toybox")
     assert set(read.volumes) == {volume.name for volume in VOLUMES if volume.kept == "files"}
     assert dict(read.named_in) == {volume.name: volume.named_in for volume in VOLUMES if volume.named_in}
+    assert read.copy == places.Storage("https://s3.example", "toybox-keeper", "conoha")
 
 
 def test_the_manifest_names_every_file_of_the_machine() -> None:
@@ -146,6 +161,9 @@ def made_secrets() -> Secrets:
             "pullKey": ed25519_key(),
             "databasePassword": "d" * 40,
             "repositoryPassword": "r" * 40,
+            "copyAccessKey": "a" * 32,
+            "copySecretKey": "s" * 32,
+            "copyPassword": "p" * 40,
         }
     )
 
@@ -160,6 +178,12 @@ def test_the_key_to_the_machine_itself_does_not_lie_on_it() -> None:
 
 def test_libpq_reads_the_password_whatever_the_database() -> None:
     assert bundle.secret_files(made_secrets())["pgpass"] == f"*:*:*:keeper:{'d' * 40}\n"
+
+
+def test_restic_and_the_keeper_read_the_same_keys(tmp_path: Path) -> None:
+    file = tmp_path / bucket.CREDENTIALS
+    file.write_text(bundle.secret_files(made_secrets())[bucket.CREDENTIALS])
+    assert bucket.keys(file) == ("a" * 32, "s" * 32)
 
 
 def test_an_unreachable_keeper_is_explained() -> None:
