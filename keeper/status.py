@@ -37,7 +37,7 @@ UNITS = (
     "toybox-keeper-sign.path",
 )
 TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "full", "files", "dump", "drill"))
-RUNS = ("full", "files", "dump", "drill")
+RUNS = ("full", "files", "dump", "drill", "copy")
 """Jobs that keep or prove something, and take their time."""
 
 COPY_TIMER = "toybox-keeper-copy.timer"

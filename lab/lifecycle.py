@@ -194,8 +194,8 @@ class ServerState:
 
 
 def service_states() -> list[ServiceState]:
-    """The lab's services. The machine's own Docker engine is not one of them, and an object storage that no keeper wanted
-    is no service that is down."""
+    """The lab's services. The machine's own Docker engine is not one of them, and neither is an object storage that no
+    keeper wanted."""
     addresses = {name: f"{address}:{port}" for name, (address, port) in wanted_ports().items()}
     states = []
     for name in services():

@@ -9,6 +9,7 @@ One device, one replica, no memcached. Requests for a bucket that stands in the 
 import json
 import logging
 import os
+import socket
 import sys
 import time
 from typing import Any
@@ -47,7 +48,8 @@ class Cache:
 class Faults:
     """Passes requests on with a cache, but for those for a bucket that the file of faults names.
 
-    The file is {bucket: [method, answer]}. The method "*" is every one. The answer is "403", "500", or "silence", which is none for a minute.
+    The file is {bucket: [method, answer]}. The method "*" is every one. The answer is "403", "500", or "nothing": the
+    connection ends.
     """
 
     def __init__(self, application: Any) -> None:
@@ -60,10 +62,8 @@ class Faults:
         method, answer = self.faults().get(bucket, ("", ""))
         if method not in ("*", environ["REQUEST_METHOD"]):
             return self.application(environ, start_response)
-        if answer == "silence":
-            import eventlet
-
-            eventlet.sleep(60)
+        if answer == "nothing":
+            environ["eventlet.input"].get_socket().shutdown(socket.SHUT_RDWR)
         code = {"403": "AccessDenied"}.get(answer, "InternalError")
         status = "403 Forbidden" if answer == "403" else "500 Internal Server Error"
         start_response(status, [("Content-Type", "application/xml"), ("Connection", "close")])

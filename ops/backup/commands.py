@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,15 @@ from ops.status.render import print_lines
 app = typer.Typer(no_args_is_help=True, help="What the keeper keeps of production: list, run, status.")
 
 Stack = Annotated[str, typer.Option("--stack", "-s", help="The keeper's stack.")]
+
+
+class Source(StrEnum):
+    """What is listed."""
+
+    KEEPER = "keeper"
+    COPY = "copy"
+
+
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -28,14 +38,17 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 def list_command(
     stack: Stack = "keeper",
     path: Annotated[str, typer.Option(help="VOLUME/PATH: only snapshots of files that have it.")] = "",
+    source: Annotated[Source, typer.Option("--from", help="What the keeper holds, or its copy.")] = Source.KEEPER,
     as_json: Json = False,
 ) -> None:
     """List what can be restored: the seconds of the database, full backups, snapshots of files, dumps.
 
     "verified" is said of what the signed record of the last drill names. The rest is received, and not verified.
     """
+    if path and source is Source.COPY:
+        raise OpsError("--path looks into the keeper's own snapshots. Leave it out, or leave --from copy out.")
     keeper = keeper_of(stack)
-    told = answered(keeper, "list", *(["--path", path] if path else []))
+    told = answered(keeper, "list", "--from", source, *(["--path", path] if path else []))
     told = proof.with_verdicts(told, proof.proved_or_none(told["drill"], keeper, "drill", time.time()))
     if as_json:
         typer.echo(json.dumps(told, indent=2))

@@ -20,6 +20,7 @@ HOLDS = {
     "full": "newest full backup",
     "files": "newest snapshot",
     "dump": "newest dump",
+    "copy": "newest copy in object storage",
 }
 """What there is of each kind, in the order in which one looks."""
 BY_THE_MINUTE = ("mark", "archive")
@@ -80,15 +81,18 @@ def clock_line(theirs: float, keeper: Keeper, now: float) -> Line:
 
 def first_line(kind: str, told: Told) -> Line | None:
     """Return the line of a kind whose first run is under way, on a new keeper. It is red only after FIRST_RUN."""
-    since = first_run(told, kind)
+    since = first_run(told, kind) if told[kind] else None
     if since is None or told[kind].get("failed"):
         return None
     of = "the first full backup" if kind == "wal" else "the first run"
     return Line(kind, "unknown", f"{of} is under way, for {duration(since)}")
 
 
-def kept_line(kind: str, told: Told, keeper: Keeper, now: float, record: Told | None = None) -> Line:
-    """Return whether the newest of a kind is there, fresh, and the last that was tried. `record` is the drill's."""
+def kept_line(kind: str, told: Told | None, keeper: Keeper, now: float, record: Told | None = None) -> Line:
+    """Return whether the newest of a kind is there, fresh, and the last that was tried. `record` is the drill's. Only a
+    copy may be declared or not."""
+    if told is None:
+        return Line(kind, "off", "none is declared (toybox:copy): what burns with the keeper is gone")
     what = HOLDS[kind]
     command = mend(kind, keeper)
     if failed := failure_line(kind, told, keeper):

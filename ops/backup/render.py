@@ -40,6 +40,8 @@ def listed_table(told: Mapping[str, Any]) -> Table:
         table.add_row("full", backup["id"], backup["ended"] or backup["status"], size, verdict(backup))
     for snapshot in told["files"]:
         table.add_row("files", snapshot["id"], snapshot["of"], "", verdict(snapshot))
+    for copy in told.get("copies", ()):
+        table.add_row("copy", copy["id"], copy["of"], "", "")
     for dump in told["dumps"]:
         table.add_row("dump", dump["name"], "", megabytes(dump["bytes"]), verdict(dump))
     return table

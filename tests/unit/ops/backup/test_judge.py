@@ -31,6 +31,7 @@ TOLD: dict[str, Any] = {
     "dump": {"newest": NOW - 20 * HOUR, "last_success": {}},
     "drill": {"newest": None, "next": NOW + 6 * HOUR, "signed": None, "last_success": None},
     "running": {},
+    "copy": {"newest": NOW - 20 * HOUR, "last_success": {}},
     "mark": {"last_success": {}},
     "archive": {"last_success": {}},
     "units": dict.fromkeys(UNITS, "active"),
@@ -55,23 +56,19 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 def test_a_keeper_with_which_nothing_is_wrong_is_green() -> None:
     lines = judge.keeper_lines(TOLD, KEEPER, NOW)
     assert well(lines)
-    assert [line.name for line in lines] == [
-        "keeper",
-        "clock",
-        "wal",
-        "full",
-        "files",
-        "dump",
-        "drill",
-        "units",
-        "disk",
-    ]
+    names = ("keeper", "clock", "wal", "full", "files", "dump", "copy", "drill", "units", "disk")
+    assert tuple(line.name for line in lines) == names
 
 
 def test_nothing_counts_as_backed_up_that_was_only_received() -> None:
     for line in judge.keeper_lines(TOLD, KEEPER, NOW):
         if line.name in judge.HOLDS:
             assert line.text.endswith("received, not verified")
+
+
+def test_a_keeper_without_a_copy_is_told_as_such_and_is_not_red() -> None:
+    (line,) = [each for each in judge.keeper_lines({**TOLD, "copy": None}, KEEPER, NOW) if each.name == "copy"]
+    assert line.verdict == "off"
 
 
 @pytest.mark.parametrize("kind", judge.HOLDS)
@@ -83,7 +80,15 @@ def test_each_kind_is_red_when_it_is_missing_old_or_from_the_future(kind: str) -
 
 
 def test_the_limits_are_those_that_the_issue_of_backups_asks_for() -> None:
-    assert FRESH == {"wal": 120, "full": 26 * HOUR, "files": HOUR, "dump": 26 * HOUR, "drill": 8 * 24 * HOUR}
+    days = 24 * HOUR
+    assert FRESH == {
+        "wal": 120,
+        "full": 26 * HOUR,
+        "files": HOUR,
+        "dump": 26 * HOUR,
+        "drill": 8 * days,
+        "copy": 26 * HOUR,
+    }
 
 
 @pytest.mark.parametrize("kind", [*JOBS])
@@ -116,7 +121,7 @@ def test_a_keepers_wrong_clock_is_red_and_hides_no_age(off: float) -> None:
     """A keeper whose clock stands still finds everything fresh."""
     assert "clock" in red(changed(lambda told: told.update(now=NOW + off)))
     still = changed(lambda told: told.update(now=NOW))
-    assert red(still, NOW + 48 * HOUR).keys() == {"clock", "wal", "full", "files", "dump"}
+    assert red(still, NOW + 48 * HOUR).keys() == {"clock", "wal", "full", "files", "dump", "copy"}
 
 
 RECORD = {**proved.RECORD, "second": "2027-01-15T03:00:00.000Z", "rto_seconds": 12.3}
