@@ -12,6 +12,9 @@ from keeper.refusal import Refusal
 
 END = "toybox-keeper: end of the answer"
 
+RECEIVER = "barman_receive_wal"
+"""The name under which Barman's receiver logs in to the source."""
+
 FACTS = f"""
 SELECT json_build_object(
     'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
@@ -25,7 +28,7 @@ SELECT json_build_object(
              FROM pg_replication_slots WHERE slot_name = '{ROLE}'),
     'receiver', (SELECT json_build_object('state', state, 'flushed', flush_lsn,
                                           'behind', pg_current_wal_lsn() - flush_lsn)
-                 FROM pg_stat_replication WHERE application_name = 'barman_receive_wal' LIMIT 1))
+                 FROM pg_stat_replication WHERE application_name = '{RECEIVER}' LIMIT 1))
 """  # noqa: S608 - a constant
 """Everything about the source at once. `behind` is in bytes."""
 

@@ -23,6 +23,8 @@ UNKNOWN = float("inf")
 
 HEAVY = ("full", "files", "dump", "drill")
 """Jobs that read or write much: one at a time."""
+PATIENT = (*HEAVY, "copy")
+"""Jobs that wait until another one of their kind ends."""
 
 
 def versions(told: dict[str, Any]) -> dict[str, str]:
@@ -238,7 +240,7 @@ def run_job(places: Places, kind: str) -> Manifest:
         Refusal: the disk is not there, or another job does not end: there is no place for a manifest.
     """
     require_disk(places.data)
-    with alone(places, "heavy" if kind in HEAVY else kind, WAIT if kind in HEAVY else FIVE_SECONDS):
+    with alone(places, "heavy" if kind in HEAVY else kind, WAIT if kind in PATIENT else FIVE_SECONDS):
         began = time.time()
         try:
             found = JOBS[kind](places)

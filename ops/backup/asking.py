@@ -5,10 +5,14 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable
+from contextlib import chdir
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import SecretStr
+
 from checks import models
+from checks.models import NAMESPACE
 from checks.problems import SettingsError
 from host.ssh import NoAnswerError, last_words, remote_command
 from keeper_settings import DECLARED, ENVIRONMENT, Declared
@@ -64,7 +68,23 @@ def keeper_of(stack: str) -> Keeper:
     if found := models.problems(Declared, plain, DECLARED):
         raise SettingsError(stack, found)
     declared = Declared.model_validate(plain)
+    ensure_config(chosen, declared.machine.host_key)
     return Keeper(chosen, declared.machine.address, declared.keeps, declared.machine.host_key)
+
+
+def ensure_config(stack: PulumiStack, host_key: str) -> None:
+    """Write the keeper's ssh_config(5) where no program has yet: a job begins with a fresh checkout. Without its key
+    nothing is written, and the keeper's silence is told with its way out."""
+    if (stack.root / config(stack.name)).exists():
+        return
+    try:
+        key = stack.secret(f"{NAMESPACE}:sshPrivateKey")
+    except OpsError:
+        return
+    from components.ssh import write_ssh_config  # it loads Pulumi's SDK
+
+    with chdir(stack.root):
+        write_ssh_config(stack.name, host_key, SecretStr(key))
 
 
 def opened(name: str) -> PulumiStack:

@@ -21,12 +21,13 @@ from ops.status.cloud.restore_point import points_of, restore_point_line
 from ops.status.cloud.security_group import find_rules, security_group_line, ssh_networks
 from ops.status.cloud.server import ServerSeen, find_server, server_line
 from ops.status.cloud.volume import Data, data_of, volume_line
-from ops.status.inside import ssh
+from ops.status.inside import replication, ssh
 from ops.status.inside.clock import clock_line
 from ops.status.inside.containers import container_lines
 from ops.status.inside.host import host_lines
 from ops.status.inside.release import release_line
 from ops.status.inside.space import space_lines
+from ops.status.keeper import keeper_lines, keeper_stack
 from ops.status.known import Known, known
 from ops.status.line import Line
 from ops.status.outside import dns, ports
@@ -34,6 +35,9 @@ from ops.status.outside.certificate import certificate_line
 from ops.status.outside.site import ask_site, site_line
 from ops.status.state import lock_lines, state_line
 from settings import Declared
+
+KEEPER = "keeper"
+"""The keeper's stack, where no settings file here says so."""
 
 T = TypeVar("T")
 
@@ -56,6 +60,19 @@ def look(stack: str, now: Callable[[], datetime]) -> Status:
     chosen = opened(stack)
     settings = declared(chosen)
     found = Status()
+    keeper = keeper_stack(chosen)
+    with ThreadPoolExecutor(1) as meanwhile:
+        kept = meanwhile.submit(keeper_lines, settings, keeper)
+        look_at_the_stack(found, chosen, settings, keeper, now)
+    found.lines.extend(kept.result())
+    return found
+
+
+def look_at_the_stack(
+    found: Status, chosen: PulumiStack, settings: Declared, keeper: str | None, now: Callable[[], datetime]
+) -> None:
+    """Add the lines about all but the keeper's own account. `keeper` is its stack."""
+    stack = chosen.name
     state, unreadable = state_of(chosen)
     known_address = state.address if state else None
     with ThreadPoolExecutor(1) as meanwhile:  # a port whose packets are dropped takes three seconds
@@ -66,9 +83,8 @@ def look(stack: str, now: Callable[[], datetime]) -> Status:
     refusals: ports.Refusals = {}
     if address:
         refusals = knocked.result() if knocked and address == known_address else ports.knock(address)
-        look_inside(found, chosen, settings, state, server, address, refusals[ports.SSH])
+        look_inside(found, chosen, settings, state, server, address, refusals[ports.SSH], keeper)
     look_from_outside(found, settings, stack, address, refusals, now())
-    return found
 
 
 def state_of(stack: PulumiStack) -> tuple[Known | None, str]:
@@ -134,6 +150,7 @@ def look_inside(
     server: ServerSeen | None,
     address: str,
     closed: str,
+    keeper: str | None,
 ) -> None:
     """Add the lines of the server's own facts. `closed` is the reason why port 22 does not let this machine in."""
     lines, name = found.lines, stack.name
@@ -142,7 +159,9 @@ def look_inside(
     try:
         if closed:  # a shared connection that is left over would hide that the port is closed
             raise NoAnswerError(f"port {ports.SSH} of {address}: {closed}")
-        facts = ask(config, address, stack.root)
+        with ThreadPoolExecutor(1) as meanwhile:
+            replicates = meanwhile.submit(replication.ask, config, address, stack.root) if settings.keeper else None
+            facts = ask(config, address, stack.root)
     except NoAnswerError as error:
         source = ssh.source_towards(address)
         lines.append(ssh.ssh_line(str(error), server, source, settings.operators, name))
@@ -157,6 +176,11 @@ def look_inside(
     lines.extend(container_lines(facts["containers"], state.containers if state else (), theirs, name, on_server))
     lines.append(release_line(facts["released"], theirs, name))
     lines.append(clock_line(facts["clock"], before, after, on_server))
+    if replicates:
+        try:
+            lines.append(replication.replication_line(replicates.result(), keeper or KEEPER))
+        except NoAnswerError as error:
+            lines.append(replication.silent_line(str(error), on_server))
 
 
 def look_from_outside(

@@ -9,6 +9,7 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FILES = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
+KEEPER = CHECKOUT / ".github" / "workflows" / "keeper.yml"
 every_workflow = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 
 
@@ -26,7 +27,13 @@ def steps(file: Path) -> list[dict[str, Any]]:
 
 
 def test_they_are_all_there() -> None:
-    assert [file.name for file in FILES] == ["deploy.yml", "drift.yml", "preview.yml", "restore-points.yml"]
+    assert [file.name for file in FILES] == [
+        "deploy.yml",
+        "drift.yml",
+        "keeper.yml",
+        "preview.yml",
+        "restore-points.yml",
+    ]
 
 
 @every_workflow
@@ -100,11 +107,23 @@ def test_code_of_forks_gets_no_secret_and_not_our_runner(file: Path) -> None:
 @every_workflow
 def test_both_stacks_are_looked_after_each_in_its_own_environment(file: Path) -> None:
     for name, job in workflow(file)["jobs"].items():
-        if name == "fork":
+        if name == "fork" or file == KEEPER:
             continue
         assert set(job["strategy"]["matrix"]["stack"]) == {"prod", "staging"}
         assert job["environment"] in {"${{ matrix.stack }}", "${{ matrix.stack }}-unattended"}
         assert job["timeout-minutes"] <= 90
+
+
+def test_the_keeper_is_asked_every_hour_and_not_for_an_approval() -> None:
+    """Its files are stale after an hour, and nobody is there at night."""
+    (entry,) = workflow(KEEPER)[True]["schedule"]
+    minute, *rest = entry["cron"].split()
+    assert minute.isdigit()
+    assert rest == ["*"] * 4
+    (job,) = workflow(KEEPER)["jobs"].values()
+    assert job["environment"] == "prod-unattended"
+    assert job["timeout-minutes"] < 60
+    assert steps(KEEPER)[-1]["run"] == "toybox backup status --stack keeper"
 
 
 def test_only_the_deployment_uses_the_environment_that_asks_for_an_approval() -> None:
