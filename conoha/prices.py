@@ -1,7 +1,7 @@
 """What things cost on ConoHa, in yen per month including tax, in one place.
 
 Plans and volumes carry their own prices (conoha/flavors.py, conoha/volumes.py); what is added here is the automatic
-backup. Everything is of one date, so that a sum is a sum of prices of the same day.
+backup and object storage. Everything is of one date, so that a sum is a sum of prices of the same day.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,12 @@ INCLUDED = 14
 
 MORE_BACKUPS = 66
 """For each kept backup above those, per 100 GB."""
+
+
+OBJECT_STORAGE = 545
+"""For each OBJECT_STORAGE_STEP of capacity that is bought. Requests and what is read cost nothing."""
+OBJECT_STORAGE_STEP = 100
+"""GB."""
 
 
 def automatic_backup(size: int, kept: int) -> int | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from keeper import copy, jobs, places, ready, render, restore, status
+from keeper import copy, jobs, places, ready, render, restore, states, status
 from keeper.places import Places
 from keeper.refusal import Refusal
 
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("path", nargs="?")
     files.add_argument("--target", required=True, type=Path, metavar="DIR", help="an empty or new folder")
     files.add_argument("--at", metavar="TIME", help="the newest snapshot that is not later (default: the newest)")
+    command("keep-state", "Keep a stack's state and settings files, read from standard input.")
     whole = command("restore-copy", "Bring all of the copy back to a keeper whose disk is empty.")
     whole.add_argument("--copy", metavar="ID", default="latest", help="another than the newest")
     return top
@@ -85,6 +86,8 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         case "restore-database":
             with kept(here, chosen, copy.DATABASE) as there:
                 return restore.restore_database(there, chosen.to, chosen.target, chosen.backup), True
+        case "keep-state":
+            return states.keep(here, sys.stdin.read(states.LARGEST)), True
         case "restore-copy":
             return copy.restore_copy(here, chosen.copy), True
         case _:

@@ -143,7 +143,7 @@ def make(places: Places, names: Mapping[str, int]) -> None:
 
 def adopt(places: Places, known: Mapping[str, Any]) -> None:
     """Note the repository's id, or compare it with the noted one. Raises Refusal."""
-    found = str(json.loads(must(places, "Opening the repository in the bucket", "cat", "config"))["id"])
+    found = str(json.loads(must(places, "Opening the repository in the bucket", "cat", "--no-lock", "config"))["id"])
     if known.get("id") not in (None, found):
         raise another(places, f"repository {found[:10]}, and this keeper's is {str(known['id'])[:10]}")
     if known.get("id") is None:

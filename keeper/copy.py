@@ -25,7 +25,7 @@ from keeper.programs import run
 from keeper.refusal import Refusal
 
 HOURS = 3600
-PARTS = ("barman", "repository", "dumps", "manifests", "records")
+PARTS = ("barman", "repository", "dumps", "manifests", "records", "states")
 """The keeper's folders that a copy has."""
 DATABASE, FILES = ("barman", "records"), ("repository", "records")
 """What a restore of either needs."""
@@ -33,7 +33,7 @@ LISTING = "listing.json"
 """In a copy: what can be restored from it, as `toybox-keeper list` told when it was made."""
 KEPT = (
     *("barman/*/base/*", "barman/*/wals/*", "barman/*/streaming/*", "barman/*/unfinished/*"),
-    *("repository/*", "dumps/*", "records/*"),
+    *("repository/*", "dumps/*", "records/*", "states/*"),
 )
 """What a keeper has that keeps something."""
 WHOLE = "whole"

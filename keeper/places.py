@@ -17,7 +17,7 @@ USER = "barman"
 
 ROLE = "keeper"
 """The database role, its own database, and its replication slot."""
-FOLDERS = ("barman", "mirror", "repository", "dumps", "manifests", "records", "restored", "copying")
+FOLDERS = ("barman", "mirror", "repository", "dumps", "manifests", "records", "restored", "copying", "states")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pulumi_command as command
 
 import keeper_settings
 from components.keeper import Keeper, kept_source
-from components.ssh import write_ssh_config
+from host.ssh_files import write_ssh_config
 from settings import SettingsError
 
 try:
@@ -25,7 +25,7 @@ keeper = Keeper(
     secrets=secrets,
     source=kept_source(settings.keeps),
     copy=settings.copy_to,
-    ssh_config=write_ssh_config(settings.stack, machine.host_key, secrets.ssh_private_key),
+    ssh_config=write_ssh_config(settings.stack, machine.host_key, secrets.ssh_private_key.get_secret_value()),
     provider=command.Provider("command"),
 )
 

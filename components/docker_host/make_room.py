@@ -16,7 +16,7 @@ from typing import Any
 import pulumi
 
 from components.docker_host.bundle import LIBRARY
-from components.ssh import USER
+from host.ssh_files import USER
 
 NAME_LABEL = "toybox.name"
 """The label of every container and network that TOYBOX makes: its own name."""

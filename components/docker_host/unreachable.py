@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.ssh import USER
+from host.ssh_files import USER
 
 PORT = 22
 

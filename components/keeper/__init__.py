@@ -16,7 +16,7 @@ from components.keeper.bundle import LIBRARY, keeper_bundle, secrets_bundle
 from components.keeper.condition import Condition
 from components.keeper.source import Source, kept_source
 from components.secret_output import secret_output
-from components.ssh import USER
+from host.ssh_files import USER
 from keeper_settings import Copy, Machine, Secrets
 
 __all__ = ["Keeper", "Source", "kept_source"]
@@ -50,7 +50,9 @@ class Keeper(pulumi.ComponentResource):
         ssh_config: str,
         provider: command.Provider,
     ) -> None:
-        super().__init__("toybox:keeper:Keeper", name, None, pulumi.ResourceOptions(providers=[provider]))
+        # in the state, so that the guard knows what it costs before and after
+        props = {"copy": copy.endpoint if copy else ""}
+        super().__init__("toybox:keeper:Keeper", name, props, pulumi.ResourceOptions(providers=[provider]))
         connection = command.remote.ConnectionArgs(
             host=machine.address,
             user=USER,

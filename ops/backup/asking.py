@@ -9,12 +9,11 @@ from contextlib import chdir
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import SecretStr
-
 from checks import models
 from checks.models import NAMESPACE
 from checks.problems import SettingsError
 from host.ssh import NoAnswerError, last_words, remote_command
+from host.ssh_files import write_ssh_config
 from keeper_settings import DECLARED, ENVIRONMENT, Declared
 from ops import OpsError
 from ops.cloud import ROOT, plain_settings
@@ -81,10 +80,8 @@ def ensure_config(stack: PulumiStack, host_key: str) -> None:
         key = stack.secret(f"{NAMESPACE}:sshPrivateKey")
     except OpsError:
         return
-    from components.ssh import write_ssh_config  # it loads Pulumi's SDK
-
     with chdir(stack.root):
-        write_ssh_config(stack.name, host_key, SecretStr(key))
+        write_ssh_config(stack.name, host_key, key)
 
 
 def opened(name: str) -> PulumiStack:
@@ -115,7 +112,7 @@ def told(returncode: int, output: str, complaint: str) -> dict[str, Any]:
     raise NoAnswerError(last_words(complaint) or f"it ended with {returncode} and said nothing")
 
 
-def ask(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> dict[str, Any]:
+def ask(keeper: Keeper, *words: str, seconds: float | None = SECONDS, stdin: str = "") -> dict[str, Any]:
     """Return what `toybox-keeper WORDS --json` prints on the keeper. `seconds` None waits as long as it takes.
 
     Raises:
@@ -125,7 +122,7 @@ def ask(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> dict[st
         done = subprocess.run(
             remote_command(config(keeper.stack.name), keeper.address, command(*words)),
             cwd=keeper.stack.root,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             errors="replace",
@@ -165,14 +162,14 @@ def followed(keeper: Keeper, *words: str, say: Callable[[str], None]) -> dict[st
     return without_refusal(keeper, found)
 
 
-def answered(keeper: Keeper, *words: str, seconds: float | None = SECONDS) -> dict[str, Any]:
+def answered(keeper: Keeper, *words: str, seconds: float | None = SECONDS, stdin: str = "") -> dict[str, Any]:
     """Return the same.
 
     Raises:
         OpsError: the keeper is not reached, or refuses.
     """
     try:
-        found = ask(keeper, *words, seconds=seconds)
+        found = ask(keeper, *words, seconds=seconds, stdin=stdin)
     except NoAnswerError as error:
         raise no_answer(keeper, error) from None
     return without_refusal(keeper, found)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from conoha import flavors, prices, retention, volumes
+from conoha import account, flavors, prices, retention, volumes
 from ops.guard import declared
 from ops.guard.preview import Change, Preview, State
 
@@ -42,7 +42,7 @@ class Cost:
 
 
 def cost(preview: Preview) -> Cost:
-    """The month's cost of server, volumes and automatic backup."""
+    """The month's cost of server, volumes, automatic backup, and the object storage of a keeper's copy."""
     return Cost(tuple(_items(preview)))
 
 
@@ -57,6 +57,8 @@ def _items(preview: Preview) -> Iterator[Item]:
     for change in preview.changes:
         if change.qualified_type == declared.SUBSCRIPTION:
             yield _backup(preview, change)
+        if change.qualified_type == declared.KEEPER_MACHINE:
+            yield _item("copy in object storage,", change, _object_storage)
 
 
 def _item(what: str, change: Change, price: Callable[[State], tuple[str, int]]) -> Item:
@@ -89,6 +91,16 @@ def _boot_volume(state: State) -> tuple[str, int]:
 def _data_volume(state: State) -> tuple[str, int]:
     size = _size(state)
     return f"{size} GB", prices.data_volume(size)
+
+
+def _object_storage(state: State) -> tuple[str, int]:
+    """The least that is sold. How much a copy takes is known only where it lies."""
+    endpoint = str(state.inputs.get("copy") or "")
+    if not endpoint:
+        return "none", 0
+    if not account.is_conoha(endpoint):
+        raise KeyError(endpoint)
+    return f"{prices.OBJECT_STORAGE_STEP} GB", prices.OBJECT_STORAGE
 
 
 def _size(state: State | None) -> int:

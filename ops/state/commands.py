@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,36 @@ def export_command(stack: Stack) -> None:
     noted = exports.notes(document, os.environ)
     version = store.put(exports.key(stack), text.encode(), noted)
     typer.echo(f"Exported the state of {stack} ({noted['resources']} resources): version {version}")
+
+
+@app.command("keep")
+def keep_command(stack: Stack) -> None:
+    """Hand the stack's state and the settings files to its keeper. Each deployment in CI does this.
+
+    Their secrets are encrypted, and the passphrase is not among them.
+    """
+    from ops.backup.asking import keeper_of  # a keeper's settings need not be read for the bucket
+    from ops.state import keep
+    from ops.status.keeper import keeper_stack
+
+    chosen = cloud.opened(stack)
+    keeper = keeper_stack(chosen) if cloud.declared(chosen).keeper else None
+    if keeper is None:
+        typer.echo(f"No keeper keeps {stack} (toybox:keeper): nothing was handed over.")
+        return
+    _, project = address()
+    state = exports.parsed(chosen.exported(), stack, project, f"The state of {stack}")
+    settings = keep.settings_files(chosen.settings_file.parent) | keep.settings_files(ROOT)
+    told = keep.hand_over(keeper_of(keeper), keep.document(stack, state, settings, passphrase(os.environ)))
+    typer.echo(f"The keeper has the state of {stack}: {told['kept']}{'' if told['new'] else ', as before'}")
+
+
+def passphrase(environment: Mapping[str, str]) -> str:
+    """Return the passphrase of this shell; "" if it has none, or in another way."""
+    try:
+        return Path(environment["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text().strip()
+    except (KeyError, OSError):
+        return environment.get("PULUMI_CONFIG_PASSPHRASE", "")
 
 
 @app.command("exports")

@@ -108,4 +108,6 @@ def keeper(prod: Toybox) -> Keeper:
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Take the keeper away after the last test that needs it: the other tests' production has none."""
     if made and not (nextitem and needs_keeper(nextitem.nodeid)):
-        take_away(made.pop())
+        last = made.pop()
+        # after the very last test production is gone, too
+        take_away(last) if nextitem else last.machine.remove()

@@ -14,7 +14,7 @@ from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox
 
 ETC = "/etc/toybox-keeper"
-PARTS = "barman repository dumps manifests records"
+PARTS = "barman repository dumps manifests records states"
 CANARY = "canary of the copy in object storage"
 HASHES = f"cd {DATA} && find barman/*/base barman/*/wals repository dumps -type f -exec sha256sum {{}} + | sort"
 

@@ -15,7 +15,7 @@ import pytest
 
 from components.docker_host.bundle import LIBRARY
 from components.postgres import login_role
-from components.ssh import render_ssh_config
+from host.ssh_files import render_ssh_config
 from lab import deploy
 from lab.credentials import credentials
 from lab.paths import CACHE

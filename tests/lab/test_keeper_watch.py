@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.lab.keeper import Keeper
 from tests.lab.runner import Job
 from tests.lab.toybox import Toybox
+from tests.procedure import Procedures
 
 
 def red(prod: Toybox) -> set[str]:
@@ -79,6 +81,8 @@ def test_a_receiver_that_stands_still_is_seen_from_the_servers_side(keeper: Keep
 
 
 def test_a_keeper_that_does_not_answer_is_red(keeper: Keeper, prod: Toybox, hourly: Callable[[], Job]) -> None:
+    forget = ["ssh", "-F", ".toybox/keeper/ssh/config", "-O", "exit", keeper.machine.address]
+    subprocess.run(forget, cwd=keeper.workspace.program, capture_output=True, check=False)  # the shared connection
     keeper.machine.freeze()
     try:
         job = hourly()
@@ -87,3 +91,20 @@ def test_a_keeper_that_does_not_answer_is_red(keeper: Keeper, prod: Toybox, hour
         assert "keeper" in red(prod)
     finally:
         keeper.machine.start()
+
+
+@pytest.mark.documented("docs/keeper.md#the-state-and-the-settings-files")
+def test_the_state_and_the_settings_lie_with_the_keeper_and_open_nothing(
+    keeper: Keeper, prod: Toybox, procedure: Procedures
+) -> None:
+    steps = procedure(prod.shell())
+    name = steps.run("toybox state keep").rpartition(": ")[2].split()[0].rstrip(",")
+    kept = json.loads(keeper.ssh(f"cat /srv/toybox-keeper/states/{name}"))
+    assert {each["urn"].rpartition("::")[2] for each in kept["state"]["deployment"]["resources"]} >= {"data-volume"}
+    assert {"Pulumi.yaml", "Pulumi.prod.yaml", "Pulumi.keeper.yaml"} <= kept["settings"].keys()
+    passphrase = Path(prod.environment["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text().strip()
+    text = json.dumps(kept)
+    password = prod.pulumi("config", "get", "toybox:postgresPassword").stdout.strip()
+    assert len(password) == 40
+    assert passphrase not in text
+    assert password not in text

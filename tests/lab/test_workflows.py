@@ -160,6 +160,7 @@ def test_a_deployment_whose_data_has_no_restore_point_changes_nothing(job: Run, 
         "Guard": "skipped",
         "Update": "skipped",
         "Keep a copy of the state": "skipped",
+        "Hand it to the keeper": "skipped",
     }, refused.log
 
 

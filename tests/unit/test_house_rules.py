@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": set(),
-    "programs": {"components", "conoha", "keeper_settings", "settings"},
+    "programs": {"components", "conoha", "host", "keeper_settings", "settings"},
     "host": {"host"},
     "keeper": {"keeper"},
     "components": {"components", "conoha", "host", "keeper", "keeper_settings", "settings"},

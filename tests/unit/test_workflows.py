@@ -150,6 +150,7 @@ def test_a_deployment_looks_after_the_data_first_and_keeps_the_state_last() -> N
         "toybox guard --stack",
         "pulumi up --yes",
         "toybox state export",
+        "toybox state keep",
     ]
 
 

@@ -20,10 +20,10 @@ from components.postgres import HAND_OVER, add_login_sql, end_former_logins_sql,
 from components.redis import cache_spec, redis_spec
 from components.server.user_data import render_user_data
 from components.service import await_healthy_command
-from components.ssh import render_ssh_config
 from conoha import user_data
 from conoha.flavors import FLAVORS, Flavor
 from host.look import MANIFEST
+from host.ssh_files import render_ssh_config
 from settings import Tls
 from tests.unit.components.test_data_disk import disk
 

@@ -3,7 +3,7 @@
 import re
 
 from components.docker_host.bundle import LIBRARY
-from components.ssh import USER
+from host.ssh_files import USER
 from settings import ssh_public_key
 from tests.unit.program.conftest import canaries
 from tests.unit.program.recording import ADDRESS, Registered, Run, Secret, revealed

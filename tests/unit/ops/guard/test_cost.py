@@ -4,7 +4,7 @@ from typing import Any
 
 from conoha import flavors, prices, volumes
 from ops.guard.cost import Item, cost
-from ops.guard.preview import Preview
+from ops.guard.preview import Change, Preview, State
 from tests.unit.ops.guard.edits import remove
 from tests.unit.ops.guard.recordings import altered, step
 
@@ -65,3 +65,25 @@ def test_restore_points_that_are_turned_off_cost_nothing_afterwards() -> None:
     one = item(altered("no-change", remove("snapshots-subscription")), "automatic backup")
     assert one.before == prices.automatic_backup(300, 14)
     assert one.after == 0
+
+
+def keeper(endpoint: str) -> State:
+    return State(type="toybox:keeper:Keeper", inputs={"copy": endpoint})
+
+
+def copys_cost(old: State | None, new: State | None) -> Item:
+    urn = "urn:pulumi:keeper::toybox::toybox:keeper:Keeper::keeper"
+    (one,) = cost(Preview("keeper", (Change(urn, frozenset({"update"}), old, new),), (), {})).items
+    return one
+
+
+def test_the_copy_in_conohas_object_storage_costs_what_is_sold_at_least() -> None:
+    conoha, price = keeper("https://s3.c3j1.conoha.io"), prices.OBJECT_STORAGE
+    assert copys_cost(None, conoha) == Item("copy in object storage, 100 GB", 0, price)
+    assert copys_cost(conoha, conoha) == Item("copy in object storage, 100 GB", price, price)
+    assert copys_cost(keeper(""), conoha) == Item("copy in object storage, none -> 100 GB", 0, price)
+    assert copys_cost(conoha, keeper("")).after == 0
+
+
+def test_what_another_provider_takes_for_the_copy_is_not_taken_for_free() -> None:
+    assert copys_cost(None, keeper("https://s3.example")).after is None
