@@ -81,14 +81,14 @@ def test_each_kind_is_red_when_it_is_missing_old_or_from_the_future(kind: str) -
 
 def test_the_limits_are_those_that_the_issue_of_backups_asks_for() -> None:
     days = 24 * HOUR
-    assert FRESH == {
+    assert {
         "wal": 120,
         "full": 26 * HOUR,
         "files": HOUR,
         "dump": 26 * HOUR,
         "drill": 8 * days,
         "copy": 26 * HOUR,
-    }
+    } == FRESH
 
 
 @pytest.mark.parametrize("kind", [*JOBS])
@@ -196,7 +196,7 @@ def test_a_first_run_that_is_under_way_is_not_red_for_half_an_hour() -> None:
         new[kind].update(newest=None)
     new["full"]["oldest"] = None
     assert red(new).keys() == set(judge.HOLDS)
-    new["running"] = {"full": NOW - 200, "files": NOW - 200, "dump": NOW - 200}
+    new["running"] = dict.fromkeys(("full", "files", "dump", "copy"), NOW - 200)
     assert not red(new)
     lines = {line.name: line for line in judge.keeper_lines(new, KEEPER, NOW)}
     assert lines["full"].text == "the first run is under way, for 3 min"
