@@ -108,8 +108,9 @@ class Blank(_Model):
 
     source: Literal["blank"] = Field(
         description="What the volume is made from: nothing (blank), a ConoHa backup, a Cinder snapshot (not on "
-        "ConoHa), or a clone of another volume; or none of these, but a volume that is there already (adopted). "
-        "Looked at once, when the volume is made or adopted: a change alone replaces nothing.",
+        "ConoHa), or a clone of another volume; or an empty one that what the keeper keeps is put on (keeper), or what "
+        "the keeper's copy in object storage has (copy); or none of these, but a volume that is there already "
+        "(adopted). Looked at once, when the volume is made or adopted: a change alone replaces nothing.",
         examples=["blank"],
     )
 
@@ -122,7 +123,7 @@ class RestorePoint(_Model):
         examples=["backup"],
     )
     id: Annotated[str, AfterValidator(values.origin_id)] = Field(
-        description="The id of the backup, snapshot or volume. Required unless source is blank.",
+        description="The id of the backup, snapshot or volume. Required with backup, snapshot, volume and adopted.",
         examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
         json_schema_extra=_allowed("a UUID"),
     )
@@ -148,6 +149,21 @@ class Adopted(_Model):
     )
 
 
+class Kept(_Model):
+    """An empty volume, on which the program puts what the keeper has, before any container starts."""
+
+    source: Literal["keeper", "copy"] = Field(
+        description=Blank.model_fields["source"].description,
+        examples=["keeper"],
+    )
+    to: Annotated[str, AfterValidator(values.origin_time)] = Field(
+        description="The second that the database goes back to, with its offset and in quotes; or latest, for the last "
+        "one that is kept. Required with keeper and copy.",
+        examples=['"2026-01-22T20:49:00+09:00"'],
+        json_schema_extra=_allowed("a time with its offset, or latest"),
+    )
+
+
 class DataVolume(_Model):
     """The disk that outlives the server: PostgreSQL, Redis, uploads, certificates."""
 
@@ -161,7 +177,7 @@ class DataVolume(_Model):
         examples=[200],
         json_schema_extra=_allowed(values.priced(volumes.DATA, volumes.DATA.sizes)),
     )
-    origin: Annotated[Blank | RestorePoint | Adopted, Field(discriminator="source")] = Field(
+    origin: Annotated[Blank | RestorePoint | Kept | Adopted, Field(discriminator="source")] = Field(
         description="What the volume is made from, the first time."
     )
 

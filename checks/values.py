@@ -6,6 +6,7 @@ The models in settings.py name these checks; what ConoHa sells and accepts comes
 import ipaddress
 import re
 from collections.abc import Callable, Collection
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -320,6 +321,27 @@ def origin_id(value: str) -> str:
             "The new volume is made from exactly this backup, snapshot or volume.",
             "Copy the id from `openstack volume backup list`, `openstack volume snapshot list` or "
             "`openstack volume list`; it looks like 3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64.",
+        )
+    return value
+
+
+LATEST = "latest"
+"""The last second that a keeper keeps."""
+
+
+def origin_time(value: str) -> str:
+    """A time with its offset, as ISO 8601 has it, or `latest`."""
+    if value == LATEST:
+        return value
+    try:
+        offset = datetime.fromisoformat(value).tzinfo
+    except ValueError:
+        offset = None
+    if offset is None:
+        raise _refused(
+            f"is {shown(value)}, which is no time with an offset.",
+            "Without an offset it is nine hours off in one of the two countries.",
+            'Write it like "2026-01-22T20:49:00+09:00" or "2026-01-22T11:49:00Z", in quotes; or latest.',
         )
     return value
 

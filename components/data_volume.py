@@ -15,7 +15,7 @@ import pulumi_openstack as openstack
 from components.cloud import Cloud
 from components.data_disk import DataDisk
 from conoha import names
-from settings import Adopted, Blank, RestorePoint, Settings
+from settings import Adopted, Blank, Kept, RestorePoint, Settings
 
 ORIGIN_PROPERTIES = ["source_vol_id", "snapshot_id", "backup_id", "image_id"]
 """What a volume was made of. Each forces a new volume when it changes (terraform-provider-openstack 3.4.0,
@@ -29,6 +29,9 @@ OWNERS_PROPERTIES = ["name", "description", "metadata"]
 ones, it is the wrong volume, and the import fails."""
 
 
+Origin = Blank | RestorePoint | Kept | Adopted
+
+
 @dataclass(frozen=True)
 class OriginArguments:
     """What a volume is made from, as the arguments of `blockstorage.Volume`; at most one is set."""
@@ -38,8 +41,8 @@ class OriginArguments:
     backup_id: str | None = None
 
 
-def origin_arguments(origin: Blank | RestorePoint | Adopted) -> OriginArguments:
-    """The one argument that makes the volume out of `origin`; none for a blank or an adopted disk."""
+def origin_arguments(origin: Origin) -> OriginArguments:
+    """The one argument that makes the volume out of `origin`; none for one that is made empty, or adopted."""
     match origin.source:
         case "volume":
             return OriginArguments(source_vol_id=origin.id)
@@ -47,7 +50,7 @@ def origin_arguments(origin: Blank | RestorePoint | Adopted) -> OriginArguments:
             return OriginArguments(snapshot_id=origin.id)
         case "backup":
             return OriginArguments(backup_id=origin.id)
-        case "blank" | "adopted":
+        case "blank" | "keeper" | "copy" | "adopted":
             return OriginArguments()
 
 
@@ -60,9 +63,25 @@ def data_device(volume_id: str) -> str:
     return f"/dev/disk/by-id/virtio-{volume_id[:20]}"
 
 
-def in_words(origin: Blank | RestorePoint | Adopted) -> str:
-    """Return the origin as the host and the scrub write it: "blank", "backup 3f2c…"."""
-    return "blank" if origin.source == "blank" else f"{origin.source} {origin.id}"
+def in_words(origin: Origin) -> str:
+    """Return the origin as the host and the scrub write it: "blank", "backup 3f2c…", "keeper latest"."""
+    match origin:
+        case Blank():
+            return "blank"
+        case Kept():
+            return f"{origin.source} {origin.to}"
+        case _:
+            return f"{origin.source} {origin.id}"
+
+
+def made_empty(origin: str) -> bool:
+    """Return whether the settings had the volume made empty, by its origin in words."""
+    return origin == "blank" or is_kept(origin)
+
+
+def is_kept(origin: str) -> bool:
+    """Return whether what a keeper keeps belongs on the volume, by its origin in words."""
+    return origin.startswith(("keeper ", "copy "))
 
 
 def data_disk(
@@ -90,7 +109,7 @@ def data_disk(
         device=data_device(volume_id),
         origin=origin,
         copy=any(origin == f"{source} {id_}" for source, id_ in made_from.items() if id_),
-        blank=origin == "blank" and not any(made_from.values()),
+        blank=made_empty(origin) and not any(made_from.values()),
     )
 
 

@@ -3,6 +3,8 @@
 A container, a volume record and all of /var/lib/docker can vanish, and the data stays where it is.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_docker as docker
 
@@ -22,12 +24,14 @@ class NamedVolumes(pulumi.ComponentResource):
     They are not `protect`ed: they go and come back with the server, and the data is not in them. Every input of a
     Docker volume forces its replacement, a label included (kreuzwerker resource_docker_volume.go:46-66), so changes
     are ignored.
+
+    No container is made before those that it mounts, and none of them before `after`.
     """
 
     resources: dict[Volume, docker.Volume]
     all: list[pulumi.Resource]
 
-    def __init__(self, name: str, *, host: DockerHost) -> None:
+    def __init__(self, name: str, *, host: DockerHost, after: Sequence[pulumi.Resource] = ()) -> None:
         super().__init__("toybox:services:NamedVolumes", name)
         self.resources = {
             volume: docker.Volume(
@@ -37,6 +41,7 @@ class NamedVolumes(pulumi.ComponentResource):
                 driver_opts=driver_options(volume),
                 opts=host.options(
                     self,
+                    depends_on=list(after),
                     retain_on_delete=True,
                     ignore_changes=["labels", "driver_opts"],
                 ),

@@ -51,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     command("keep-state", "Keep a stack's state and settings files, read from standard input.")
     whole = command("restore-copy", "Bring all of the copy back to a keeper whose disk is empty.")
     whole.add_argument("--copy", metavar="ID", default="latest", help="another than the newest")
+    site = command("restore-site", "Restore database and files, as a server needs them.")
+    from_copy(site)
+    site.add_argument("--to", required=True, metavar="TIME", help=f"such as {restore.FORM}, or {restore.LATEST}")
+    site.add_argument("--target", required=True, type=Path, metavar="DIR", help="an empty or new folder")
     return top
 
 
@@ -86,6 +90,9 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         case "restore-database":
             with kept(here, chosen, copy.DATABASE) as there:
                 return restore.restore_database(there, chosen.to, chosen.target, chosen.backup), True
+        case "restore-site":
+            with kept(here, chosen, copy.SITE) as there:
+                return restore.restore_site(there, chosen.to, chosen.target), True
         case "keep-state":
             return states.keep(here, sys.stdin.read(states.LARGEST)), True
         case "restore-copy":

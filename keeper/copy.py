@@ -28,6 +28,7 @@ HOURS = 3600
 PARTS = ("barman", "repository", "dumps", "manifests", "records", "states")
 """The keeper's folders that a copy has."""
 DATABASE, FILES = ("barman", "records"), ("repository", "records")
+SITE = ("barman", "repository", "records")
 """What a restore of either needs."""
 LISTING = "listing.json"
 """In a copy: what can be restored from it, as `toybox-keeper list` told when it was made."""

@@ -112,6 +112,27 @@ def require_segments(places: Places, begin: str, moment: float | None) -> None:
     )
 
 
+def require_timeline(places: Places, begin: str, moment: float | None) -> None:
+    """Raise Refusal unless the target lies on the timeline of the backup that begins with segment `begin`.
+
+    When production is recovered it begins a new timeline. What it wrote between that and its first full backup needs
+    both timelines, and is not restored here; that backup is taken at once (receiver.py).
+    """
+    segments = {**wal.archived(places), **wal.unarchived(places)}
+    timeline, newest = begin[:8], max(segments, default=begin)[:8]
+    if newest == timeline:
+        return
+    own = wal.newest_commit_of(places, {name: file for name, file in segments.items() if name[:8] == timeline})
+    if moment is not None and own and moment <= own[0]:
+        return
+    until = notes.iso_before(own[0]) if own else "none"
+    raise Refusal(
+        f"Production was recovered (timeline {int(newest, 16)}), and no full backup of it reaches this second yet.",
+        f"The newest full backup before it is of timeline {int(timeline, 16)}, whose last second is {until}.",
+        f"Up to there: --to {until}. For what came after: `toybox-keeper run full`, then a second after its end.",
+    )
+
+
 def target_of(to: str, newest: tuple[float, str] | None, now: float) -> float | None:
     """Return the target in seconds since 1970, or None for the newest moment. Pure.
 
@@ -139,7 +160,8 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
     Barman copies the backup and the archived WAL. The unfinished segment holds the last seconds, and Barman leaves it
     out (issue 393 of EnterpriseDB/barman): it is added without its suffix, as are segments that wait to be archived.
     With `latest` they go to pg_wal, and PostgreSQL goes as far as they do; else to Barman's folder, from which its
-    restore_command reads.
+    restore_command reads. Either way it begins a new timeline: what it writes from then on is never taken for what the
+    source wrote.
 
     Raises:
         Refusal: the target folder, the time, the backup or its WAL does not do; an older backup is named if one does.
@@ -155,12 +177,15 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
         backup = chosen_backup(backups, moment, backup_id)
         older = others(backups, backup, moment)
         begin = str(catalogue.details(places, backup.id)["base_backup_information"]["begin_wal"])
+        require_timeline(places, begin, moment)
         require_segments(places, begin, moment)
         require_intact(places, backup, older)
         require_target(target)
         recover(places, backup, moment, target, older)
         added = add_unarchived(places, target / ("pg_wal" if moment is None else "barman_wal"), begin)
         let_start(target)
+        if moment is None:
+            begin_a_timeline(target)
     return {
         "target": str(target),
         "to": to,
@@ -173,7 +198,7 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
 
 def recover(places: Places, backup: Backup, moment: float | None, target: Path, way_out: str) -> None:
     """Let Barman put the backup and its WAL into `target`. Raises Refusal."""
-    options = [] if moment is None else ["--target-time", barman_time(moment), "--target-action", "promote"]
+    options = [] if moment is None else on_time(moment)
     command = catalogue.barman(places, "recover", "--no-get-wal", *options, places.source, backup.id, str(target))
     try:
         said = run(*command, seconds=5 * HOURS)
@@ -181,6 +206,12 @@ def recover(places: Places, backup: Backup, moment: float | None, target: Path, 
         raise Refusal(f"Barman cannot restore {backup.id}.", str(error), way_out) from None
     if "ERROR" in said:
         raise Refusal(f"Barman did not restore {backup.id} whole.", last_lines(said), way_out)
+
+
+def on_time(moment: float) -> list[str]:
+    """Return Barman's options for a second. Without the timeline PostgreSQL would go over to the newest one it finds,
+    on which other seconds follow since production was recovered."""
+    return ["--target-time", barman_time(moment), "--target-action", "promote", "--target-tli", "current"]
 
 
 def barman_time(moment: float) -> str:
@@ -207,6 +238,17 @@ def let_start(target: Path) -> None:
     file = target / "postgresql.conf"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(line for line in lines if line.strip() != ONLY_UNDER_THE_LOCK))
+
+
+RECOVERY_SIGNAL = "recovery.signal"
+
+
+def begin_a_timeline(target: Path) -> None:
+    """Have PostgreSQL recover from an archive, which is empty: it takes what pg_wal has and begins a new timeline.
+    Without the signal it would go on with the source's own."""
+    with (target / "postgresql.auto.conf").open("a") as file:
+        file.write("restore_command = 'false'\n")
+    (target / RECOVERY_SIGNAL).touch(mode=0o600)
 
 
 SAFE = re.compile(r"[^\x00-\x1f\x7f]+")
@@ -239,6 +281,13 @@ def chosen_snapshot(snapshots: Sequence[dict[str, Any]], at: float | None) -> di
         f"The oldest one is of {oldest}.",
         "`toybox-keeper list` shows them.",
     )
+
+
+def snapshot_not_before(snapshots: Sequence[dict[str, Any]], moment: float | None) -> dict[str, Any]:
+    """Return the oldest snapshot that is not older than `moment`, so that the files of the rows of that moment are in
+    it; the newest if none is, or with None. Pure. Raises Refusal if there is none at all."""
+    later = [each for each in snapshots if moment is not None and snapshot_time(each) >= moment]
+    return later[-1] if later else chosen_snapshot(snapshots, None)
 
 
 def snapshot_time(snapshot: dict[str, Any]) -> float:
@@ -293,3 +342,26 @@ def restore_files(places: Places, volume: str, path: str | None, target: Path, a
         "bytes": size,
         "seconds": round(time.time() - began, 3),
     }
+
+
+def restore_site(places: Places, to: str, target: Path) -> dict[str, Any]:
+    """Restore the database as of `to` into `target`/database, and each volume that is kept as files into
+    `target`/files/VOLUME, and say what was done. Raises Refusal.
+
+    The files are those of the first snapshot after that second: a few more than the rows know harm nothing.
+    """
+    require_disk(places.data)
+    require_target(target)
+    database = restore_database(places, to, target / "database")
+    moment = None if to == LATEST else parse_time(to)
+    snapshot = snapshot_not_before(catalogue.snapshots(places), moment)
+    of = notes.iso(snapshot_time(snapshot))
+    volumes = {}
+    for volume in places.volumes:
+        # restic restores a volume below the folder that it is given
+        told = restore_files(places, volume, None, target / f"{volume}.new", of)
+        (target / "files").mkdir(mode=0o700, exist_ok=True)
+        Path(told["restored"]).rename(target / "files" / volume)
+        os.rmdir(target / f"{volume}.new")
+        volumes[volume] = {"files": told["files"], "bytes": told["bytes"]}
+    return {"target": str(target), "database": database, "files_of": of, "volumes": volumes}

@@ -22,6 +22,8 @@ from ops.leftovers.commands import leftovers
 from ops.logs import logs
 from ops.prod import commands as prod
 from ops.pulumi_cli import PulumiStack
+from ops.recover.commands import recover
+from ops.restore import commands as restore
 from ops.restore_points import commands as restore_points
 from ops.staging import commands as staging
 from ops.state import commands as state
@@ -45,6 +47,8 @@ app.add_typer(prod.app, name="prod")
 app.add_typer(kept.app, name="kept")
 app.add_typer(backup.app, name="backup")
 app.command("drill")(backup.drill_command)
+app.add_typer(restore.app, name="restore")
+app.command("recover")(recover)
 app.command("adopt")(adopt)
 app.command("rotate-host-key")(host_key.command)
 app.command("leftovers")(leftovers)

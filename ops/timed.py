@@ -40,11 +40,14 @@ DONE = re.compile(
     r"^\s*\S+\s+(\S+ \S+ (?:created replacement|created|updated|imported|deleted|deleted original) \([^)]*\))"
 )
 SCRUB = re.compile(r"staging scrub: .*")
+RESTORE = re.compile(r"backup restore: .*")
 
 
 def shown(line: str) -> str | None:
     """What of a line of `pulumi up` is worth showing: what was made or removed, and how long that took; and whatever is
     wrong. None if nothing is: a replacement is told twice, and so is what went with a server."""
+    if restore := RESTORE.search(line):
+        return restore[0]
     if "error:" in line or "warning:" in line:
         return line.strip()
     done = DONE.match(line)

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_command as command
 
 import settings as stack_settings
+from components.backup_restore import restored
 from components.caddy import Caddy, render_access
 from components.cloud import openstack_provider
 from components.data_census import counted
@@ -63,6 +64,7 @@ server = Server(
 snapshots = SnapshotPolicy("snapshots", settings=settings, server=server, provider=commands)
 
 # host
+ssh_config = write_ssh_files(settings)
 host = DockerHost(
     "host",
     identity=keys,
@@ -70,14 +72,17 @@ host = DockerHost(
     address=server.address,
     disk=data.disk,
     operators=list(settings.operators),
-    ssh_config=write_ssh_files(settings),
+    ssh_config=ssh_config,
     cloud=cloud,
     provider=commands,
 )
 secrets = HostSecrets("secrets", host=host, values=secret_files)
 
+# what a keeper kept, before anything else writes on the data volume
+there = restored("backup-restore", settings, data.disk, host=host, address=server.address, ssh_config=ssh_config)
+
 # services
-platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host), secrets)
+platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host, after=there), secrets)
 images = settings.images
 postgres = Postgres(
     "postgres", image=images.postgres, memory=flavor.memory, password=passwords.postgres_password, platform=platform

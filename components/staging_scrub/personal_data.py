@@ -100,7 +100,7 @@ LARGE_OBJECTS = ""
 """"kept" or "removed": the treatment of the database's large objects, which are in no column. If it is empty, they stop
 the scrub."""
 
-DATABASES: tuple[str, ...] = ()
+DATABASES: tuple[str, ...] = ("keeper",)
 """Other databases of the same PostgreSQL that may stay as they are."""
 
 _NO_WORDS = frozenset(

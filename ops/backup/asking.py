@@ -1,5 +1,6 @@
 """The keeper of a stack, and what its program answers."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import SecretStr
 
 from checks import models
 from checks.models import NAMESPACE
@@ -82,6 +85,42 @@ def ensure_config(stack: PulumiStack, host_key: str) -> None:
         return
     with chdir(stack.root):
         write_ssh_config(stack.name, host_key, key)
+
+
+def keeper_for(stack: PulumiStack) -> Keeper:
+    """Return the one keeper whose settings lie beside those of `stack`, as the program finds it
+    (components/backup_restore), and write what ssh needs to reach it: its own state may be lost.
+
+    Raises:
+        OpsError: there is none, or more than one.
+        SettingsError: something in its settings is wrong.
+    """
+    found = [
+        name
+        for file in sorted(stack.settings_file.parent.glob("Pulumi.*.yaml"))
+        if (name := file.name.removeprefix("Pulumi.").removesuffix(".yaml")) != stack.name
+        and plain_settings(stack.sibling(name)).get("environment") == ENVIRONMENT
+    ]
+    if len(found) != 1:
+        raise OpsError(
+            f"Beside {stack.settings_file.name} there must be the settings of one keeper, and there are "
+            f"{', '.join(found) or 'none'}. Nothing was changed.\n"
+            "    Why:     the data comes from the keeper, or from its copy, which a keeper reads.\n"
+            '    Way out: docs/keeper.md, "Setting it up"; the settings are in git.'
+        )
+    keeper = keeper_of(found[0])
+    reach(keeper)
+    return keeper
+
+
+def reach(keeper: Keeper) -> None:
+    """Write the keeper's ssh_config(5), from its settings alone."""
+    from components.ssh import write_ssh_config  # loads Pulumi's SDK
+
+    machine = Declared.model_validate(plain_settings(keeper.stack)).machine
+    key = SecretStr(keeper.stack.secret(f"{NAMESPACE}:sshPrivateKey"))
+    with contextlib.chdir(keeper.stack.root):
+        write_ssh_config(keeper.stack.name, machine.host_key, key)
 
 
 def opened(name: str) -> PulumiStack:

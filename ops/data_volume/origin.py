@@ -1,5 +1,6 @@
 """Writes what the data volume is made from into a stack's settings file, and leaves every other character alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ops import OpsError
@@ -18,7 +19,12 @@ def adopted(volume_id: str) -> dict[str, str | int]:
     return {"source": "adopted", "id": volume_id}
 
 
-def written(text: str, origin: dict[str, str | int]) -> str:
+def kept(kind: str, to: str) -> dict[str, str | int]:
+    """The origin of a volume on which a keeper's backup is put. In quotes: a bare time is no text to YAML."""
+    return {"source": kind, "to": f'"{to}"'}
+
+
+def written(text: str, origin: Mapping[str, str | int]) -> str:
     """The settings file with another origin. Comments and order stay; people review the difference.
 
     Raises:
@@ -56,7 +62,7 @@ def _depth(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def write(file: Path, origin: dict[str, str | int]) -> bool:
+def write(file: Path, origin: Mapping[str, str | int]) -> bool:
     """Put the origin into the file; whether that changed it."""
     before = file.read_text()
     after = written(before, origin)

@@ -47,6 +47,15 @@ def without(exported: str, urn: str) -> str:
     return json.dumps(state)
 
 
+def emptied(exported: str) -> str:
+    """Return the state without any resource. What encrypts its secrets stays."""
+    state = json.loads(exported)
+    deployment = state["deployment"]
+    deployment["resources"] = []
+    deployment.pop("pending_operations", None)
+    return json.dumps(state)
+
+
 def is_empty(exported: str) -> bool:
     """Whether the state knows nothing that is in the cloud."""
     return not any(

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 from conoha import names
 from ops import OpsError
 from ops.cloud import declared
-from ops.data_volume import aside, choice, foresight, origin, state
+from ops.data_volume import aside, choice, foresight, origin, source, state
 from ops.data_volume.attempt import Attempt, stop_server, to_put_aside, way_back
 from ops.data_volume.known import data_volume_ids
+from ops.data_volume.source import Source
 from ops.data_volume.swap import bring_up, held_before, restored
 from ops.pulumi_cli import PulumiStack
 from ops.restore_points.drivers import driver_for
-from ops.restore_points.model import RestorePoint, Volume
+from ops.restore_points.model import Driver, Volume
 from ops.state import locks
 from ops.timed import Timed
+from settings import Declared
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -43,25 +45,40 @@ class Restore:
             OpsError: the restore stopped. The message has the reason, and the commands that go on and go back.
             SettingsError: the settings are wrong.
         """
-        settings, name = declared(self.stack), self.stack.name
+        settings = declared(self.stack)
         locks.refuse_if_locked(self.stack)
         driver = driver_for(settings, self.connection)
         volumes, points = driver.volumes(), driver.list()
         ids = data_volume_ids(self.stack, settings, volumes, points)
-        point = choice.choose(points, wanted, of=name, volumes=ids, size=settings.data_volume.size, now=self.now)
-        attempt = Attempt(self.stack, self.connection, f"restore {point.id}", self.now, self.stack.exported())
+        size = settings.data_volume.size
+        point = choice.choose(points, wanted, of=self.stack.name, volumes=ids, size=size, now=self.now)
+        again = f"toybox prod restore --from {point.id}"
+        self.put_back(settings, driver, source.of_restore_point(point, self.now, again))
+
+    def put_back(
+        self, settings: Declared, driver: Driver, chosen: Source, first: Callable[[Timed], None] = lambda _: None
+    ) -> None:
+        """Put the stack on a new data volume that is made from `chosen`. `first` is done once the operator has said
+        yes, before anything is changed.
+
+        Raises:
+            OpsError: as `run` does.
+        """
+        name, volumes = self.stack.name, driver.volumes()
+        attempt = Attempt(self.stack, self.connection, chosen.purpose, self.now, self.stack.exported())
         recorded = state.recorded(attempt.seen)
         refuse_a_lost_state(name, attempt.seen, volumes)
         leaving = to_put_aside(volumes, name, recorded)
         earlier = aside.under_way(volumes, name)
-        self.tell(point, leaving, earlier)
+        self.tell(chosen, leaving, earlier)
         foresight.refuse_more(self.stack, self.say, None if recorded else foresight.MAKING)
         self.confirm(name)
         attempt.begin()
 
         timed = Timed(self.say)
+        first(timed)
         former = list({each.id: each for each in [*earlier, *leaving]}.values())
-        with way_back(ways(name, point, former)):
+        with way_back(ways(name, chosen, former)):
             with timed.step("what the present volume holds"):
                 held = held_before(self.stack, self.connection, self.say) if recorded else None
             with timed.step("the present volume is put aside"):
@@ -70,25 +87,25 @@ class Restore:
             with timed.step("the server shuts down"):
                 stop_server(self.connection, name)
             with timed.step(f"origin in {self.stack.settings_file.name}"):
-                origin.write(self.stack.settings_file, origin.of_restore_point(point))
+                origin.write(self.stack.settings_file, chosen.origin)
             if recorded:
                 with timed.step("the present volume leaves the state"):
                     back = attempt.forget(recorded)
                 self.say(f"    a copy of the state as it was: {back}")
             present = bring_up(self.stack, self.connection, self.now, settings, timed, protected=settings.is_production)
-            with timed.step("the data is the restore point's"):
+            with timed.step("the data is what was asked for"):
                 report = restored(self.stack, driver.volumes(), present.id, known={each.id for each in volumes})
             attempt.end(driver.volumes())
 
-        self.say(f"{name} has its data of {choice.when(point)} again. It took {timed.seconds:.0f} s.")
+        self.say(f"{name} has its data of {chosen.when} again. It took {timed.seconds:.0f} s.")
         for line in report:
             self.say(f"  {line}")
         self.tell_of_kept(driver.volumes(), former)
         self.say(f"Commit {self.stack.settings_file.name}, in which the origin was written.")
 
-    def tell(self, point: RestorePoint, leaving: Sequence[Volume], earlier: Sequence[Volume]) -> None:
+    def tell(self, chosen: Source, leaving: Sequence[Volume], earlier: Sequence[Volume]) -> None:
         """Print the steps that follow."""
-        self.say(f"{self.stack.name} is put back on {choice.described(point, self.now)}.")
+        self.say(f"{self.stack.name} is put back on {chosen.described}.")
         for volume in leaving:
             self.say(
                 f"What was written since then is not in it. The present data volume, {volume.id}, is kept, renamed."
@@ -125,11 +142,11 @@ def refuse_a_lost_state(stack: str, exported: str, volumes: Sequence[Volume]) ->
         )
 
 
-def ways(stack: str, point: RestorePoint, former: Sequence[Volume]) -> str:
+def ways(stack: str, chosen: Source, former: Sequence[Volume]) -> str:
     """Return the commands that go on and go back, for an operator whose restore stopped."""
     lines = [
         f"    Go on:   `toybox adopt {stack}` brings this attempt to its end, if it has made a volume. Or begin anew:",
-        f"             `toybox prod restore --from {point.id}`, the same command again.",
+        f"             `{chosen.again}`, the same command again.",
     ]
     lines += [f"    Go back: `toybox adopt {stack} {each.id}`, the data from before." for each in former]
     return "\n".join(lines)

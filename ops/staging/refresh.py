@@ -1,7 +1,7 @@
 """Refreshing staging, step by step. Prod's state and the list of its restore points are read, nothing else of it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conoha import names
 from ops import OpsError
 from ops.cloud import cloud_errors, declared
-from ops.data_volume import census, choice, foresight, leftovers, origin, state
+from ops.data_volume import census, choice, foresight, leftovers, origin, source, state
 from ops.data_volume.known import data_volume_ids
 from ops.data_volume.swap import await_site
 from ops.leftovers.remove import make_way
@@ -58,13 +58,23 @@ class Refresh:
         locks.refuse_if_locked(self.stack)
         driver = driver_for(prods, self.connection)
         point, keep = self.point(driver, settings, prods, wanted, allow_older=allow_older)
-        self.say(f"From {choice.described(point, self.now)}")
+        chosen = source.of_restore_point(point, self.now, "toybox staging refresh")
+        self.renew(settings, driver, chosen, keep)
+        self.say(f"  The data is {schedule.in_words(point.age(self.now))} old.")
+
+    def renew(self, settings: Declared, driver: Driver, chosen: source.Source, keep: Collection[str] = ()) -> None:
+        """Make the data volume again from `chosen`. Prod's volumes are to `keep`, whatever their names.
+
+        Raises:
+            OpsError: as `run` does.
+        """
+        self.say(f"From {chosen.described}")
         foresight.refuse_more(self.stack, self.say, foresight.REPLACING)
         former = state.recorded(self.stack.exported())
         timed = Timed(self.say)
         aside = make_way(self.stack, None, self.connection, self.now, timed)
         with timed.step(f"origin in {self.stack.settings_file.name}"):
-            origin.write(self.stack.settings_file, origin.of_restore_point(point))
+            origin.write(self.stack.settings_file, chosen.origin)
         with timed.step("pulumi up: volume, server, scrub, services"):
             replace = ["--replace", former.urn] if former else []
             self.stack.update(*replace, show=timed.line_of_pulumi)
@@ -72,9 +82,9 @@ class Refresh:
         if present is None or (former and present.id == former.id):
             raise OpsError(f"The data volume was not replaced. Look with: pulumi preview --stack {self.stack.name}")
         with timed.step("volume, server, database, containers"):
-            self.look_at_what_was_made(present.id, point, driver)
+            self.look_at_what_was_made(present.id, chosen, driver)
         with timed.step("rows, files, addresses"):
-            report = self.verified(present.id)
+            report = self.verified(present.id, chosen)
         with timed.step("the site answers"):
             await_site(self.stack, settings)
         with timed.step("the former data volume"):
@@ -91,8 +101,7 @@ class Refresh:
         self.tell_of_kept(former, volumes)
         for line in verdict.summary(report):
             self.say(f"  {line}")
-        age = schedule.in_words(point.age(self.now))
-        self.say(f"Staging has prod's data of {choice.when(point)}, {age} old. It took {timed.seconds:.0f} s.")
+        self.say(f"Staging has prod's data of {chosen.when}. It took {timed.seconds:.0f} s.")
         self.say(f"Commit {self.stack.settings_file.name}, in which the origin was written.")
 
     def point(
@@ -115,34 +124,34 @@ class Refresh:
         )
         return point, prod_volumes
 
-    def look_at_what_was_made(self, volume_id: str, point: RestorePoint, driver: Driver) -> None:
+    def look_at_what_was_made(self, volume_id: str, chosen: source.Source, driver: Driver) -> None:
         """Ask the cloud and the server, and not the state or the scrub's record. Raise OpsError for any problem."""
         name, address = self.stack.name, self.stack.outputs()["address"]
         with cloud_errors(f"to show volume {volume_id}"):
             volume = self.connection.block_storage.get_volume(volume_id)
         server = find_server(self.connection, name)
-        found = verdict.volume_problems(volume, point.id, server.id if server else None)
+        found = verdict.volume_problems(volume, chosen.id, server.id if server else None)
         if server is None or server.address != address:
             found.append(f"the server has the address {server.address if server else None}, the state says {address}")
         found += verdict.container_problems(self.stack.on_server(address, verdict.CONTAINERS))
         made = next(each for each in driver.volumes() if each.id == volume_id)
         found += census.problems(None, census.look(self.stack, address), volume_id, made.created_at)
-        self.refuse(found)
+        self.refuse(found, chosen)
 
-    def verified(self, volume_id: str) -> dict[str, Any]:
+    def verified(self, volume_id: str, chosen: source.Source) -> dict[str, Any]:
         """What the server says about its data. Raises OpsError if anything is not as it should be."""
         address = self.stack.outputs()["address"]
         report: dict[str, Any] = json.loads(self.stack.on_server(address, VERIFY))
-        self.refuse(verdict.problems(report, volume_id))
+        self.refuse(verdict.problems(report, volume_id), chosen)
         return report
 
-    def refuse(self, problems: list[str]) -> None:
+    def refuse(self, problems: list[str], chosen: source.Source) -> None:
         """Raise OpsError if there are problems."""
         if problems:
             raise OpsError(
                 "Staging is up, and is not as it should be. Its former data volume is still there.\n"
                 + "\n".join(f"  - {each}" for each in problems)
-                + "\n    Way out: mend the cause, then `toybox staging refresh` again: it begins anew."
+                + f"\n    Way out: mend the cause, then `{chosen.again}` again: it begins anew."
             )
 
     def delete(self, volumes: list[Volume]) -> None:

@@ -25,7 +25,7 @@ def problems(report: Mapping[str, Any], volume_id: str) -> list[str]:
     if report["media"] != media["before"]:
         found.append(f"media: {files(report['media'])}, and should be {files(media['before'])}")
     if sum(rows["before"].values()) == 0:
-        found.append("the restore point's database has no rows at all")
+        found.append("the database that was restored has no rows at all")
     return found
 
 
@@ -35,15 +35,17 @@ CONTAINERS = "docker ps --all --format '{{.Names}} {{.Status}}'"
 EXPECTED = frozenset({"beat", "caddy", "postgres", "redis", "web", "worker"})
 
 
-def volume_problems(volume: Any, restore_point: str, server: str | None) -> list[str]:
-    """Return the problems of the volume by the cloud's facts: whether it was made from the restore point, and whether
-    the stack's server has it. ConoHa shows the restore point in the volume's metadata."""
+def volume_problems(volume: Any, restore_point: str | None, server: str | None) -> list[str]:
+    """Return the problems of the volume by the cloud's facts: whether it was made from the restore point, or from
+    nothing for a keeper's backup, and whether the stack's server has it. ConoHa shows the restore point in the volume's
+    metadata."""
     origins = {volume.snapshot_id, volume.backup_id, (volume.metadata or {}).get("src_backup_id")} - {None, ""}
     attached = [str(each["server_id"]) for each in volume.attachments or []]
     found = []
-    if restore_point not in origins:
+    if origins if restore_point is None else restore_point not in origins:
         made_from = ", ".join(map(str, origins)) or "nothing"
-        found.append(f"volume {volume.id} was made from {made_from}, and should be from {restore_point}")
+        wanted = restore_point or "nothing"
+        found.append(f"volume {volume.id} was made from {made_from}, and should be from {wanted}")
     if attached != [server]:
         found.append(f"volume {volume.id} is attached to {', '.join(attached) or 'nothing'}, the server is {server}")
     return found
@@ -70,8 +72,8 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     rows, media = report["record"]["rows"], report["record"]["media"]
     kept = {table: count for table, count in rows["before"].items() if table not in rows["emptied"]}
     lines = [
-        f"{sum(kept.values())} rows in {len(kept)} tables, as in the restore point",
-        f"{files(media['before'])} in media, as in the restore point",
+        f"{sum(kept.values())} rows in {len(kept)} tables, as before the scrub",
+        f"{files(media['before'])} in media, as before the scrub",
     ]
     if gone := [f"{table} ({rows['before'][table]} rows)" for table in rows["emptied"] if rows["before"].get(table)]:
         lines.append(f"emptied: {', '.join(gone)}")

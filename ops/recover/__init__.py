@@ -1,0 +1,1 @@
+"""`toybox recover`: a production that is gone, from git, the passphrase and the keeper."""

@@ -1,0 +1,1 @@
+"""`toybox restore`: a second of the database, or files, from what a keeper keeps."""

@@ -1,0 +1,51 @@
+"""`toybox restore`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from ops.cloud import connect, opened
+from ops.confirmation import confirm
+from ops.restore.database import RestoreDatabase
+from ops.restore.files import RestoreFiles
+
+app = typer.Typer(no_args_is_help=True, help="What the keeper keeps, back into a stack: database, files.")
+
+From = Annotated[Literal["keeper", "copy"], typer.Option("--from", help="The keeper, or its copy in object storage.")]
+
+
+@app.callback()
+def restore() -> None:
+    """What the keeper keeps, back into a stack."""
+
+
+@app.command("database")
+def database_command(
+    to: Annotated[str, typer.Option("--to", metavar="TIME", help="'2026-01-22 20:49:00 JST', or latest.")],
+    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack that gets the data.")] = "staging",
+    from_: From = "keeper",
+) -> None:
+    """Put a stack on the database as it was at a second, with the files of then.
+
+    Staging is scrubbed before any application container starts, and what it held is deleted. For prod it asks for the
+    stack's name, typed in full, and keeps the present data volume for a way back. Interrupted, it can be run again.
+    """
+    chosen = opened(stack)
+    RestoreDatabase(chosen, connect(chosen), datetime.now(UTC), typer.echo, confirm).run(to, from_)
+
+
+@app.command("files")
+def files_command(
+    volume: Annotated[str, typer.Argument(metavar="VOLUME", help="media, caddy-data.")],
+    path: Annotated[str | None, typer.Argument(metavar="PATH", help="One file or folder in it.")] = None,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The newest snapshot that is not later.")] = "latest",
+    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack that gets the files.")] = "prod",
+    from_: From = "keeper",
+) -> None:
+    """Put a volume's files back, or one of them, into the running stack.
+
+    What is there is never written over: it is kept beside, under a name that says so. For a production it asks for the
+    stack's name, typed in full.
+    """
+    RestoreFiles(opened(stack), datetime.now(UTC), typer.echo, confirm).run(volume, path, at, from_)
