@@ -22,6 +22,7 @@ SELECT json_build_object(
     'major', current_setting('server_version_num')::int / 10000,
     'clock', extract(epoch FROM clock_timestamp()),
     'lsn', pg_current_wal_lsn(),
+    'timeline', ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int,
     'bytes', pg_database_size(:'database'),
     'slot', (SELECT json_build_object('active', active, 'wal_status', wal_status, 'restart_lsn', restart_lsn,
                                       'behind', pg_current_wal_lsn() - restart_lsn)

@@ -203,11 +203,13 @@ def mark(places: Places) -> Manifest:
             "The seconds from there to the next full backup cannot be restored. Everything before stays.",
             "Nothing is to be done: a new stream has begun, and a full backup is started.",
         )
+    receiver.want_full_of_new_timeline(places, told)
     return {"newest_mark": made["at"], "slot": told["slot"], "clock_ahead": told["clock_ahead"]}
 
 
 def archive(places: Places) -> Manifest:
     """Sort the segments that were received into Barman's catalogue."""
+    receiver.keep_former_timelines(places)
     must("Archiving WAL", catalogue.LOOK_AT_BARMAN, *catalogue.barman(places, "archive-wal", places.source))
     waiting = wal.unarchived(places)
     return {"unfinished": max(waiting, default=None), "archived": max(wal.archived(places), default=None)}

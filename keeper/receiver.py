@@ -1,7 +1,10 @@
-"""Starts the stream of WAL again where it cannot go on: PostgreSQL has removed the next segment.
+"""Starts the stream of WAL again where it cannot go on, and asks for a full backup where a timeline has none.
 
-That happens after an absence that is longer than `max_slot_wal_keep_size` allows. The source is right to go on without
-the keeper. The seconds of the hole are lost to the keeper; a new full backup begins after it.
+PostgreSQL has removed the next segment after an absence that is longer than `max_slot_wal_keep_size` allows. The source
+is right to go on without the keeper. The seconds of the hole are lost to the keeper; a new full backup begins after it.
+
+A source that was recovered writes on a new timeline. Where it was put back to an earlier second, the stream cannot go
+on from the last one that was received. Every second of the former timeline stays.
 """
 
 import shutil
@@ -10,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keeper import catalogue, wal
-from keeper.notes import iso, write
+from keeper.notes import iso, record, write
 from keeper.places import Places
 from keeper.programs import FailedError, run
 from keeper.refusal import Refusal
@@ -22,6 +25,8 @@ HOLD = "hold"
 
 REMOVED = "has already been removed"
 """In the error of a source that has removed a segment (PostgreSQL 15, walsender.c)."""
+FORKED = "not in this server's history"
+"""In the error of a source that was put back to before this segment, and went on from there (the same)."""
 LOST = "lost"
 """A slot's wal_status, once its WAL was removed."""
 
@@ -46,19 +51,40 @@ def broken_off(places: Places, told: Mapping[str, Any]) -> str:
         return ""
     if (told["slot"] or {}).get("wal_status") == LOST:
         return f"the source kept no WAL for so long an absence: its slot is {LOST}"
-    return f"the source has removed segment {segment}" if is_removed(places, segment) else ""
+    return refusal(places, segment)
 
 
-def is_removed(places: Places, segment: str) -> bool:
-    """Return whether the source refuses to send from this segment on because it has removed it."""
+def refusal(places: Places, segment: str) -> str:
+    """Return why the source refuses to send from this segment on, if it will refuse for ever; else ""."""
     psql = places.programs / "psql"
     timeline = int(segment[:8], 16)
     asking = f"START_REPLICATION PHYSICAL {start_of(segment)} TIMELINE {timeline}"
     try:
         run(psql, "--no-psqlrc", "--command", asking, f"{places.conninfo('keeper')} replication=true", seconds=20)
     except FailedError as error:
-        return REMOVED in str(error)
-    return False
+        if REMOVED in str(error):
+            return f"the source has removed segment {segment}"
+        if FORKED in str(error):
+            return f"the source was put back to a time before segment {segment}, and goes on from there"
+    return ""
+
+
+def want_full_of_new_timeline(places: Places, told: Mapping[str, Any]) -> None:
+    """Ask for a full backup if the newest one is of another timeline than the one that the source writes on: it was
+    recovered. `told` are the source's facts."""
+    last = record(places, "full")
+    timeline = int(told["timeline"])
+    if last and int(str(last["begin_wal"])[:8], 16) != timeline:
+        why = f"the source was recovered, and writes on timeline {timeline}"
+        write(places.records / WANTED, {"why": why, "since": iso(time.time())})
+
+
+def keep_former_timelines(places: Places) -> None:
+    """Copy the unfinished segments of former timelines to where wal.unarchived finds them. Barman keeps only the newest
+    one in its place; the others have the last seconds before the source was recovered."""
+    files = sorted((places.barman_home / "streaming").glob(f"*{wal.PARTIAL}"))
+    if len(files) > 1:
+        keep_unfinished(places)
 
 
 def start_again(places: Places, why: str) -> None:

@@ -140,12 +140,18 @@ def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
         return []
     begin = str(catalogue.details(places, good[-1].id)["base_backup_information"]["begin_wal"])
     segments = {**wal.archived(places), **wal.unarchived(places)}
+    timelines = sorted({name[:8] for name in segments if name >= begin})
     found = []
-    for last in wal.ends_before_holes(segments, begin):
-        before = wal.newest_commit_of(places, {name: file for name, file in segments.items() if begin <= name <= last})
-        since = before[0] if before else good[-1].ended or 0
-        until = min((backup.ended or 0 for backup in good if (backup.ended or 0) > since), default=None)
-        found.append({"from": notes.iso(since), "to": notes.iso(until) if until is not None else None})
+    for timeline in timelines:
+        first = max(begin, min(name for name in segments if name[:8] == timeline))
+        ends = wal.ends_before_holes(segments, first)
+        if timeline != timelines[-1]:  # the source was recovered; up to its next full backup nothing can be had
+            ends.append(max(name for name in segments if name[:8] == timeline))
+        for last in ends:
+            before = wal.newest_commit_of(places, {name: segments[name] for name in segments if first <= name <= last})
+            since = before[0] if before else good[-1].ended or 0
+            until = min((backup.ended or 0 for backup in good if (backup.ended or 0) > since), default=None)
+            found.append({"from": notes.iso(since), "to": notes.iso(until) if until is not None else None})
     return found
 
 

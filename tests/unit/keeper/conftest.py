@@ -29,6 +29,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "major": 15,
         "clock": time.time(),
         "lsn": "0/5000000",
+        "timeline": 1,
         "bytes": 10_000_000,
         "slot": {"active": True, "wal_status": "reserved", "restart_lsn": "0/5000000", "behind": 0},
         "receiver": {"state": "streaming", "flushed": "0/5000000", "behind": 0},

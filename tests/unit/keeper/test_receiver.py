@@ -75,6 +75,37 @@ def test_a_segment_that_the_source_has_removed_is_the_end_of_a_stream(places: Pl
     assert SEGMENT in receiver.broken_off(places, facts(receiver=None, slot=None))
 
 
+def test_a_source_that_was_put_back_to_an_earlier_second_is_the_end_of_a_stream(
+    places: Places, barman: dict[str, Any]
+) -> None:
+    barman["psql"] = "ERROR:  requested starting point 0/B000000 on timeline 1 is not in this server's history"
+    assert "was put back to a time before" in receiver.broken_off(places, facts(receiver=None, slot=None))
+
+
+def test_a_timeline_without_a_full_backup_gets_one_and_is_asked_for_it_once(places: Places) -> None:
+    """The first commits of a recovered production could not be had without it."""
+    wanted = places.records / receiver.WANTED
+    receiver.want_full_of_new_timeline(places, facts(timeline=2))
+    assert not wanted.exists(), "the keeper has no full backup at all: it takes its first one anyway"
+    notes.write(places.records / "full.json", {"begin_wal": "000000010000000000000003"})
+    receiver.want_full_of_new_timeline(places, facts(timeline=1))
+    assert not wanted.exists()
+    receiver.want_full_of_new_timeline(places, facts(timeline=2))
+    assert "timeline 2" in wanted.read_text()
+
+
+def test_the_last_seconds_of_a_former_timeline_stay(places: Places, streaming: Path) -> None:
+    """Barman keeps the unfinished segment of one timeline in its place."""
+    receiver.keep_former_timelines(places)
+    assert not (places.barman_home / wal.UNFINISHED).exists(), "there is one timeline"
+    (streaming / "00000002000000000000000B.partial").write_bytes(b"a new life")
+    receiver.keep_former_timelines(places)
+    (streaming / f"{SEGMENT}.partial").unlink()
+    found = wal.unarchived(places)
+    assert found[SEGMENT].read_bytes() == b"the last seconds"
+    assert found["00000002000000000000000B"].parent == streaming
+
+
 def test_a_keeper_that_never_received_anything_is_not_broken_off(places: Places) -> None:
     assert receiver.broken_off(places, facts(receiver=None, slot=None)) == ""
 

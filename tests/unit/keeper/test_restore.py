@@ -188,6 +188,46 @@ def test_a_hole_before_the_target_is_refused_before_anything_is_written(
     assert notes.iso_before(AT) == "2026-01-22T11:48:59.999Z", "a target at which there is a later commit"
 
 
+def of_timeline_two(places: Places) -> None:
+    """The source was recovered: it writes on a new timeline, and no full backup of that was taken."""
+    archived = places.barman_home / "wals" / "0000000200000000"
+    archived.mkdir(parents=True)
+    (archived / "000000020000000000000005").write_bytes(b"archived")
+
+
+def test_a_second_of_a_former_timeline_is_restored_on_it(
+    places: Places, kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL goes over to the newest timeline by itself, and would never meet that second."""
+    of_timeline_two(places)
+    monkeypatch.setattr(wal, "newest_commit_of", lambda *_: (AT + 60, "000000010000000000000005"))
+    told = restore.restore_database(places, JST, tmp_path / "restored")
+    command = kept["commands"][-1]
+    assert command[command.index("--target-tli") + 1] == "current"
+    assert told["added_segments"] == ["000000010000000000000005"], "and nothing of the new timeline"
+
+
+def test_what_no_full_backup_of_its_timeline_reaches_is_refused(
+    places: Places, kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_timeline_two(places)
+    monkeypatch.setattr(wal, "newest_commit_of", lambda *_: (AT - 60, "000000010000000000000005"))
+    for to in ("latest", JST):
+        with pytest.raises(Refusal, match=r"Production was recovered \(timeline 2\)") as refused:
+            restore.restore_database(places, to, tmp_path / "restored")
+        assert "--to 2026-01-22T11:47:59.999Z" in str(refused.value)
+    assert not (tmp_path / "restored").exists()
+
+
+def test_what_was_restored_writes_on_a_timeline_of_its_own(
+    places: Places, kept: dict[str, Any], tmp_path: Path
+) -> None:
+    """On the source's own, the keeper would take what it writes for what the source wrote."""
+    restore.restore_database(places, "latest", tmp_path / "restored")
+    assert (tmp_path / "restored" / "recovery.signal").exists()
+    assert "restore_command = 'false'\n" in (tmp_path / "restored" / "postgresql.auto.conf").read_text()
+
+
 # files
 
 
@@ -234,6 +274,17 @@ def test_the_snapshot_is_the_newest_that_is_not_later() -> None:
         restore.chosen_snapshot(SNAPSHOTS, AT - 3600)
     with pytest.raises(Refusal, match="The oldest one is of none"):
         restore.chosen_snapshot([], None)
+
+
+def test_the_files_of_a_second_are_of_the_first_snapshot_after_it() -> None:
+    """A row of that second has its file there; in the snapshot before it, the file may be missing."""
+    taken = [restore.snapshot_time(each) for each in SNAPSHOTS]
+    assert restore.snapshot_not_before(SNAPSHOTS, taken[1] - 1) == SNAPSHOTS[1]
+    assert restore.snapshot_not_before(SNAPSHOTS, taken[1] + 1) == SNAPSHOTS[0]
+    assert restore.snapshot_not_before(SNAPSHOTS, taken[0] + 1) == SNAPSHOTS[0], "none is later: the newest"
+    assert restore.snapshot_not_before(SNAPSHOTS, None) == SNAPSHOTS[0]
+    with pytest.raises(Refusal, match="There is no snapshot"):
+        restore.snapshot_not_before([], None)
 
 
 @pytest.fixture

@@ -100,3 +100,18 @@ def test_a_hole_is_listed_beside_the_range_that_it_is_in(places: Places, monkeyp
     told = {"source": "prod", "from": "a", "to": "b", "holes": found, "full": [], "files": [], "dumps": []}
     assert f"but none from {notes.iso(NOW - 60)} to {notes.iso(NOW)}" in render.text("list", told)
     assert status.holes(places, []) == []
+
+
+def test_what_a_recovered_source_wrote_before_its_first_full_backup_is_a_hole(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for timeline, numbers in (("00000001", (3, 4)), ("00000002", (4, 5))):
+        archived = places.barman_home / "wals" / f"{timeline}00000000"
+        archived.mkdir(parents=True)
+        for number in numbers:
+            (archived / f"{timeline}000000000000000{number}").write_bytes(b"x")
+    backups = [Backup("20260101T000002", "DONE", NOW), Backup("20260101T000001", "DONE", NOW - 3600)]
+    information = {"base_backup_information": {"begin_wal": "000000010000000000000003"}}
+    monkeypatch.setattr(catalogue, "details", lambda *_: information)
+    monkeypatch.setattr(wal, "newest_commit_of", lambda _, segments: (NOW - 60, max(segments)))
+    assert status.holes(places, backups) == [{"from": notes.iso(NOW - 60), "to": notes.iso(NOW)}]
