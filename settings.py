@@ -108,9 +108,9 @@ class Blank(_Model):
 
     source: Literal["blank"] = Field(
         description="What the volume is made from: nothing (blank), a ConoHa backup, a Cinder snapshot (not on "
-        "ConoHa), or a clone of another volume; or an empty one that what the keeper keeps is put on (keeper), or what "
-        "the keeper's copy in object storage has (copy); or none of these, but a volume that is there already "
-        "(adopted). Looked at once, when the volume is made or adopted: a change alone replaces nothing.",
+        "ConoHa), or a clone of another volume; an empty volume on which the program puts what the keeper has (keeper) "
+        "or what its copy in object storage has (copy); or a volume that is there already (adopted). "
+        "Looked at once, when the volume is made or adopted: a change alone replaces nothing.",
         examples=["blank"],
     )
 

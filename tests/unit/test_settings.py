@@ -108,6 +108,12 @@ def refusal(changes: Mapping[str, Any] | None = None, **others: Any) -> str:
     return message
 
 
+@pytest.mark.parametrize("to", ["latest", "2026-01-22T20:49:00+09:00", "2026-01-22T11:49:00.5Z"])
+def test_a_second_of_the_keepers_is_an_origin(to: str) -> None:
+    parsed = parse({"dataVolume.origin": {"source": "keeper", "to": to}})
+    assert parsed.data_volume.origin == settings.Kept(source="keeper", to=to)
+
+
 def test_complete_settings_are_taken_over_one_to_one() -> None:
     parsed = parse()
     assert parsed.stack == "prod"
@@ -179,6 +185,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "an origin without id and size": {"dataVolume.origin": {"source": "backup"}},
     "an origin whose id is a name": {"dataVolume.origin": {"source": "backup", "id": "nightly", "size": 0}},
     "a blank volume with an id": {"dataVolume.origin": {"source": "blank", "id": ID}},
+    "a keeper's second without an offset": {"dataVolume.origin": {"source": "keeper", "to": "2026-01-22T20:49:00"}},
+    "a keeper's second in words": {"dataVolume.origin": {"source": "copy", "to": "yesterday"}},
+    "a keeper without a second": {"dataVolume.origin": {"source": "keeper"}},
     "an unquoted off": {"snapshotPolicy": {"driver": "conoha", "schedule": False}},
     "an unquoted on": {"snapshotPolicy": {"driver": "conoha", "schedule": True, "keep": 7}},
     "an unknown schedule": {"snapshotPolicy.schedule": "weekly"},

@@ -15,6 +15,7 @@ from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import Run, run_program
 
 BACKUP = {"source": "backup", "id": "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64", "size": 200}
+KEPT = {"source": "keeper", "to": "2026-01-22T20:49:00+09:00"}
 ADOPTED = {"source": "adopted", "id": "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"}
 
 
@@ -131,3 +132,39 @@ def test_prods_data_is_counted_before_anything_of_the_application_is_made(runs: 
     assert str(run.exports["dataVolumeId"]) in str(census.inputs["stdin"]), "another volume is counted again"
     for name in ("django-release", "django-web-container", "caddy-container"):
         assert "data-census-taken" in run.before(run.one(name)), name
+
+
+@pytest.mark.parametrize("stack", ["prod", "staging"])
+def test_a_keepers_backup_is_on_the_disk_before_any_container_mounts_it(stack: str, tmp_path: Path) -> None:
+    """An empty volume, and PostgreSQL on it, would be an empty site under a green update."""
+    run = with_origin(stack, KEPT, tmp_path)
+    restore = run.one("backup-restore-done")
+    assert {"host-ready", "data-origin"} <= run.before(restore)
+    for container in run.of_type("docker:index/container:Container"):
+        if any(mount["type"] == "volume" for mount in container.inputs["mounts"]):
+            assert "backup-restore-done" in run.before(container), container.name
+    for name in ("django-release", "postgres-password"):
+        assert "backup-restore-done" in run.before(run.one(name)), name
+
+
+def test_a_keepers_backup_is_scrubbed_in_staging(tmp_path: Path) -> None:
+    run = with_origin("staging", KEPT, tmp_path)
+    assert "backup-restore-done" in run.before(run.one("scrub-done"))
+    assert "scrub-done" in run.before(run.one("django-release"))
+
+
+def test_a_volume_for_a_keepers_backup_is_made_from_nothing(tmp_path: Path) -> None:
+    run = with_origin("prod", KEPT, tmp_path)
+    volume = run.one("data-volume")
+    assert volume.request.protect
+    assert not {"backupId", "snapshotId", "sourceVolId"} & set(volume.inputs)
+    told = json.loads(run.one("backup-restore-done").inputs["stdin"])
+    assert told["disk"]["origin"] == "keeper 2026-01-22T20:49:00+09:00"
+    assert told["disk"]["blank"], "an empty disk may be formatted"
+    assert told["disk"]["volume"] == run.exports["dataVolumeId"]
+    assert told["keeperAddress"] == "192.0.2.9"
+
+
+def test_without_a_keeper_as_origin_there_is_no_such_step(runs: dict[str, Run]) -> None:
+    for run in runs.values():
+        assert not [each.name for each in run.resources.values() if "backup-restore" in each.name]
