@@ -79,7 +79,15 @@ host = DockerHost(
 secrets = HostSecrets("secrets", host=host, values=secret_files)
 
 # what a keeper kept, before anything else writes on the data volume
-there = restored("backup-restore", settings, data.disk, host=host, address=server.address, ssh_config=ssh_config)
+there = restored(
+    "backup-restore",
+    settings,
+    data.disk,
+    host=host,
+    address=server.address,
+    ssh_config=ssh_config,
+    provider=commands,
+)
 
 # services
 platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host, after=there), secrets)

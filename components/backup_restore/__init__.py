@@ -56,6 +56,7 @@ def restored(
     host: DockerHost,
     address: pulumi.Output[str],
     ssh_config: str,
+    provider: command.Provider,
 ) -> list[pulumi.Resource]:
     """Return the resources that the volumes wait for: a `BackupRestore` where the settings say that the data comes from
     a keeper, else none."""
@@ -70,7 +71,8 @@ def restored(
         "database": DATABASE,
         "volumes": [volume.name for volume in KEPT_FILES],
     }
-    return [BackupRestore(name, disk=disk, address=address, parameters=parameters, after=[host.ready]).done]
+    step = BackupRestore(name, disk=disk, address=address, parameters=parameters, provider=provider, after=[host.ready])
+    return [step.done]
 
 
 class BackupRestore(pulumi.ComponentResource):
@@ -89,9 +91,10 @@ class BackupRestore(pulumi.ComponentResource):
         disk: pulumi.Output[DataDisk],
         address: pulumi.Output[str],
         parameters: Mapping[str, object],
+        provider: command.Provider,
         after: Sequence[pulumi.Resource],
     ) -> None:
-        super().__init__("toybox:services:BackupRestore", name)
+        super().__init__("toybox:services:BackupRestore", name, None, pulumi.ResourceOptions(providers=[provider]))
 
         def described(known: DataDisk, server: str) -> dict[str, object]:
             return {**parameters, "disk": asdict(known), "label": known.label, "serverAddress": server}
