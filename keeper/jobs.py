@@ -209,7 +209,6 @@ def mark(places: Places) -> Manifest:
 
 def archive(places: Places) -> Manifest:
     """Sort the segments that were received into Barman's catalogue."""
-    receiver.keep_former_timelines(places)
     must("Archiving WAL", catalogue.LOOK_AT_BARMAN, *catalogue.barman(places, "archive-wal", places.source))
     waiting = wal.unarchived(places)
     return {"unfinished": max(waiting, default=None), "archived": max(wal.archived(places), default=None)}

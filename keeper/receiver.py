@@ -79,14 +79,6 @@ def want_full_of_new_timeline(places: Places, told: Mapping[str, Any]) -> None:
         write(places.records / WANTED, {"why": why, "since": iso(time.time())})
 
 
-def keep_former_timelines(places: Places) -> None:
-    """Copy the unfinished segments of former timelines to where wal.unarchived finds them. Barman keeps only the newest
-    one in its place; the others have the last seconds before the source was recovered."""
-    files = sorted((places.barman_home / "streaming").glob(f"*{wal.PARTIAL}"))
-    if len(files) > 1:
-        keep_unfinished(places)
-
-
 def start_again(places: Places, why: str) -> None:
     """Give the source a new slot, begin where it is now, and ask for a full backup.
 

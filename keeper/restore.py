@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from keeper import catalogue, notes, receiver, retention, wal
+from keeper import catalogue, notes, retention, wal
 from keeper.catalogue import HOURS
 from keeper.locks import alone
 from keeper.places import USER, Places, require_disk
@@ -170,7 +170,6 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
     began = time.time()
     with alone(places, "retention", HOURS, shared=True):
         if (places.barman_home / "streaming").is_dir():
-            receiver.keep_former_timelines(places)
             run(*catalogue.barman(places, "archive-wal", places.source), accepted=(0, 1))
         newest = wal.newest_commit(places)
         moment = target_of(to, newest, began)

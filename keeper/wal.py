@@ -60,12 +60,15 @@ def archived(places: Places) -> dict[str, Path]:
 
 
 def unarchived(places: Places) -> dict[str, Path]:
-    """Return what was received and is not archived yet, by the segment's name: complete segments and the unfinished
-    one."""
+    """Return what was received and is not archived as a complete segment, by the segment's name: complete segments and
+    the unfinished ones. When the source goes over to a new timeline, Barman archives the unfinished segment of the
+    former one under its suffix, and leaves it out of a restore as well."""
     found: dict[str, Path] = {}
     known = archived(places)
+    former = sorted((places.barman_home / "wals").glob(f"*/*{PARTIAL}"))
     folders = (places.barman_home / name for name in (UNFINISHED, "streaming"))
-    for file in (file for folder in folders for file in sorted(folder.glob("*"), reverse=True)):
+    received = (file for folder in folders for file in sorted(folder.glob("*"), reverse=True))
+    for file in (*former, *received):
         name = file.name.removesuffix(PARTIAL)
         # sorted in reverse, the complete segment comes after its partial and takes its place
         if SEGMENT.fullmatch(name) and name not in known and file.stat().st_size:

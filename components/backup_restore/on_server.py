@@ -179,6 +179,8 @@ def forget_the_recovery(data: Path) -> None:
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(line for line in lines if not line.startswith(RECOVERY_SETTINGS)))
     shutil.rmtree(data / "barman_wal", ignore_errors=True)
+    for copy in data.glob("*.conf.origin"):  # Barman's, of what it changed
+        copy.unlink()
 
 
 def place(parameters: Parameters) -> Parameters:

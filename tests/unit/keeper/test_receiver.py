@@ -95,12 +95,11 @@ def test_a_timeline_without_a_full_backup_gets_one_and_is_asked_for_it_once(plac
 
 
 def test_the_last_seconds_of_a_former_timeline_stay(places: Places, streaming: Path) -> None:
-    """Barman keeps the unfinished segment of one timeline in its place."""
-    receiver.keep_former_timelines(places)
-    assert not (places.barman_home / wal.UNFINISHED).exists(), "there is one timeline"
+    """Barman moves its unfinished segment into the archive, compressed and under its suffix, and restores it never."""
+    archive = places.barman_home / "wals" / "0000000100000000"
+    archive.mkdir(parents=True)
+    (streaming / f"{SEGMENT}.partial").rename(archive / f"{SEGMENT}.partial")
     (streaming / "00000002000000000000000B.partial").write_bytes(b"a new life")
-    receiver.keep_former_timelines(places)
-    (streaming / f"{SEGMENT}.partial").unlink()
     found = wal.unarchived(places)
     assert found[SEGMENT].read_bytes() == b"the last seconds"
     assert found["00000002000000000000000B"].parent == streaming
