@@ -13,6 +13,7 @@ class Timed:
 
     say: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
+    told: set[str] = field(default_factory=set)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -26,9 +27,12 @@ class Timed:
         self.say(f"  {name:<44} done   {time.monotonic() - began:7.1f} s")
 
     def line_of_pulumi(self, line: str) -> None:
-        """Says a line of `pulumi up`, as far as it is worth it."""
-        if text := shown(line):
+        """Says a line of `pulumi up`, as far as it is worth it. Pulumi tells the progress of a restore a second time,
+        at its end."""
+        text = shown(line)
+        if text and text not in self.told:
             self.say(f"    {text}")
+            self.told |= {text} if RESTORE.match(text) else set()
 
     @property
     def seconds(self) -> float:
