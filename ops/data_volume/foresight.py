@@ -63,7 +63,7 @@ def beyond(
         if finding.urn.split("::")[2].endswith(f"${declared.SERVER}"):
             # the server's restore points may belong to it, but the former volume stays
             return finding.action == "replace"
-        if finding.action == "run" and finding.urn in new:
+        if finding.action in ("run", "share") and finding.urn in new:
             return True
         return finding.action == "replace" and finding.urn in moving
 

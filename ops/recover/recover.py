@@ -64,7 +64,8 @@ class Recover:
         self.tell(parts.described(), cloud, going_on=going_on)
         # with a state of which nothing is left, the preview would tell of what is gone
         if going_on or state.is_empty(seen):
-            foresight.refuse_more(self.stack, self.say, foresight.MAKING, first=state.completed(seen) is None)
+            # whatever is new in this state is new to it alone
+            foresight.refuse_more(self.stack, self.say, foresight.MAKING, first=True)
         self.confirm(name)
         timed = Timed(self.say)
         Attempt(self.stack, self.connection, f"recover {kind}:{wanted}", self.now, seen).begin()

@@ -69,8 +69,9 @@ class Refresh:
             OpsError: as `run` does.
         """
         self.say(f"From {chosen.described}")
-        foresight.refuse_more(self.stack, self.say, foresight.REPLACING)
-        former = state.recorded(self.stack.exported())
+        seen = self.stack.exported()
+        foresight.refuse_more(self.stack, self.say, foresight.REPLACING, first=state.completed(seen) is None)
+        former = state.recorded(seen)
         timed = Timed(self.say)
         aside = make_way(self.stack, None, self.connection, self.now, timed)
         with timed.step(f"origin in {self.stack.settings_file.name}"):
