@@ -1,0 +1,101 @@
+"""Production that is gone whole, from git, the passphrase and the keeper."""
+
+import shutil
+import time
+
+import pytest
+
+from lab import paths
+from lab.openstack import system_container
+from tests.lab.keeper import Keeper
+from tests.lab.test_adopt import lose_the_state
+from tests.lab.test_keeper import writer
+from tests.lab.test_lab_lifecycle import docker
+from tests.lab.test_staging_refresh import sql
+from tests.lab.toybox import Toybox, cloud, stock_cloud
+from tests.procedure import Procedures
+
+FILES = "cd /srv/toybox && find media caddy-data -type f -exec sha256sum {} + | sort"
+OWNERS = "cd /srv/toybox && find media caddy-data -printf '%p %m %U %G\\n' | sort"
+
+
+def destroy(prod: Toybox) -> None:
+    """End production by a power cut, then delete its server, both disks, its state, and what this clone knows of it."""
+    server = prod.server()[0]
+    container = docker("ps", "--quiet", "--filter", f"label=toybox.lab.server={server}")
+    disks = system_container.read_disks(f"{paths.SERVERS}/{server}/hardware")
+    system_container.cut_power(container, [path for path, _ in disks.values()], f"{paths.SERVERS}/.loop-lock")
+    prod.delete_server()
+    storage = stock_cloud().block_storage
+    for volume in [each for each in storage.volumes() if each.name.startswith("toybox-prod-")]:
+        storage.wait_for_status(volume, "available", ["error"], 0.3, 60)
+        for snapshot in list(storage.snapshots(volume_id=volume.id)):
+            storage.delete_snapshot(snapshot.id)
+            storage.wait_for_delete(snapshot, interval=0.3, wait=60)
+        storage.delete_volume(volume.id)
+        storage.wait_for_delete(volume, interval=0.3, wait=60)
+    lose_the_state(prod)
+    for stack in ("prod", "keeper"):
+        shutil.rmtree(prod.workspace.program / ".toybox" / stack)
+
+
+@pytest.mark.documented("docs/disaster-recovery.md#prod-is-gone")
+def test_every_acknowledged_row_and_every_file_is_back_when_all_of_production_is_gone(
+    keeper: Keeper, prod: Toybox, procedure: Procedures
+) -> None:
+    sql(prod, "CREATE TABLE kept (number int PRIMARY KEY)")
+    keeper.backed_up("full", "files")
+    expected, files, owners = prod.fingerprint(), prod.ssh(FILES), prod.ssh(OWNERS)
+    steps = procedure(prod.shell())
+    code, refused = steps.shell.run("toybox recover prod", "prod\n")
+    assert code != 0
+    assert "prod still runs" in refused
+    with writer(prod) as acknowledged:
+        deadline = time.monotonic() + 60
+        while len(acknowledged) < 300:
+            assert time.monotonic() < deadline, f"{len(acknowledged)} commits within 60 s"
+            time.sleep(0.1)
+        destroy(prod)
+        told = len(acknowledged)
+
+    printed = steps.run(stdin="prod\n")
+    assert "every row has its file" in printed
+    there = {int(number) for number in sql(prod, "SELECT number FROM kept").split()}
+    lost = set(acknowledged[:told]) - there
+    assert not lost, f"{len(lost)} of {told} acknowledged rows are lost, from {min(lost)} on"
+    sql(prod, "DROP TABLE kept")
+    assert prod.fingerprint() == expected
+    assert prod.ssh(FILES) == files
+    assert prod.ssh(OWNERS) == owners
+    assert prod.browser().get("/").status_code == 200
+    assert prod.recorded("data-volume")["protect"]
+    names = sorted(each.name for each in cloud().block_storage.volumes() if each.name.startswith("toybox-prod"))
+    assert names == ["toybox-prod-boot", "toybox-prod-data"]
+    assert "unchanged" in prod.up()
+    assert prod.outputs()["address"] in steps.run("pulumi stack output")
+
+    follow(keeper, steps.left)
+    steps.run("toybox backup status", ends=(0, 1))
+
+
+def follow(keeper: Keeper, left: list[str]) -> None:
+    """The keeper streams from the new server: the same cluster on a new timeline, of which it takes a full backup."""
+    assert "pulumi up --stack keeper" not in left, "it is not run as printed, for its settings are another shell's"
+    before = len(keeper.run("list")[1]["full"])
+    keeper.up()
+    deadline = time.monotonic() + 150
+    while len(keeper.run("list")[1]["full"]) == before:
+        assert time.monotonic() < deadline, keeper.ssh("journalctl --no-pager -u 'toybox-keeper-*' -n 60")
+        time.sleep(2)
+    keeper.backed_up("files", "dump")
+    listed = keeper.run("list")[1]
+    assert len(listed["holes"]) == 1, "nothing else than the seconds between the two timelines"
+    assert sql(keeper.prod, "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = 'keeper'") == (
+        "t|reserved"
+    )
+    sql(keeper.prod, "CREATE TABLE afterwards AS SELECT 1")
+    with keeper.scratch("latest") as scratch:
+        assert scratch.sql("SELECT count(*) FROM afterwards") == "1"
+    with keeper.scratch(listed["holes"][0]["from"]) as scratch:
+        assert scratch.sql("SELECT count(*) > 0 FROM kept") == "t", "a second of the former timeline"
+    sql(keeper.prod, "DROP TABLE afterwards")
