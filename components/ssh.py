@@ -13,6 +13,8 @@ from components.secret_output import secret_output
 from host.ssh_files import USER, write_ssh_config
 from settings import Keeper, Settings, ssh_public_key
 
+__all__ = ["USER", "Identity", "identity", "write_ssh_config", "write_ssh_files"]
+
 
 @dataclass(frozen=True)
 class Identity:

@@ -9,9 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import keeper.tree
-
-TREE = Path(keeper.tree.__file__)
+TREE = Path(__file__).parents[1] / "keeper" / "tree.py"
 
 
 class CarryError(Exception):

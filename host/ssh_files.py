@@ -1,5 +1,4 @@
-"""The files with which this machine reaches a stack's server over SSH: our own key, and a pinned host key. Standard
-library only."""
+"""The files with which `ssh` reaches a machine of a stack: our own key, and a host key that is ours and pinned."""
 
 import os
 from pathlib import Path
@@ -32,21 +31,21 @@ Host *
 """
 
 
-def write_ssh_config(stack: str, host_key: str, private_key: str) -> str:
+def write_ssh_config(stack: str, host_key: str, private_key: str, root: Path = Path()) -> str:
     """Write config, identity and known_hosts for `ssh` and return the config's path.
 
-    The path is relative to the project's folder, where the engine starts its plugins: it ends up in the provider's
-    inputs, and an absolute one would differ from operator to operator.
+    The path is relative to the project's folder `root`, where the engine starts its plugins: it ends up in the
+    provider's inputs, and an absolute one would differ from operator to operator.
     """
     folder = f".toybox/{stack}/ssh"
     alias = f"toybox-{stack}"
-    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    (root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in {
         "config": render_ssh_config(folder, alias),
         "known_hosts": f"{alias} {host_key}\n",
         "identity": private_key.rstrip("\n") + "\n",
     }.items():
-        write_private_file(Path(folder) / name, text)
+        write_private_file(root / folder / name, text)
     return f"{folder}/config"
 
 

@@ -350,7 +350,7 @@ def restore_site(places: Places, to: str, target: Path) -> dict[str, Any]:
 
     The files are those of the first snapshot after that second: a few more than the rows know harm nothing.
     """
-    require_disk(places.data)
+    require_disk(places.disk)
     require_target(target)
     database = restore_database(places, to, target / "database")
     moment = None if to == LATEST else parse_time(to)

@@ -31,7 +31,6 @@ try:
 except stack_settings.SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 
-stack = settings.stack
 flavor = FLAVORS[settings.server.flavor]
 keys = identity(settings)
 passwords = settings.secrets
@@ -42,7 +41,6 @@ secret_files = {
 }
 if passwords.access_password:
     secret_files["access"] = render_access(passwords.access_password.get_secret_value(), settings.domain)
-
 cloud = openstack_provider(settings)
 commands = command.Provider("command")
 
@@ -52,7 +50,7 @@ data = DataVolume("data", settings=settings, protect=settings.is_production, pro
 # server
 server = Server(
     "server",
-    stack=stack,
+    stack=settings.stack,
     settings=settings.server,
     operators=list(settings.operators),
     identity=keys,
@@ -64,7 +62,6 @@ server = Server(
 snapshots = SnapshotPolicy("snapshots", settings=settings, server=server, provider=commands)
 
 # host
-ssh_config = write_ssh_files(settings)
 host = DockerHost(
     "host",
     identity=keys,
@@ -72,25 +69,15 @@ host = DockerHost(
     address=server.address,
     disk=data.disk,
     operators=list(settings.operators),
-    ssh_config=ssh_config,
+    ssh_config=write_ssh_files(settings),
     cloud=cloud,
     provider=commands,
 )
 secrets = HostSecrets("secrets", host=host, values=secret_files)
 
-# what a keeper kept, before anything else writes on the data volume
-there = restored(
-    "backup-restore",
-    settings,
-    data.disk,
-    host=host,
-    address=server.address,
-    ssh_config=ssh_config,
-    provider=commands,
-)
-
-# services
-platform = Platform(host, Networks("networks", host=host), NamedVolumes("volumes", host=host, after=there), secrets)
+# services, once what a keeper kept is on the data volume
+volumes = NamedVolumes("volumes", host=host, after=restored("backup-restore", settings, data.disk, host))
+platform = Platform(host, Networks("networks", host=host), volumes, secrets)
 images = settings.images
 postgres = Postgres(
     "postgres", image=images.postgres, memory=flavor.memory, password=passwords.postgres_password, platform=platform

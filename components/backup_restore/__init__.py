@@ -5,7 +5,7 @@ the data disk, and not by the state, whether that was done.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,16 +48,7 @@ def keeper_of(siblings: Mapping[str, Mapping[str, object]]) -> tuple[str, str]:
     return stack, str(address)
 
 
-def restored(
-    name: str,
-    settings: Settings,
-    disk: pulumi.Output[DataDisk],
-    *,
-    host: DockerHost,
-    address: pulumi.Output[str],
-    ssh_config: str,
-    provider: command.Provider,
-) -> list[pulumi.Resource]:
+def restored(name: str, settings: Settings, disk: pulumi.Output[DataDisk], host: DockerHost) -> list[pulumi.Resource]:
     """Return the resources that the volumes wait for: a `BackupRestore` where the settings say that the data comes from
     a keeper, else none."""
     if not isinstance(settings.data_volume.origin, Kept):
@@ -66,12 +57,12 @@ def restored(
     parameters = {
         "keeperConfig": f".toybox/{stack}/ssh/config",
         "keeperAddress": keeper_address,
-        "serverConfig": ssh_config,
+        "serverConfig": host.ssh_config,
         "image": settings.images.postgres,
         "database": DATABASE,
         "volumes": [volume.name for volume in KEPT_FILES],
     }
-    step = BackupRestore(name, disk=disk, address=address, parameters=parameters, provider=provider, after=[host.ready])
+    step = BackupRestore(name, disk=disk, parameters=parameters, host=host)
     return [step.done]
 
 
@@ -89,12 +80,10 @@ class BackupRestore(pulumi.ComponentResource):
         name: str,
         *,
         disk: pulumi.Output[DataDisk],
-        address: pulumi.Output[str],
         parameters: Mapping[str, object],
-        provider: command.Provider,
-        after: Sequence[pulumi.Resource],
+        host: DockerHost,
     ) -> None:
-        super().__init__("toybox:services:BackupRestore", name, None, pulumi.ResourceOptions(providers=[provider]))
+        super().__init__("toybox:services:BackupRestore", name, None, pulumi.ResourceOptions(providers=[host.commands]))
 
         def described(known: DataDisk, server: str) -> dict[str, object]:
             return {**parameters, "disk": asdict(known), "label": known.label, "serverAddress": server}
@@ -102,11 +91,11 @@ class BackupRestore(pulumi.ComponentResource):
         self.done = command.local.Command(
             f"{name}-done",
             create=PROGRAM,
-            stdin=pulumi.Output.json_dumps(pulumi.Output.all(disk, address).apply(lambda both: described(*both))),
+            stdin=pulumi.Output.json_dumps(pulumi.Output.all(disk, host.address).apply(lambda both: described(*both))),
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=list(after),
+                depends_on=[host.ready],
                 custom_timeouts=pulumi.CustomTimeouts(create="12h", update="12h"),
             ),
         )

@@ -55,6 +55,9 @@ class DockerHost(pulumi.ComponentResource):
     """
 
     docker: docker.Provider
+    commands: command.Provider
+    address: pulumi.Output[str]
+    ssh_config: str
     ready: command.remote.Command
     condition: Condition
     has_keeper: bool
@@ -82,9 +85,9 @@ class DockerHost(pulumi.ComponentResource):
         self.has_keeper = identity.keeper is not None
         login = login_files(identity.keeper, operators) if identity.keeper else {}
         self._instance = instance
-        self._address = address
-        self._commands = provider
-        self._ssh_config = ssh_config
+        self.address = address
+        self.commands = provider
+        self.ssh_config = ssh_config
         self._explain = unreachable_hook(
             f"{name}-unreachable",
             stack=identity.stack,
@@ -159,7 +162,7 @@ class DockerHost(pulumi.ComponentResource):
         """Run a command on this host in each update, also where nothing changes, once `after` is known, or the host
         ready. Return an output that is always "", for resources that must wait for the command."""
         after = after or self.ready.stdout
-        return in_every_update(command, ssh_config=self._ssh_config, address=self._address, after=after)
+        return in_every_update(command, ssh_config=self.ssh_config, address=self.address, after=after)
 
     def command(
         self,
@@ -188,7 +191,7 @@ class DockerHost(pulumi.ComponentResource):
         return command.remote.Command(
             name,
             connection=self._identity.connection(
-                self._address, dial_error_limit=patience.errors, per_dial_timeout=patience.seconds
+                self.address, dial_error_limit=patience.errors, per_dial_timeout=patience.seconds
             ),
             create=create,
             triggers=list(triggers) or None,
@@ -197,7 +200,7 @@ class DockerHost(pulumi.ComponentResource):
             logging=command.remote.Logging.NONE if secret else None,
             opts=pulumi.ResourceOptions(
                 parent=parent,
-                provider=self._commands,
+                provider=self.commands,
                 deleted_with=self._instance,
                 replacement_trigger=self._instance.id,
                 depends_on=depends_on,

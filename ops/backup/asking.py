@@ -1,16 +1,12 @@
 """The keeper of a stack, and what its program answers."""
 
-import contextlib
 import json
 import os
 import shlex
 import subprocess
 from collections.abc import Callable
-from contextlib import chdir
 from dataclasses import dataclass
 from typing import Any
-
-from pydantic import SecretStr
 
 from checks import models
 from checks.models import NAMESPACE
@@ -83,8 +79,7 @@ def ensure_config(stack: PulumiStack, host_key: str) -> None:
         key = stack.secret(f"{NAMESPACE}:sshPrivateKey")
     except OpsError:
         return
-    with chdir(stack.root):
-        write_ssh_config(stack.name, host_key, key)
+    write_ssh_config(stack.name, host_key, key, stack.root)
 
 
 def keeper_for(stack: PulumiStack) -> Keeper:
@@ -115,12 +110,8 @@ def keeper_for(stack: PulumiStack) -> Keeper:
 
 def reach(keeper: Keeper) -> None:
     """Write the keeper's ssh_config(5), from its settings alone."""
-    from components.ssh import write_ssh_config  # loads Pulumi's SDK
-
-    machine = Declared.model_validate(plain_settings(keeper.stack)).machine
-    key = SecretStr(keeper.stack.secret(f"{NAMESPACE}:sshPrivateKey"))
-    with contextlib.chdir(keeper.stack.root):
-        write_ssh_config(keeper.stack.name, machine.host_key, key)
+    key = keeper.stack.secret(f"{NAMESPACE}:sshPrivateKey")
+    write_ssh_config(keeper.stack.name, keeper.host_key, key, keeper.stack.root)
 
 
 def opened(name: str) -> PulumiStack:

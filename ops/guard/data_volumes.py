@@ -27,7 +27,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
         if change.removed:
             yield _deleted(change, kind)
         if change.replaced:
-            yield _replaced(change, kind)
+            yield _replaced(preview, change, kind)
         if declared.is_data_volume(preview, change):
             yield from _volume(preview, change)
         yield from _options(preview, change, kind)
@@ -39,12 +39,12 @@ def notes(preview: Preview) -> Iterator[str]:
     """Yield a note for the first data volume of a staging."""
     for change in declared.data_volumes(preview):
         if change.made and _first_of_its_kind(preview):
-            yield f"The first data volume of {preview.stack} would be made: {_made_from(change.new)}."
+            yield f"The first data volume of {preview.stack} would be made: {_made_from(preview, change.new)}."
 
 
 def _volume(preview: Preview, change: Change) -> Iterator[Finding]:
     if change.made and (others := [each for each in declared.data_volumes(preview) if each is not change and each.old]):
-        yield _recreated(preview, change) if all(each.leaves for each in others) else _second(change)
+        yield _recreated(preview, change) if all(each.leaves for each in others) else _second(preview, change)
     elif change.made and not _first_of_its_kind(preview):
         yield _recreated(preview, change)
     if altered := [name for name in change.changed_inputs() if change.stays and name not in LABELS]:
@@ -77,7 +77,7 @@ def _deleted(change: Change, kind: declared.Kind) -> Finding:
     )
 
 
-def _replaced(change: Change, kind: declared.Kind) -> Finding:
+def _replaced(preview: Preview, change: Change, kind: declared.Kind) -> Finding:
     kept = (
         "the old one stays in the account (it is retained) and is billed on"
         if change.old and change.old.retain_on_delete
@@ -86,7 +86,7 @@ def _replaced(change: Change, kind: declared.Kind) -> Finding:
     return Finding(
         "replace",
         change.urn,
-        f"{_first_upper(kind.what)} would be replaced by {_made_from(change.new)}{change.because}.",
+        f"{_first_upper(kind.what)} would be replaced by {_made_from(preview, change.new)}{change.because}.",
         f"The site would run on the new one: {kept}.",
         "Take the change back. A volume keeps its size, type and origin for life: a restore point is put in place with "
         "`toybox prod restore`, and staging's data renewed with `toybox staging refresh`.",
@@ -105,7 +105,7 @@ def _recreated(preview: Preview, change: Change) -> Finding:
     return Finding(
         "recreate",
         change.urn,
-        f"A data volume would be made: {_made_from(change.new)}.",
+        f"A data volume would be made: {_made_from(preview, change.new)}.",
         f"{missing}. The site would start on the new one, and whatever data there was would be left aside.",
         "Look for the volume in ConoHa's control panel (its name ends with `-data`). If it is there: "
         f"`toybox adopt {preview.stack}`, or get the state back with `toybox state import`. If this is the first "
@@ -113,11 +113,11 @@ def _recreated(preview: Preview, change: Change) -> Finding:
     )
 
 
-def _second(change: Change) -> Finding:
+def _second(preview: Preview, change: Change) -> Finding:
     return Finding(
         "recreate",
         change.urn,
-        f"A second data volume would be made: {_made_from(change.new)}.",
+        f"A second data volume would be made: {_made_from(preview, change.new)}.",
         "The data is on the first one. What the server or a container writes to the second one is in none of the "
         "stack's restore points, checks and restores.",
         "Take it out: everything lives on one data volume, as a directory of it (components/volumes.py).",
@@ -194,13 +194,18 @@ def _absent(preview: Preview) -> Finding:
     )
 
 
-def _made_from(state: State | None) -> str:
+def _made_from(preview: Preview, state: State | None) -> str:
     """Return a volume's description by its source."""
     inputs: Mapping[str, Any] = state.inputs if state else {}
     for key, what in (("backupId", "the backup"), ("snapshotId", "the snapshot"), ("sourceVolId", "a clone of volume")):
         if inputs.get(key):
             which = "that is not known yet" if inputs[key] == UNKNOWN else inputs[key]
             return f"one made from {what} {which}"
+    kept = next((origin for origin in declared.origins(preview) if origin.startswith(("keeper ", "copy "))), "")
+    if kept:
+        source, to = kept.split(" ", 1)
+        whose = "the keeper has" if source == "keeper" else "the keeper's copy has"
+        return f"an empty one, on which what {whose} is put ({to})"
     return "an empty one"
 
 

@@ -4,6 +4,7 @@ By type token and component, never by a piece of a name. tests/unit/ops/guard/te
 program registers, and the golden URNs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ops.guard.preview import Change, Preview
@@ -107,6 +108,14 @@ def attached(preview: Preview) -> frozenset[str]:
 def data_volumes(preview: Preview) -> tuple[Change, ...]:
     """Return the disks with users' data."""
     return tuple(change for change in preview.changes if is_data_volume(preview, change))
+
+
+def origins(preview: Preview) -> Iterator[str]:
+    """Yield the origin of the data volume that the settings name, in words: "blank", "keeper latest"."""
+    for change in preview.changes:
+        told = change.new.inputs.get("input") if change.qualified_type == DATA_ORIGIN and change.new else None
+        if isinstance(told, dict):
+            yield str(told.get("origin"))
 
 
 def data_kind(preview: Preview, change: Change) -> Kind | None:

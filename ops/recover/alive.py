@@ -3,13 +3,11 @@
 Two look: the keeper, which has the way to its database, and this machine, at the address that the keeper pulls from.
 """
 
-import contextlib
 import subprocess
-
-from pydantic import SecretStr
 
 from checks.models import NAMESPACE
 from host.ssh import NoAnswerError, remote_command
+from host.ssh_files import write_ssh_config
 from ops import OpsError
 from ops.backup.asking import Keeper, ask, config
 from ops.pulumi_cli import PulumiStack
@@ -102,11 +100,8 @@ def by_ssh(stack: PulumiStack, address: str) -> list[str]:
 
 def write_way_in(stack: PulumiStack) -> None:
     """Write the stack's ssh_config(5) from its secrets: a clone in which no program ran yet has none."""
-    from components.ssh import write_ssh_config  # loads Pulumi's SDK
-
     host_key = ssh_public_key(stack.secret(f"{NAMESPACE}:sshHostKey"))
-    with contextlib.chdir(stack.root):
-        write_ssh_config(stack.name, host_key, SecretStr(stack.secret(f"{NAMESPACE}:sshPrivateKey")))
+    write_ssh_config(stack.name, host_key, stack.secret(f"{NAMESPACE}:sshPrivateKey"), stack.root)
 
 
 def by_https(settings: Declared, address: str) -> list[str]:

@@ -43,9 +43,9 @@ def destroy(prod: Toybox) -> None:
 def test_every_acknowledged_row_and_every_file_is_back_when_all_of_production_is_gone(
     keeper: Keeper, prod: Toybox, procedure: Procedures
 ) -> None:
-    sql(prod, "CREATE TABLE kept (number int PRIMARY KEY)")
     keeper.backed_up("full", "files")
     expected, files, owners = prod.fingerprint(), prod.ssh(FILES), prod.ssh(OWNERS)
+    sql(prod, "CREATE TABLE kept (number int PRIMARY KEY); ALTER TABLE kept OWNER TO toybox;")
     steps = procedure(prod.shell())
     code, refused = steps.shell.run("toybox recover prod", "prod\n")
     assert code != 0

@@ -220,3 +220,14 @@ def test_an_image_of_staging_without_its_digest_is_noted_and_not_stopped() -> No
     preview = altered("no-change", tag, of_staging)
     assert found(preview) == set()
     assert any("no digest" in note for note in rules.notes(preview))
+
+
+def test_an_empty_volume_for_a_keepers_backup_is_told_from_one_that_stays_empty() -> None:
+    """It is stopped all the same: prod had a volume, and its state does not know of it."""
+
+    def from_the_keeper(document: dict[str, Any]) -> None:
+        step(document, "data-origin")["newState"]["inputs"]["input"]["origin"] = "keeper latest"
+
+    preview = altered("state-lost", from_the_keeper)
+    (finding,) = [each for each in rules.findings(preview) if each.action == "recreate"]
+    assert "an empty one, on which what the keeper has is put (latest)" in finding.happens
