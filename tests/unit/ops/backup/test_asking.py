@@ -57,3 +57,33 @@ def test_a_shell_of_another_stack_will_do(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", str(tmp_path / "Pulumi.prod.yaml"))
     assert asking.opened("keeper").settings_file == tmp_path / "Pulumi.keeper.yaml"
     assert asking.opened("prod").settings_file == tmp_path / "Pulumi.prod.yaml"
+
+
+DECLARED = """\
+config:
+  toybox:environment: keeper
+  toybox:machine:
+    address: 198.51.100.9
+    hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a
+  toybox:keeps: prod
+"""
+
+
+def test_the_keeper_beside_a_stack_is_found_and_reached_without_its_state(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PULUMI_STACK", "prod")
+    monkeypatch.setenv("PULUMI_OPTION_CONFIG_FILE", str(tmp_path / "Pulumi.prod.yaml"))
+    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  toybox:environment: production\n")
+    (tmp_path / "Pulumi.watch.yaml").write_text(DECLARED)
+    monkeypatch.setattr(PulumiStack, "secret", lambda *_: "the key\n")
+    stack = PulumiStack("prod", tmp_path)
+    monkeypatch.setattr(asking, "ROOT", tmp_path)
+    found = asking.keeper_for(stack)
+    assert (found.stack.name, found.address, found.keeps) == ("watch", "198.51.100.9", "prod")
+    folder = tmp_path / ".toybox" / "watch" / "ssh"
+    assert (folder / "known_hosts").read_text().startswith("toybox-watch ssh-ed25519 AAAA")
+    assert (folder / "identity").read_text() == "the key\n"
+    (tmp_path / "Pulumi.keeper.yaml").write_text(DECLARED)
+    with pytest.raises(OpsError, match="the settings of one keeper, and there are keeper, watch"):
+        asking.keeper_for(stack)
