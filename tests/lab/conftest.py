@@ -104,9 +104,10 @@ def keeper(prod: Toybox) -> Keeper:
     return made[0]
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Take the keeper away after the last test that needs it: the other tests' production has none."""
+    """Take the keeper away after the last test that needs it: the other tests' production has none. Pytest's own
+    teardown comes after it: with the session's last test the workspace goes."""
     if made and not (nextitem and needs_keeper(nextitem.nodeid)):
         last = made.pop()
         # after the very last test production is gone, too

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.lab.keeper import Keeper
-from tests.lab.test_recover import FILES, destroy
+from tests.lab.recovery.test_recover import FILES, destroy
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures
