@@ -88,7 +88,6 @@ def look(parameters: Parameters) -> Parameters:
 def begin(parameters: Parameters) -> Parameters:
     """Make the folders of this attempt. What an earlier one left unfinished goes."""
     require_disk(parameters)
-    end_container()
     shutil.rmtree(WORK, ignore_errors=True)
     folder = WORK / parameters["attempt"]
     for name in ("database", *(f"files/{volume}" for volume in parameters["volumes"])):
@@ -210,10 +209,13 @@ STEPS = {"look": look, "begin": begin, "recover": recover, "place": place}
 
 
 def main(arguments: list[str]) -> None:
-    """Do one step. Steps of two attempts do not run at once."""
+    """Do one step. Steps of two attempts do not run at once: a new attempt ends the recovery of one that was killed,
+    which would go on here by itself."""
     step, parameters = arguments
+    if step == "begin":
+        end_container()
     with open(LOCK, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if step != "look" else fcntl.LOCK_UN)
         try:
             print(json.dumps(STEPS[step](json.loads(parameters))))
         except (RestoreError, OSError) as error:
