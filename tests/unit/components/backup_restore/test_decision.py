@@ -121,7 +121,7 @@ def test_killed_between_two_moves_it_goes_on_where_it_stopped(
     class KilledError(BaseException):
         pass
 
-    rename, done = Path.rename, []
+    rename, done = Path.rename, list[Path]()
 
     def renamed(self: Path, target: Path) -> Path:
         if ".restored" not in self.name:

@@ -22,7 +22,7 @@ ID = "8c99ddaf-0000-4000-8000-000000000000"
 
 def volume(name: str) -> Volume:
     """A volume of the account."""
-    return Volume(ID, name, 200, "available", datetime(2026, 1, 22, tzinfo=UTC), None, {}, "")
+    return Volume(ID, name, 200, "available", datetime(2026, 1, 22, tzinfo=UTC), {})
 
 
 def cloud(*volumes: Volume, servers: tuple[str, ...] = ()) -> Cloud:
