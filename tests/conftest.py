@@ -17,7 +17,7 @@ KEEPER = (
     *("tests/lab/test_keeper.py", "tests/lab/test_drill.py", "tests/lab/test_copy.py"),
     *("tests/lab/test_keeper_watch.py", "tests/lab/test_restore.py"),
     *("tests/lab/recovery/test_keeper_kills.py", "tests/lab/recovery/test_recover.py"),
-    "tests/lab/recovery/test_restore_database.py",
+    *("tests/lab/recovery/test_restore_database.py", "tests/lab/recovery/test_copy_alone.py"),
 )
 """What needs production's keeper. One process has them all, one after the other, so that it is made once."""
 

@@ -119,6 +119,12 @@ def test_a_kept_stack_without_its_outputs_is_named_with_the_way_out(output: str,
         run_keeper(tmp_path, {PROD: outputs})
 
 
+def test_a_keeper_of_a_stack_whose_state_is_lost_is_set_up_and_pulls_from_nowhere(tmp_path: Path) -> None:
+    """Its machine is needed first: the copy is brought back to it."""
+    run = run_keeper(tmp_path, {PROD: {}})
+    assert run.one("keeper-bundle").inputs["stdin"] == pack(keeper_bundle("prod", "prod.invalid", "", COPY))
+
+
 def test_wrong_settings_end_the_program_before_anything_is_written(tmp_path: Path) -> None:
     config, encrypted = configuration()
     config["toybox:keeps"] = "staging"
