@@ -22,6 +22,8 @@ with open(sys.argv[1], "r+b") as file:
 """
 """Flips one bit in the middle of a file."""
 
+SERVER = f"[p]ostgres -D {DATA}"
+"""A scratch server's process."""
 BASES = "for base in barman/prod/base/*/; do find $base -type f -path '*/base/*' -size +64k | sort | head -1; done"
 SEGMENTS = "for name in $(sed -n s/^begin_wal=//p barman/prod/base/*/backup.info); do ls barman/prod/wals/*/$name; done"
 """Of every full backup, for a drill chooses with which one it begins: a file, and the first segment that it needs."""
@@ -80,7 +82,23 @@ def test_a_drill_by_hand(keeper: Keeper, drilled: dict[str, Any], procedure: Pro
     assert verified == [record["backup"], record["snapshot"][:8]]
     assert [each["name"] for each in listed["dumps"] if each["verified"]] == [record["dump"]]
     assert f"{record['second']} was restored" in steps.run("toybox backup status")
-    assert keeper.ssh(f"ls -A {DATA}/restored; pgrep -fa 'postgres -D' || true") == ""
+    assert keeper.ssh(f"ls -A {DATA}/restored; pgrep --full --list-full '{SERVER}' || true") == ""
+
+
+def test_an_edited_record_verifies_nothing(keeper: Keeper, drilled: dict[str, Any]) -> None:
+    record = f"{DATA}/records/drill.json"
+    keeper.ssh(
+        f'cp --preserve=all {record} /root/record && sed -i \'s/"rto_seconds": [0-9.]*/"rto_seconds": 0.1/\' {record}'
+    )
+    try:
+        code, told = keeper.run("status")
+        assert code == 1
+        (line,) = [check for check in told["checks"] if check["name"] == "drill"]
+        assert "its signature is not that of toybox:machine.hostKey" in line["text"]
+        assert line["command"] == "toybox drill --stack keeper"
+        assert not any(each["verified"] for each in keeper.run("list")[1]["full"])
+    finally:
+        keeper.ssh(f"cp --preserve=all /root/record {record}")
 
 
 @pytest.mark.parametrize(
@@ -104,20 +122,16 @@ def test_one_flipped_bit_fails_the_drill_and_what_was_verified_stays_so(
     assert keeper.ssh(f"cat {DATA}/records/drill.json {DATA}/records/verified.json") == before
 
 
-def test_an_edited_record_verifies_nothing(keeper: Keeper, drilled: dict[str, Any]) -> None:
-    record = f"{DATA}/records/drill.json"
-    keeper.ssh(
-        f'cp --preserve=all {record} /root/record && sed -i \'s/"rto_seconds": [0-9.]*/"rto_seconds": 0.1/\' {record}'
+def test_a_killed_drill_leaves_no_server_and_the_next_one_clears_up(keeper: Keeper, drilled: dict[str, Any]) -> None:
+    kill = (
+        "toybox-keeper drill >/dev/null 2>&1 & "
+        f"timeout 60 sh -c 'until [ -e {DATA}/restored/.drill/socket/.s.PGSQL.5432 ]; do sleep 0.05; done'; "
+        f"pkill --signal KILL --full -- '[-]m keeper drill'; sleep 1; pgrep --full --list-full '{SERVER}'; true"
     )
-    try:
-        code, told = keeper.run("status")
-        assert code == 1
-        (line,) = [check for check in told["checks"] if check["name"] == "drill"]
-        assert "its signature is not that of toybox:machine.hostKey" in line["text"]
-        assert line["command"] == "toybox drill --stack keeper"
-        assert not any(each["verified"] for each in keeper.run("list")[1]["full"])
-    finally:
-        keeper.ssh(f"cp --preserve=all /root/record {record}")
+    assert keeper.ssh(kill) == ""
+    assert keeper.ssh(f"ls -A {DATA}/restored").split() == [".drill"]
+    assert drill(keeper)["ok"]
+    assert keeper.ssh(f"ls -A {DATA}/restored") == ""
 
 
 def test_a_row_whose_upload_is_gone_is_found(keeper: Keeper, drilled: dict[str, Any], prod: Toybox) -> None:
@@ -130,19 +144,6 @@ def test_a_row_whose_upload_is_gone_is_found(keeper: Keeper, drilled: dict[str, 
         prod.ssh(f"mv /srv/toybox/media/away /srv/toybox/media/{file}")
     assert not told["ok"]
     assert f"posts_image.file: {file}" in told["why"]
-    keeper.backed_up("files", "dump", "files")
-
-
-def test_a_killed_drill_leaves_no_server_and_the_next_one_clears_up(keeper: Keeper, drilled: dict[str, Any]) -> None:
-    kill = (
-        "toybox-keeper drill >/dev/null 2>&1 & "
-        f"timeout 60 sh -c 'until [ -e {DATA}/restored/.drill/socket/.s.PGSQL.5432 ]; do sleep 0.05; done'; "
-        "pkill --signal KILL --full -- '-m keeper drill'; sleep 1; pgrep --full --list-full 'postgres -D'; true"
-    )
-    assert keeper.ssh(kill) == ""
-    assert keeper.ssh(f"ls -A {DATA}/restored").split() == [".drill"]
-    assert drill(keeper)["ok"]
-    assert keeper.ssh(f"ls -A {DATA}/restored") == ""
 
 
 def test_what_comes_from_the_source_harms_nothing_that_is_kept(keeper: Keeper, prod: Toybox) -> None:
@@ -167,4 +168,3 @@ def test_what_comes_from_the_source_harms_nothing_that_is_kept(keeper: Keeper, p
         sql(prod, "DROP TABLE public.trap; DROP FUNCTION public.trap, public.spring")
     assert keeper.kept().items() >= before.items()
     assert keeper.ssh("ls /tmp/sprung /var/lib/barman/sprung", check=False).count("cannot access") == 2
-    keeper.backed_up("dump", "files")
