@@ -33,7 +33,8 @@ def parser() -> argparse.ArgumentParser:
     from_copy(listing)
     listing.add_argument("--path", metavar="VOLUME/PATH", help="only snapshots of files that have it")
     command("run", "Run one job now.").add_argument("kind", choices=sorted(jobs.JOBS))
-    command("drill", "Restore a random second and look at it: what is verified, and how long it takes.")
+    drill = command("drill", "Restore a random second and look at it: what is verified, and how long it takes.")
+    drill.add_argument("--from", dest="source", choices=("keeper", "copy"), default="keeper", help="(default: keeper)")
     command("status", "How fresh and whole it is. Ends with 1 if anything is wrong.")
     waiting = command("ready", "Wait until the source is reached and its WAL arrives.")
     waiting.add_argument("--seconds", type=int, default=90, help="how long (default: 90)")
@@ -80,7 +81,7 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
             told = jobs.run_job(here, chosen.kind)
             return told, bool(told["ok"])
         case "drill":
-            told = jobs.run_job(here, "drill")
+            told = jobs.run_job(here, "drill" if chosen.source == "keeper" else "drill-copy")
             return told, bool(told["ok"])
         case "status":
             told = status.status(here)

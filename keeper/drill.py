@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keeper import catalogue, marks, notes, restore, retention, scratch, status, uploads
+from keeper import catalogue, copy, marks, notes, restore, retention, scratch, status, uploads
 from keeper.catalogue import HOURS
 from keeper.notes import Manifest
 from keeper.places import ROLE, Places
@@ -22,11 +22,13 @@ from keeper.programs import FailedError, must, version_of
 from keeper.refusal import Refusal
 from keeper.scratch import Scratch
 
+KEEPER = "keeper"
 FOLDER = ".drill"
 """Below restored/. Everything in it is a drill's, and the next one deletes it."""
 THINNED = 3600
 """Seconds between two snapshots of files, beyond which an upload may have come and gone in between."""
 AGAIN = "`toybox-keeper drill`, which tries another second."
+FETCHING = "fetching the copy"
 DATABASE, START, FILES = "restoring the database", "starting PostgreSQL on it", "restoring the files"
 GETTING_IT_BACK = (DATABASE, START, FILES)
 """Steps that a real recovery takes, too. Their seconds together are the RTO, as far as the keeper goes."""
@@ -58,6 +60,20 @@ def drill(places: Places) -> Manifest:
     return rehearse(places, places)
 
 
+def drill_copy(places: Places) -> Manifest:
+    """Restore from the copy in object storage alone, and return what was found. Raises Refusal."""
+    remove(places.data / "restored" / FOLDER)  # its room is wanted for the copy
+    began = time.monotonic()
+    with copy.opened(places) as kept:
+        fetched = round(time.monotonic() - began, 3)
+        found = rehearse(places, kept)
+    return {
+        **found,
+        "steps": {FETCHING: fetched, **found["steps"]},
+        "rto_seconds": round(fetched + found["rto_seconds"], 3),
+    }
+
+
 def rehearse(here: Places, kept: Places) -> Manifest:
     """Restore from `kept`, and compare with what the keeper `here` noted when it pulled. Raises Refusal."""
     work = here.data / "restored" / FOLDER
@@ -74,12 +90,13 @@ def rehearse(here: Places, kept: Places) -> Manifest:
 
 def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
     """Return what was found with everything restored into `work`."""
-    runs = file_runs(here)
     with steps.step("choosing a second"):
+        snapshots = catalogue.snapshots(kept)
+        runs = file_runs(here, snapshots)
         good = retention.whole(catalogue.backups(kept))
         stretches = reachable(here, kept, good, runs)
         moment = picked(stretches, random.SystemRandom().random())
-        before, after = neighbours(catalogue.snapshots(kept), runs, moment)
+        before, after = neighbours(snapshots, runs, moment)
         dump = chosen_dump(kept, here, max(runs.values()))
         require_room(here)
     with steps.step(DATABASE):
@@ -96,7 +113,7 @@ def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
             undecided = rows_without_file(here, kept, server, (before, after), dump, runs)
     return {
         **found,
-        "from": "keeper" if kept is here else "copy",
+        "from": KEEPER if kept is here else "copy",
         "second": notes.iso(moment),
         "reachable": [{"from": notes.iso(since), "to": notes.iso(until)} for since, until in stretches],
         "backup": restored["backup"],
@@ -172,10 +189,13 @@ def picked(stretches: Sequence[Span], dice: float) -> float:
     return stretches[-1][1]
 
 
-def file_runs(here: Places) -> dict[str, float]:
-    """Return {snapshot: when the pull began that it has}: every file of before that moment is in it."""
-    told = (notes.read(file) or {} for file in here.manifests.glob("files-*.json"))
-    return {str(each["snapshot"]): float(each["started_at"]) for each in told if each.get("ok")}
+def file_runs(here: Places, snapshots: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return {snapshot: when the pull began that it has}, of those that are there: every file of before that moment is
+    in it."""
+    told = [notes.read(file) or {} for file in here.manifests.glob("files-*.json")]
+    began = {str(each["snapshot"]): float(each["started_at"]) for each in told if each.get("ok")}
+    found = ((str(each["id"]), run_of(each, began)) for each in snapshots)
+    return {snapshot: start for snapshot, start in found if start is not None}
 
 
 def neighbours(
@@ -357,6 +377,8 @@ def is_thinned(before: Mapping[str, Any] | None, after: Mapping[str, Any], runs:
 
 
 def verify(places: Places, told: Manifest) -> None:
-    """Note what retention spares from now on: what this drill restored."""
+    """Note what retention spares from now on: what this drill restored. The copy has a retention of its own."""
+    if told["from"] != KEEPER:
+        return
     wanted = {"full": told["backup"], "files": told["snapshot"], "dump": told["dump"], "of": told["started"]}
     notes.write(places.records / "verified.json", wanted)

@@ -21,7 +21,7 @@ FIVE_SECONDS = 5
 UNKNOWN = float("inf")
 """Seconds between two clocks of which one was not read."""
 
-HEAVY = ("full", "files", "dump", "drill")
+HEAVY = ("full", "files", "dump", "drill", "drill-copy")
 """Jobs that read or write much: one at a time."""
 PATIENT = (*HEAVY, "copy")
 """Jobs that wait until another one of their kind ends."""
@@ -219,6 +219,7 @@ JOBS: dict[str, Callable[[Places], Manifest]] = {
     "files": files,
     "dump": dump,
     "drill": drill.drill,
+    "drill-copy": drill.drill_copy,
     "mark": mark,
     "archive": archive,
     "copy": copy.copy,
@@ -230,7 +231,7 @@ PRUNE: dict[str, Callable[[Places], dict[str, Any]]] = {
     "copy": prune_copy,
 }
 """What runs after a success, and never after a failure."""
-SIGNED = ("drill",)
+SIGNED = ("drill", "drill-copy")
 """Jobs whose manifest the machine signs. A failure to sign it is theirs."""
 
 

@@ -62,7 +62,7 @@ def run(told: Mapping[str, Any]) -> str:
     """Return how a job ended."""
     if not told["ok"]:
         return f"{told['kind']} of {told['source']} FAILED after {told['seconds']:.1f} s"
-    if told["kind"] == "drill":
+    if told["kind"] in ("drill", "drill-copy"):
         return drill(told)
     what = told.get("backup") or told.get("snapshot") or told.get("dump") or told.get("newest_mark") or ""
     return f"{told['kind']} of {told['source']}: {what} in {told['seconds']:.1f} s"
@@ -74,7 +74,7 @@ def drill(told: Mapping[str, Any]) -> str:
     undecided = f" ({told['rows_undecided']} of the second's cannot be decided)" if told["rows_undecided"] else ""
     return "\n".join(
         (
-            f"drill of {told['source']}: {told['second']} was restored from the {told['from']} in "
+            f"{told['kind']} of {told['source']}: {told['second']} was restored from the {told['from']} in "
             f"{told['rto_seconds']:.1f} s, everything checked in {told['seconds']:.1f} s",
             f"  database  backup {told['backup']}, {sum(told['rows'].values()):,} rows in {len(told['rows'])} tables;"
             f" the mark of {told['mark_there']} is there, that of {told['mark_not_there']} is not",

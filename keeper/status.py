@@ -18,8 +18,9 @@ FRESH = {
     "full": 26 * 3600,
     "files": 3600,
     "dump": 26 * 3600,
-    "drill": 8 * 86400,
     "copy": 26 * 3600,
+    "drill": 8 * 86400,
+    "drill-copy": 8 * 86400,
 }
 """Seconds after which what is kept counts as old."""
 ROOM = 0.1
@@ -37,10 +38,11 @@ UNITS = (
     "toybox-keeper-sign.path",
 )
 TIMERS = tuple(f"toybox-keeper-{kind}.timer" for kind in ("mark", "archive", "full", "files", "dump", "drill"))
-RUNS = ("full", "files", "dump", "drill", "copy")
+DRILLS = ("drill", "drill-copy")
+RUNS = ("full", "files", "dump", "copy", *DRILLS)
 """Jobs that keep or prove something, and take their time."""
 
-COPY_TIMER = "toybox-keeper-copy.timer"
+COPY_TIMERS = ("toybox-keeper-copy.timer", "toybox-keeper-drill-copy.timer")
 """Where a copy is declared."""
 
 Facts = dict[str, Any]
@@ -48,7 +50,7 @@ Facts = dict[str, Any]
 
 def unit_states(places: Places) -> dict[str, str]:
     """Return {unit: its ActiveState}."""
-    names = (*UNITS, *TIMERS, *((COPY_TIMER,) if places.copy else ()))
+    names = (*UNITS, *TIMERS, *(COPY_TIMERS if places.copy else ()))
     try:
         said = run("systemctl", "is-active", *names, accepted=(0, 3)).split()
     except FailedError:
@@ -110,6 +112,16 @@ def job(places: Places, kind: str) -> Facts:
     if last and not last["ok"]:
         found["failed"] = {"started": last["started"], "why": last["why"]}
     return found
+
+
+def drilled(places: Places, kind: str) -> Facts:
+    """Return when a drill succeeded last, and its signed record."""
+    return {
+        "newest": (notes.record(places, kind) or {}).get("started_at"),
+        "next": next_run(kind),
+        "signed": notes.signed(places, kind),
+        **job(places, kind),
+    }
 
 
 def copy(places: Places) -> Facts | None:
@@ -180,12 +192,8 @@ def facts(places: Places) -> Facts:
             "newest": (notes.record(places, "dump") or {}).get("started_at") if dumps else None,
             **job(places, "dump"),
         },
-        "drill": {
-            "newest": (notes.record(places, "drill") or {}).get("started_at"),
-            "next": next_run("drill"),
-            "signed": notes.signed(places, "drill"),
-            **job(places, "drill"),
-        },
+        "drill": drilled(places, "drill"),
+        "drill-copy": drilled(places, "drill-copy") if places.copy else None,
         "running": runs_since(),
         "copy": copy(places),
         "wanted": notes.read(places.records / receiver.WANTED),
@@ -205,7 +213,7 @@ def problems(told: Mapping[str, Any]) -> list[str]:
         if told[kind] is None:
             continue  # no copy is declared
         newest = told[kind]["newest"]
-        if newest is None and (first_run(told, kind) is not None or (kind == "drill" and not drill_is_due(told))):
+        if newest is None and (first_run(told, kind) is not None or (kind in DRILLS and not drill_is_due(told))):
             continue
         if newest is None:
             found.append(f"{kind}: nothing is kept yet")
@@ -213,7 +221,7 @@ def problems(told: Mapping[str, Any]) -> list[str]:
             found.append(f"{kind}: the newest is {duration(told['now'] - newest)} old, and may be {duration(most)}")
         elif newest - told["now"] > CLOCKS_MAY_DIFFER:
             found.append(f"{kind}: the newest is {duration(newest - told['now'])} in the future")
-    for kind in ("full", "files", "dump", "drill", "copy", "mark", "archive"):
+    for kind in ("full", "files", "dump", "copy", *DRILLS, "mark", "archive"):
         if failed := (told[kind] or {}).get("failed"):
             found.append(f"{kind}: the last run failed ({failed['started']}): {failed['why'].splitlines()[0]}")
     if told["wanted"]:
@@ -260,7 +268,7 @@ def listed(places: Places, path: str | None = None) -> Facts:
         "from": notes.iso(good[-1].ended or 0) if good else None,
         "to": notes.iso(moment) if moment is not None else None,
         "holes": holes(places, good),
-        "drill": notes.signed(places, "drill"),
+        **{kind: notes.signed(places, kind) for kind in DRILLS},
         "full": [
             {
                 "id": backup.id,

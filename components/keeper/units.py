@@ -91,10 +91,22 @@ COPY = Job(
 )
 """Where a copy is declared. It is made of what those jobs have made."""
 
+DRILL_COPY = Job(
+    "drill-copy",
+    "drill of the copy in object storage",
+    "Wed *-*-* 20:30:00 UTC",
+    3600,
+    16 * HOURS,
+    wants=False,
+    again=6 * HOURS,
+    first=7 * HOURS,
+    after=(COPY.service,),
+)
+
 
 def jobs(*, with_copy: bool) -> tuple[Job, ...]:
     """Return the jobs of a keeper."""
-    return (*JOBS, COPY) if with_copy else JOBS
+    return (*JOBS, COPY, DRILL_COPY) if with_copy else JOBS
 
 
 def render_tunnel() -> str:

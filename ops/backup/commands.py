@@ -49,7 +49,8 @@ def list_command(
         raise OpsError("--path looks into the keeper's own snapshots. Leave it out, or leave --from copy out.")
     keeper = keeper_of(stack)
     told = answered(keeper, "list", "--from", source, *(["--path", path] if path else []))
-    told = proof.with_verdicts(told, proof.proved_or_none(told["drill"], keeper, "drill", time.time()))
+    kind = "drill" if source is Source.KEEPER else "drill-copy"
+    told = proof.with_verdicts(told, proof.proved_or_none(told.get(kind), keeper, kind, time.time()))
     if as_json:
         typer.echo(json.dumps(told, indent=2))
         return
@@ -78,14 +79,18 @@ def run_command(
         raise typer.Exit(1)
 
 
-def drill_command(stack: Stack = "keeper", as_json: Json = False) -> None:
+def drill_command(
+    stack: Stack = "keeper",
+    source: Annotated[Source, typer.Option("--from", help="What the keeper holds, or its copy.")] = Source.KEEPER,
+    as_json: Json = False,
+) -> None:
     """Restore a random second on the keeper, start it, look at it, and throw it away. Ends with 1 if it is doubtful.
 
     What it restored counts as verified. The machine signs the record, and the signature is checked here.
     """
     keeper = keeper_of(stack)
     with progress(f"drill of {keeper.keeps} on {keeper.address}") as say:
-        told = followed(keeper, "drill", say=say)
+        told = followed(keeper, "drill", "--from", source, say=say)
     if not told["ok"]:
         if as_json:
             typer.echo(json.dumps(told, indent=2))
@@ -103,9 +108,10 @@ def reread(keeper: Keeper, told: Mapping[str, Any]) -> proof.Record:
     Raises:
         OpsError: it proves nothing, or is not of the drill that has just ended.
     """
-    signed = answered(keeper, "list")["drill"] or {"text": "", "signature": ""}
+    kind = str(told["kind"])
+    signed = answered(keeper, "list")[kind] or {"text": "", "signature": ""}
     try:
-        record = proof.proved(signed, keeper, "drill", time.time())
+        record = proof.proved(signed, keeper, kind, time.time())
     except proof.UnprovedError as error:
         raise OpsError(
             f"The drill ended well, and its record proves nothing: {error}.\n"

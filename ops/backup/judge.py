@@ -8,7 +8,7 @@ from typing import Any
 
 from keeper.database import CLOCKS_MAY_DIFFER
 from keeper.notes import iso
-from keeper.status import FRESH, ROOM, drill_is_due, duration, first_run
+from keeper.status import DRILLS, FRESH, ROOM, drill_is_due, duration, first_run
 from ops.backup import proof
 from ops.backup.asking import Keeper, way_out
 from ops.status.line import Line, well
@@ -44,7 +44,7 @@ def keeper_lines(told: Told, keeper: Keeper, now: float) -> list[Line]:
         whose_line(told, keeper),
         clock_line(float(told["now"]), keeper, now),
         *(first_line(kind, told) or kept_line(kind, told[kind], keeper, now, record) for kind in HOLDS),
-        drill_line(told, keeper, now),
+        *(drill_line(kind, told, keeper, now) for kind in DRILLS if kind == "drill" or told.get(kind)),
         *wanted_lines(told.get("wanted"), keeper),
         *(line for kind in BY_THE_MINUTE if (line := failure_line(kind, told[kind], keeper))),
         units_line(told["units"], keeper),
@@ -110,37 +110,37 @@ def kept_line(kind: str, told: Told | None, keeper: Keeper, now: float, record: 
     return Line(kind, "good", f"the {what} is {duration(max(age, 0))} old: {verdict}")
 
 
-def drill_line(told: Told, keeper: Keeper, now: float) -> Line:
+def drill_line(kind: str, told: Told, keeper: Keeper, now: float) -> Line:
     """Return whether a drill has restored what is kept, lately, by a record that the machine signed."""
-    command = mend("drill", keeper)
-    if "drill" not in told:
+    command = mend(kind, keeper)
+    if kind not in told:
         text = "the keeper's program is older than this checkout, and knows no drill"
-        return Line("drill", "bad", text, f"pulumi up --stack {keeper.stack.name}")
-    if failed := failure_line("drill", told["drill"], keeper):
+        return Line(kind, "bad", text, f"pulumi up --stack {keeper.stack.name}")
+    if failed := failure_line(kind, told[kind], keeper):
         return failed
-    signed = told["drill"].get("signed")
+    signed = told[kind].get("signed")
     if not signed:
-        return no_drill_line(told, command)
+        return no_drill_line(kind, told, command)
     try:
-        record = proof.proved(signed, keeper, "drill", now)
+        record = proof.proved(signed, keeper, kind, now)
     except proof.UnprovedError as error:
-        return Line("drill", "bad", f"the record of the last drill proves nothing: {error}", command)
+        return Line(kind, "bad", f"the record of the last drill proves nothing: {error}", command)
     age = now - float(record["started_at"])
-    if age > FRESH["drill"]:
-        text = f"the last drill was {duration(age)} ago, and may be {duration(FRESH['drill'])}"
-        return Line("drill", "bad", text, command)
+    if age > FRESH[kind]:
+        text = f"the last drill was {duration(age)} ago, and may be {duration(FRESH[kind])}"
+        return Line(kind, "bad", text, command)
     text = f"{record['second']} was restored {duration(max(age, 0))} ago, in {record['rto_seconds']:.0f} s: verified"
-    return Line("drill", "good", text)
+    return Line(kind, "good", text)
 
 
-def no_drill_line(told: Told, command: str) -> Line:
+def no_drill_line(kind: str, told: Told, command: str) -> Line:
     """Return the line of a keeper without a drill: no backup is verified. A new keeper has a day for its first one."""
-    if "drill" in told.get("running", {}):
-        return Line("drill", "unknown", "the first drill is under way")
+    if kind in told.get("running", {}):
+        return Line(kind, "unknown", "the first drill is under way")
     if drill_is_due(told):
-        return Line("drill", "bad", "there was no drill yet: nothing that is kept was ever restored", command)
-    first = told["drill"].get("next")
-    return Line("drill", "unknown", f"no drill yet, the first runs {f'on {iso(first)}' if first else 'within a day'}")
+        return Line(kind, "bad", "there was no drill yet: nothing that is kept was ever restored", command)
+    first = told[kind].get("next")
+    return Line(kind, "unknown", f"no drill yet, the first runs {f'on {iso(first)}' if first else 'within a day'}")
 
 
 def failure_line(kind: str, told: Told, keeper: Keeper) -> Line | None:
@@ -156,8 +156,8 @@ def mend(kind: str, keeper: Keeper) -> str:
     """Return the next command to type where a kind is red. WAL has no job: it flows, or does not."""
     if kind == "wal":
         return f'{keeper.ssh} "systemctl status toybox-keeper-tunnel toybox-keeper-wal"'
-    if kind == "drill":
-        return f"toybox drill --stack {keeper.stack.name}"
+    if kind in DRILLS:
+        return f"toybox drill{' --from copy' if kind == 'drill-copy' else ''} --stack {keeper.stack.name}"
     return f"toybox backup run {kind} --stack {keeper.stack.name}"
 
 

@@ -56,7 +56,7 @@ def run_text(told: Mapping[str, Any]) -> str:
     """Return how a job ended, in one line, with its reason if it failed."""
     if not told["ok"]:
         return f"{told['kind']} of {told['source']} failed after {told['seconds']:.1f} s. {told['why']}"
-    if told["kind"] == "drill":
+    if told["kind"] in ("drill", "drill-copy"):
         return keeper_render.drill(told)
     rows = f", {sum(told['rows'].values()):,} rows" if told.get("rows") else ""
     files = f", {sum(each['files'] for each in told['volumes'].values()):,} files" if told.get("volumes") else ""

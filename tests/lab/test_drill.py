@@ -63,6 +63,7 @@ def drilled(keeper: Keeper) -> dict[str, Any]:
     """A drill that found everything right."""
     keeper.backed_up("full", "dump")
     between_marks(keeper)
+    keeper.backed_up("copy")
     told = drill(keeper)
     assert told["ok"], told["why"]
     return told
@@ -72,6 +73,8 @@ def drilled(keeper: Keeper) -> dict[str, Any]:
 def test_a_drill_by_hand(keeper: Keeper, drilled: dict[str, Any], procedure: Procedures) -> None:
     """Everything that it restored is verified, and nothing else."""
     steps = procedure(Shell(keeper.workspace.program, keeper.environment))
+    said = steps.run("toybox drill --from copy")
+    assert "was restored from the copy" in said
     said = steps.run("toybox drill")
     assert "Verified, and signed by the keeper's machine" in said
     assert "no row without its file" in said

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper import catalogue, drill, jobs, marks, notes, restore, scratch, signature, status, uploads, wal
+from keeper import catalogue, copy, drill, jobs, marks, notes, restore, scratch, signature, status, uploads, wal
 from keeper.drill import Span
 from keeper.places import Places
 from keeper.programs import FailedError
@@ -75,7 +76,7 @@ def kept(places: Places, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def stretches(places: Places, known: dict[str, Any]) -> list[Span]:
-    return drill.reachable(places, places, known["backups"], drill.file_runs(places))
+    return drill.reachable(places, places, known["backups"], drill.file_runs(places, known["snapshots"]))
 
 
 def test_any_second_between_the_oldest_backup_and_the_last_pull_can_be_chosen(
@@ -93,12 +94,12 @@ def test_any_second_between_the_oldest_backup_and_the_last_pull_can_be_chosen(
 def test_no_second_is_older_than_what_is_promised(places: Places, kept: dict[str, Any]) -> None:
     kept["backups"].append(Backup("2025", "DONE", kept["now"] - 30 * 86400))
     marks.note(places, kept["now"] - 31 * 86400)
-    assert stretches(places, kept)[0][0] == pytest.approx(kept["now"] - WINDOW, abs=1)
+    assert stretches(places, kept)[0][0] == pytest.approx(kept["now"] - WINDOW, abs=60)
 
 
 def test_without_anything_to_restore_or_to_compare_there_is_no_drill(places: Places, kept: dict[str, Any]) -> None:
     with pytest.raises(Refusal, match="no full backup"):
-        drill.reachable(places, places, [], drill.file_runs(places))
+        drill.reachable(places, places, [], drill.file_runs(places, kept["snapshots"]))
     with pytest.raises(Refusal, match="no snapshot of the files"):
         drill.reachable(places, places, kept["backups"], {})
     kept["backups"] = [Backup("2026", "DONE", kept["now"])]
@@ -534,3 +535,43 @@ def test_a_failing_program_ends_in_the_step_that_it_was_in(
     why = jobs.run_job(places, "drill")["why"]
     assert "ended while looking at the database" in why
     assert "server closed the connection" in why
+
+
+def test_a_drill_of_the_copy_restores_from_it_alone_and_lets_the_keepers_own_stay_as_it_was(
+    places: Places, rehearsal: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = replace(places, data=tmp_path / "copy", within=places.data)
+    (fetched.data / "dumps").mkdir(parents=True)
+    (places.data / "dumps" / "toybox-1.dump").rename(fetched.data / "dumps" / "toybox-1.dump")
+    restored_from = []
+    real = restore.restore_database
+
+    def restore_database(kept: Places, to: str, target: Path) -> dict[str, Any]:
+        restored_from.append(kept)
+        return real(kept, to, target)
+
+    monkeypatch.setattr(restore, "restore_database", restore_database)
+
+    @contextmanager
+    def opened(_: Places) -> Iterator[Places]:
+        yield fetched
+
+    monkeypatch.setattr(copy, "opened", opened)
+    told = jobs.run_job(places, "drill-copy")
+    assert told["ok"], told["why"]
+    assert (told["kind"], told["from"]) == ("drill-copy", "copy")
+    assert restored_from == [fetched]
+    assert drill.FETCHING in told["steps"]
+    assert (places.records / "drill-copy.json.sig").exists()
+    assert not (places.records / "verified.json").exists()
+    assert not jobs.run_job(places, "drill")["ok"], "the keeper's own dump is gone"
+    newest = notes.newest(places, "drill")
+    assert newest is not None
+    assert newest["kind"] == "drill", "and not the newest of drill-copy"
+
+
+def test_the_copys_last_pull_bounds_the_second(places: Places, kept: dict[str, Any]) -> None:
+    """The keeper has pulled since; what the copy lacks cannot be chosen from it."""
+    kept["snapshots"] = kept["snapshots"][8:]
+    (found,) = stretches(places, kept)
+    assert found[1] == pytest.approx(kept["now"] - 60 - 8 * 900, abs=0.01)

@@ -21,6 +21,7 @@ def well(**changes: Any) -> dict[str, Any]:
         "files": {"newest": NOW - 600},
         "dump": {"newest": NOW - 3600},
         "drill": {"newest": NOW - 86400},
+        "drill-copy": {"newest": NOW - 86400},
         "running": {},
         "copy": {"newest": NOW - 3600},
         "wanted": None,

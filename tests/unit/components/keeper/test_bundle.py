@@ -45,17 +45,17 @@ def test_the_whole_program_is_sent() -> None:
 def test_every_job_has_a_service_and_a_timer_and_every_unit_is_looked_after() -> None:
     assert {job.kind for job in units.jobs(with_copy=True)} == set(jobs.JOBS)
     assert {job.timer for job in units.JOBS} == set(status.TIMERS)
-    assert units.COPY.timer == status.COPY_TIMER
+    assert (units.COPY.timer, units.DRILL_COPY.timer) == status.COPY_TIMERS
     assert set(status.UNITS) == {units.TUNNEL, units.WAL, units.WANTED, units.SIGN}
     enabled = re.search(r"^UNITS='(.*)'$", text(f"{LIBRARY}/parameters"), re.MULTILINE)
     assert enabled
-    assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS, status.COPY_TIMER}
+    assert set(enabled[1].split()) == {*status.UNITS, *status.TIMERS, *status.COPY_TIMERS}
 
 
 def test_a_keeper_without_a_copy_has_no_unit_and_no_place_for_it() -> None:
     without = keeper_bundle("prod", "198.51.100.7", HOST_KEY, None)
-    assert not [name for name in without if "toybox-keeper-copy" in name]
-    assert status.COPY_TIMER not in without[f"root{LIBRARY}/parameters"].text
+    assert not [name for name in without if "toybox-keeper-copy" in name or "drill-copy" in name]
+    assert not [timer for timer in status.COPY_TIMERS if timer in without[f"root{LIBRARY}/parameters"].text]
     assert json.loads(without["root/etc/toybox-keeper/settings.json"].text)["copy"] is None
 
 

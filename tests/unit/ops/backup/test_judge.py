@@ -30,6 +30,7 @@ TOLD: dict[str, Any] = {
     "files": {"newest": NOW - 900, "last_success": {}},
     "dump": {"newest": NOW - 20 * HOUR, "last_success": {}},
     "drill": {"newest": None, "next": NOW + 6 * HOUR, "signed": None, "last_success": None},
+    "drill-copy": {"newest": None, "next": NOW + 7 * HOUR, "signed": None, "last_success": None},
     "running": {},
     "copy": {"newest": NOW - 20 * HOUR, "last_success": {}},
     "mark": {"last_success": {}},
@@ -56,8 +57,9 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 def test_a_keeper_with_which_nothing_is_wrong_is_green() -> None:
     lines = judge.keeper_lines(TOLD, KEEPER, NOW)
     assert well(lines)
-    names = ("keeper", "clock", "wal", "full", "files", "dump", "copy", "drill", "units", "disk")
-    assert tuple(line.name for line in lines) == names
+    assert [line.name for line in lines] == [
+        *("keeper", "clock", "wal", "full", "files", "dump", "copy", "drill", "drill-copy", "units", "disk"),
+    ]
 
 
 def test_nothing_counts_as_backed_up_that_was_only_received() -> None:
@@ -80,15 +82,8 @@ def test_each_kind_is_red_when_it_is_missing_old_or_from_the_future(kind: str) -
 
 
 def test_the_limits_are_those_that_the_issue_of_backups_asks_for() -> None:
-    days = 24 * HOUR
-    assert {
-        "wal": 120,
-        "full": 26 * HOUR,
-        "files": HOUR,
-        "dump": 26 * HOUR,
-        "drill": 8 * days,
-        "copy": 26 * HOUR,
-    } == FRESH
+    limits = {"wal": 120, "full": 26 * HOUR, "files": HOUR, "dump": 26 * HOUR, "copy": 26 * HOUR}
+    assert {**limits, "drill": 8 * 24 * HOUR, "drill-copy": 8 * 24 * HOUR} == FRESH
 
 
 @pytest.mark.parametrize("kind", [*JOBS])
@@ -96,9 +91,8 @@ def test_a_job_that_failed_last_is_red_however_fresh_the_one_before_is(kind: str
     failed = {"started": "2026-01-22T11:49:00.000Z", "why": "Volume media cannot be pulled.\n    Why:     it is gone"}
     line = red(changed(lambda told: told[kind].update(failed=failed)))[kind]
     assert "Volume media cannot be pulled." in line.text
-    assert line.command == (
-        f"toybox {kind} --stack keeper" if kind == "drill" else f"toybox backup run {kind} --stack keeper"
-    )
+    drills = {"drill": "toybox drill", "drill-copy": "toybox drill --from copy"}
+    assert line.command == f"{drills.get(kind, f'toybox backup run {kind}')} --stack keeper"
 
 
 @pytest.mark.parametrize(
@@ -179,9 +173,10 @@ def test_a_new_keeper_has_a_day_for_its_first_drill() -> None:
     line = next(line for line in judge.keeper_lines(TOLD, KEEPER, NOW) if line.name == "drill")
     assert (line.verdict, line.text) == ("unknown", "no drill yet, the first runs on 2027-01-15T14:00:00.000Z")
     told = changed(lambda told: told["full"].update(oldest=NOW - 25 * HOUR))
-    assert red(told).keys() == {"drill"}
+    assert red(told).keys() == {"drill", "drill-copy"}
     running = {**told, "running": {"drill": NOW - 60}}
-    assert not red(running)
+    assert red(running).keys() == {"drill-copy"}
+    assert red(running)["drill-copy"].command == "toybox drill --from copy --stack keeper"
 
 
 def test_a_keeper_of_an_older_checkout_is_named() -> None:
