@@ -1,4 +1,4 @@
-"""Production and its keeper are both gone, with all that Pulumi knew of them: git, the passphrase and the copy are left."""
+"""Production and its keeper are gone, with all that Pulumi knew of them: git, the passphrase and the copy are left."""
 
 import time
 
