@@ -23,8 +23,8 @@ class Source:
 def kept_source(stack: str) -> Source:
     """Return the source that the outputs of `stack` describe. They are read, and nothing of that stack is changed.
 
-    A stack without any is not up, or its state is lost. Its keeper is set up all the same, because a copy is brought back
-    to it: it pulls from an address that does not exist.
+    A stack without any is not up, or its state is lost. Its keeper is set up all the same, because a copy comes back to
+    it: it pulls from an address that does not exist.
     """
     reference = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}")
     told = pulumi.Output.all(**{name: reference.get_output(name) for name in OUTPUTS})
