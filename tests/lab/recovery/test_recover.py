@@ -6,6 +6,7 @@ import time
 import pytest
 
 from lab import paths
+from lab.credentials import KEYSTONE_URL, credentials, stock
 from lab.openstack import system_container
 from tests.lab.keeper import Keeper
 from tests.lab.test_adopt import lose_the_state
@@ -99,3 +100,20 @@ def follow(keeper: Keeper, left: list[str]) -> None:
     with keeper.scratch(listed["holes"][0]["from"]) as scratch:
         assert scratch.sql("SELECT count(*) > 0 FROM kept") == "t", "a second of the former timeline"
     sql(keeper.prod, "DROP TABLE afterwards")
+
+
+def test_it_comes_back_in_another_cloud_whose_rules_are_not_conohas(keeper: Keeper, prod: Toybox) -> None:
+    """The day on which ConoHa is gone: the same services, past the proxy with ConoHa's rules."""
+    if stock(credentials()):
+        pytest.skip("the lab is without ConoHa's rules anyway")
+    keeper.backed_up("full", "files")
+    expected, files = prod.fingerprint(), prod.ssh(FILES)
+    with prod.changed_settings(openstack__authUrl=KEYSTONE_URL, snapshotPolicy__driver="openstack"):
+        destroy(prod)
+        code, printed = prod.shell().run("toybox recover prod", "prod\n")
+        assert code == 0, printed
+        assert prod.fingerprint() == expected
+        assert prod.ssh(FILES) == files
+        assert "unchanged" in prod.up()
+    prod.up()
+    keeper.up()
