@@ -51,9 +51,20 @@ def source_facts(places: Places) -> dict[str, Any]:
     return told
 
 
+def await_receiver(places: Places, seconds: float = 60) -> dict[str, Any]:
+    """Return the source's facts once its WAL arrives, as Barman wants it; after `seconds` whatever they are.
+    A backup that is wanted because the stream began anew starts in the same moment as that."""
+    end = time.monotonic() + seconds
+    while True:
+        told = source_facts(places)
+        if told["receiver"] or time.monotonic() >= end:
+            return told
+        time.sleep(1)
+
+
 def full(places: Places) -> Manifest:
     """Take a full backup of the database, then let expired ones go."""
-    told = source_facts(places)
+    told = await_receiver(places)
     last = notes.record(places, "full") or {}
     notes.refuse_smaller(places, "full", "database (bytes)", int(told["bytes"]), int(last.get("database_bytes", 0)))
     backup = catalogue.take_backup(places)

@@ -72,11 +72,11 @@ def refusal(places: Places, segment: str) -> str:
 def want_full_of_new_timeline(places: Places, told: Mapping[str, Any]) -> None:
     """Ask for a full backup if the newest one is of another timeline than the one that the source writes on: it was
     recovered. `told` are the source's facts."""
-    last = record(places, "full")
+    last, wanted = record(places, "full"), places.records / WANTED
     timeline = int(told["timeline"])
-    if last and int(str(last["begin_wal"])[:8], 16) != timeline:
+    if last and not wanted.exists() and int(str(last["begin_wal"])[:8], 16) != timeline:
         why = f"the source was recovered, and writes on timeline {timeline}"
-        write(places.records / WANTED, {"why": why, "since": iso(time.time())})
+        write(wanted, {"why": why, "since": iso(time.time())})
 
 
 def start_again(places: Places, why: str) -> None:

@@ -92,6 +92,23 @@ def test_a_timeline_without_a_full_backup_gets_one_and_is_asked_for_it_once(plac
     assert not wanted.exists()
     receiver.want_full_of_new_timeline(places, facts(timeline=2))
     assert "timeline 2" in wanted.read_text()
+    before = wanted.read_text().replace("timeline 2", "timeline two")
+    wanted.write_text(before)
+    receiver.want_full_of_new_timeline(places, facts(timeline=2))
+    assert wanted.read_text() == before, "it says since when"
+
+
+def test_a_full_backup_waits_until_the_stream_that_began_anew_is_there(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Barman refuses one without its receiver, and the job's next try was half an hour later (seen)."""
+    answers = [facts(receiver=None), facts(receiver=None), facts()]
+    monkeypatch.setattr(database, "facts", lambda _: answers.pop(0))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    assert jobs.await_receiver(places)["receiver"]["state"] == "streaming"
+    assert not answers
+    monkeypatch.setattr(database, "facts", lambda _: facts(receiver=None))
+    assert jobs.await_receiver(places, seconds=0)["receiver"] is None, "Barman then says what is wrong"
 
 
 def test_the_last_seconds_of_a_former_timeline_stay(places: Places, streaming: Path) -> None:
