@@ -220,6 +220,16 @@ def without_refusal(keeper: Keeper, found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def listed(keeper: Keeper, kind: str) -> dict[str, Any]:
+    """Return what can be restored from the keeper, or from its copy, by `kind`. Raises OpsError."""
+    return answered(keeper, "list", *from_(kind), seconds=SECONDS if kind == "keeper" else None)
+
+
+def from_(kind: str) -> list[str]:
+    """Return the option of the keeper's program, and of ours, that says where a restore comes from."""
+    return [] if kind == "keeper" else ["--from", kind]
+
+
 def way_out(error: str, keeper: Keeper) -> str:
     """Return the next command to type where the keeper gives no answer, by what ssh said."""
     if "No such file" in error and ".toybox" in error:

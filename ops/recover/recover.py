@@ -14,7 +14,7 @@ from conoha import names
 from ops import OpsError
 from ops.adopt.adopt import Adopt
 from ops.adopt.belongings import Cloud, disposable
-from ops.backup.asking import Keeper, answered, keeper_for
+from ops.backup.asking import Keeper, from_, keeper_for, listed
 from ops.cloud import declared
 from ops.data_volume import aside, census, foresight, origin, state, swap
 from ops.data_volume.attempt import Attempt, way_back
@@ -87,13 +87,11 @@ class Recover:
             self.say(line)
 
     def tell_what_is_kept(self, keeper: Keeper, to: str, kind: str) -> None:
-        """Print what the keeper has. The copy is read when it is needed, and refused then. Raises OpsError."""
-        if kind != "keeper":
-            self.say(f"From the copy of the keeper {keeper.stack.name}, {to}.")
-            return
-        told = answered(keeper, "list")
+        """Print what the keeper, or its copy, has. Raises OpsError if that is not what is wanted."""
+        told = listed(keeper, kind)
         moment.refuse_unkept(to, told)
-        self.say(f"From the keeper {keeper.stack.name}: it has {told['from']} to {told['to']}. Wanted: {to}.")
+        whose = f"the {'copy of the ' if kind == 'copy' else ''}keeper {keeper.stack.name}"
+        self.say(f"From {whose}: it has {told['from']} to {told['to']}. Wanted: {to}.")
 
     def tell(self, parts: Sequence[str], cloud: Cloud, *, going_on: bool) -> None:
         """Print what is going to happen."""
@@ -141,7 +139,7 @@ class Recover:
 
 def command(stack: str, to: str, kind: str) -> str:
     """Return the command as it is to be typed. Pure."""
-    return f"toybox recover {stack} --to {to}{'' if kind == 'keeper' else f' --from {kind}'}"
+    return " ".join(["toybox recover", stack, "--to", to, *from_(kind)])
 
 
 def refuse_other_than_production(name: str, settings: Declared) -> None:

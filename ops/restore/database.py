@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ops import OpsError
-from ops.backup.asking import Keeper, answered, ask, keeper_for
+from ops.backup.asking import Keeper, ask, from_, keeper_for, listed
 from ops.cloud import declared
 from ops.data_volume.source import Source, of_keeper
 from ops.prod.restore import Restore
@@ -55,8 +55,7 @@ class RestoreDatabase:
                 f"    Way out: if it never was, `toybox init {self.stack.name}`; if it is lost, "
                 f"`toybox recover {self.stack.name}`."
             )
-        if kind == "keeper":
-            moment.refuse_unkept(wanted, answered(keeper, "list"))
+        moment.refuse_unkept(wanted, listed(keeper, kind))
         driver = driver_for(settings, self.connection)
         chosen = source(self.stack.name, keeper, wanted, kind)
         if settings.is_production:
@@ -81,8 +80,8 @@ class RestoreDatabase:
 
 def source(stack: str, keeper: Keeper, to: str, kind: str) -> Source:
     """Return what the keeper keeps as the source of a data volume."""
-    from_ = "" if kind == "keeper" else f" --from {kind}"
-    return of_keeper(kind, to, keeper.stack.name, f"toybox restore database --to {to} --stack {stack}{from_}")
+    again = " ".join(["toybox restore database --to", to, "--stack", stack, *from_(kind)])
+    return of_keeper(kind, to, keeper.stack.name, again)
 
 
 def refuse_another_production(stack: str, keeper: Keeper, *, is_production: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from host.carry import TREE, CarryError, Machine, carry, differences, lacking
 from ops import OpsError
-from ops.backup.asking import Keeper, answered, config, keeper_for
+from ops.backup.asking import Keeper, answered, config, from_, keeper_for
 from ops.cloud import declared
 from ops.pulumi_cli import PulumiStack
 from ops.restore import moment
@@ -85,8 +85,8 @@ class RestoreFiles:
     ) -> dict[str, Any]:
         """Have the keeper restore into `target` and return what it says. Raises OpsError."""
         options = ["--target", target, *(["--at", at] if at != moment.LATEST else [])]
-        options += ["--from", kind] if kind != "keeper" else []
-        return answered(keeper, "restore-files", volume, *([path] if path else []), *options, seconds=None)
+        words = ["restore-files", volume, *([path] if path else []), *options, *from_(kind)]
+        return answered(keeper, *words, seconds=None)
 
     def there(self, server: Machine, volume: str, inside: str) -> str:
         """Return the listing of what the server has in its place; "" if it has nothing."""
