@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from ops.status.cloud.server import find_server
 from tests.lab.keeper import Keeper
 from tests.lab.recovery.test_recover import FILES, destroy
 from tests.lab.test_staging_refresh import sql
@@ -67,10 +68,11 @@ def test_a_recovery_that_is_killed_while_the_bytes_come_begins_anew(keeper: Keep
     destroy(prod)
 
     def arriving() -> bool:
-        servers = [each for each in cloud().compute.servers() if (each.metadata or {}).get("instance_name_tag")]
-        address = next((each.access_ipv4 for each in servers if each.status == "ACTIVE"), "")
-        found = prod.ssh("ls -d /srv/toybox/.restore/*/database/base", check=False, address=address) if address else ""
-        return "/database/base" in found and "No such file" not in found
+        server = find_server(cloud(), "prod")
+        if server is None or server.word != "ACTIVE" or not server.address:
+            return False
+        found = prod.ssh("ls -d /srv/toybox/.restore/*/database/base", check=False, address=server.address)
+        return found.startswith("/srv/toybox/.restore/")
 
     prod.killed("bash", "-c", "echo prod | toybox recover prod", seen=arriving, seconds=200)
     assert prod.pulumi("cancel", "--yes").returncode == 0
