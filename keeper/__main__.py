@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from keeper import copy, jobs, places, ready, render, restore, states, status
+from keeper import copy, intact, jobs, places, ready, render, restore, states, status
 from keeper.places import Places
 from keeper.refusal import Refusal
 
@@ -35,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
     command("run", "Run one job now.").add_argument("kind", choices=sorted(jobs.JOBS))
     drill = command("drill", "Restore a random second and look at it: what is verified, and how long it takes.")
     drill.add_argument("--from", dest="source", choices=("keeper", "copy"), default="keeper", help="(default: keeper)")
+    verify = command("verify", "Look whether one backup is as it was written, without a restore.")
+    verify.add_argument("id", nargs="?", help="as `toybox-keeper list` has it (default: the newest full backup)")
     command("status", "How fresh and whole it is. Ends with 1 if anything is wrong.")
     waiting = command("ready", "Wait until the source is reached and its WAL arrives.")
     waiting.add_argument("--seconds", type=int, default=90, help="how long (default: 90)")
@@ -83,6 +85,8 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         case "drill":
             told = jobs.run_job(here, "drill" if chosen.source == "keeper" else "drill-copy")
             return told, bool(told["ok"])
+        case "verify":
+            return intact.intact(here, chosen.id), True
         case "status":
             told = status.status(here)
             return told, not told["problems"]

@@ -3,7 +3,6 @@
 Only this says that something is verified. Everything that is not certain ends it as a failure.
 """
 
-import hashlib
 import random
 import shutil
 import sys
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keeper import catalogue, copy, marks, notes, restore, retention, scratch, status, uploads
+from keeper import catalogue, copy, intact, marks, notes, restore, retention, scratch, status, uploads
 from keeper.catalogue import HOURS
 from keeper.notes import Manifest
 from keeper.places import ROLE, Places
@@ -291,22 +290,18 @@ def restored_dump(kept: Places, server: Scratch, dump: Manifest, steps: Steps) -
     """Restore the dump into a database of its own, compare its rows with those that were counted in the very snapshot
     of the dump, and return them. Raises Refusal if they differ."""
     file = kept.data / "dumps" / str(dump["dump"])
-    again = f"`toybox-keeper run dump`, which makes another one. Older ones lie in {file.parent}."
     with steps.step("restoring the dump"):
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        if dump.get("sha256", digest) != digest:
-            raise Refusal(f"Dump {file.name} is not as it was written.", "Its SHA-256 is another one.", again)
+        intact.require_as_written(file, dump)
         must("Making a database for the dump", AGAIN, *server.words("createdb", "--template=template0", DUMPED))
         restoring = server.words("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname", DUMPED)
-        must(f"Restoring dump {file.name}", again, *restoring, file, seconds=4 * HOURS)
+        must(f"Restoring dump {file.name}", intact.ANOTHER_DUMP, *restoring, file, seconds=4 * HOURS)
         found = server.rows(DUMPED)
     if found != dump["rows"]:
         differ = sorted(name for name in {*found, *dump["rows"]} if found.get(name) != dump["rows"].get(name))
         raise Refusal(
             f"Dump {file.name} was restored with other rows: {', '.join(differ)}.",
             f"{differ[0]} has {found.get(differ[0])} rows, and had {dump['rows'].get(differ[0])} when it was dumped.",
-            again,
+            intact.ANOTHER_DUMP,
         )
     return found
 

@@ -79,6 +79,27 @@ def run_command(
         raise typer.Exit(1)
 
 
+@app.command("verify")
+def verify_command(
+    identifier: Annotated[str, typer.Argument(metavar="[ID]", help="As `toybox backup list` has it.")] = "",
+    stack: Stack = "keeper",
+    as_json: Json = False,
+) -> None:
+    """Look whether one backup on the keeper is as it was written: the newest full one, or the one with this id.
+
+    Nothing is restored, so it does not count as verified by this: `toybox drill` restores. It says what a drill proved.
+    """
+    keeper = keeper_of(stack)
+    with waiting(f"looks at {identifier or 'the newest full backup'} on {keeper.address}"):
+        told = answered(keeper, "verify", *([identifier] if identifier else []), seconds=None)
+    record = proof.proved_or_none(answered(keeper, "list")["drill"], keeper, "drill", time.time())
+    restored = proof.names(record, told["kind"], told["id"])
+    if as_json:
+        typer.echo(json.dumps({**told, "verified": restored}, indent=2))
+        return
+    console().print(render.intact_text(told, restored))
+
+
 def drill_command(
     stack: Stack = "keeper",
     source: Annotated[Source, typer.Option("--from", help="What the keeper holds, or its copy.")] = Source.KEEPER,

@@ -64,6 +64,12 @@ def run_text(told: Mapping[str, Any]) -> str:
     return f"{told['kind']} of {told['source']}: {what}{rows}{files} in {told['seconds']:.1f} s"
 
 
+def intact_text(told: Mapping[str, Any], restored: bool) -> str:
+    """Return what was looked at without a restore, and whether a drill has restored it."""
+    drilled = "the last drill has restored it: verified" if restored else "received, not verified"
+    return f"{told['kind']} {told['id']} of {told['source']} is as it was written: {told['looked_at']}. {drilled}"
+
+
 def proof_text(record: Mapping[str, Any]) -> str:
     """Return what a drill proved. The signature was checked before."""
     return f"Verified, and signed by the keeper's machine:\n{keeper_render.drill(record)}"

@@ -84,6 +84,10 @@ def test_a_drill_by_hand(keeper: Keeper, drilled: dict[str, Any], procedure: Pro
     verified = [each["id"] for each in (*listed["full"], *listed["files"]) if each["verified"]]
     assert verified == [record["backup"], record["snapshot"][:8]]
     assert [each["name"] for each in listed["dumps"] if each["verified"]] == [record["dump"]]
+    assert "the checksum of every file" in steps.run("toybox backup verify")
+    for identifier in (record["backup"], record["snapshot"][:8], record["dump"]):
+        code, told = keeper.run(f"verify {identifier}")
+        assert (code, told["verified"]) == (0, True), told
     assert f"{record['second']} was restored" in steps.run("toybox backup status")
     assert keeper.ssh(f"ls -A {DATA}/restored; pgrep --full --list-full '{SERVER}' || true") == ""
 
