@@ -142,7 +142,9 @@ def chosen(places: Places, snapshot: str = "latest") -> copies.Snapshot:
 
 
 @contextmanager
-def opened(places: Places, snapshot: str = "latest", parts: Sequence[str] = PARTS) -> Iterator[Places]:
+def opened(
+    places: Places, snapshot: str = "latest", parts: Sequence[str] = PARTS, folder: Path | None = None
+) -> Iterator[Places]:
     """Bring a copy, or these parts of it, into a folder on the keeper's disk, and yield its places. Its locks are its
     own. The folder goes at the end.
 
@@ -151,7 +153,7 @@ def opened(places: Places, snapshot: str = "latest", parts: Sequence[str] = PART
     """
     require_disk(places.disk)
     found = chosen(places, snapshot)
-    with tempfile.TemporaryDirectory(prefix="copy-", dir=places.data / "restored") as scratch:
+    with tempfile.TemporaryDirectory(prefix="copy-", dir=folder or places.data / "restored") as scratch:
         data, etc = Path(scratch, "data"), Path(scratch, "etc")
         data.mkdir()
         etc.mkdir()

@@ -23,7 +23,8 @@ from keeper.scratch import Scratch
 
 KEEPER = "keeper"
 FOLDER = ".drill"
-"""Below restored/. Everything in it is a drill's, and the next one deletes it."""
+FETCHED = ".drill-copy"
+"""Below restored/: what a drill restores, and the copy that it fetches. The next one deletes what a killed one left."""
 THINNED = 3600
 """Seconds between two snapshots of files, beyond which an upload may have come and gone in between."""
 AGAIN = "`toybox-keeper drill`, which tries another second."
@@ -61,11 +62,17 @@ def drill(places: Places) -> Manifest:
 
 def drill_copy(places: Places) -> Manifest:
     """Restore from the copy in object storage alone, and return what was found. Raises Refusal."""
-    remove(places.data / "restored" / FOLDER)  # its room is wanted for the copy
+    folder = places.data / "restored" / FETCHED
+    remove(folder)
+    remove(folder.with_name(FOLDER))  # its room is wanted for the copy
     began = time.monotonic()
-    with copy.opened(places) as kept:
-        fetched = round(time.monotonic() - began, 3)
-        found = rehearse(places, kept)
+    try:
+        folder.mkdir(mode=0o700)
+        with copy.opened(places, folder=folder) as kept:
+            fetched = round(time.monotonic() - began, 3)
+            found = rehearse(places, kept)
+    finally:
+        remove(folder)
     return {
         **found,
         "steps": {FETCHING: fetched, **found["steps"]},
@@ -77,6 +84,8 @@ def rehearse(here: Places, kept: Places) -> Manifest:
     """Restore from `kept`, and compare with what the keeper `here` noted when it pulled. Raises Refusal."""
     work = here.data / "restored" / FOLDER
     remove(work)
+    if kept is here:
+        remove(work.with_name(FETCHED))
     steps = Steps()
     try:
         work.mkdir(mode=0o700)

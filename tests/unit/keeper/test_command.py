@@ -47,6 +47,19 @@ def test_a_failed_job_ends_with_1_and_its_manifest(
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("words", "kind"), [([], "drill"), (["--from", "copy"], "drill-copy")])
+def test_a_drill_is_of_the_keeper_or_of_its_copy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], kind: str
+) -> None:
+    failed = notes.manifest(kind, "prod", 1.0, 2.0, why="The copy is away.")
+    monkeypatch.setattr(jobs, "run_job", lambda _, wanted: {**failed, "kind": wanted})
+    assert command.main(["drill", *words, "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["kind"] == kind
+    assert "The copy is away." in said.err
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("problems", "ends"), [([], 0), (["wal: nothing is kept yet"], 1)])
 def test_status_ends_as_it_is(monkeypatch: pytest.MonkeyPatch, problems: list[str], ends: int) -> None:
     monkeypatch.setattr(status, "status", lambda _: {"now": 0.0, "problems": problems})

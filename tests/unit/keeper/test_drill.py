@@ -399,6 +399,8 @@ def test_a_drill_that_is_not_signed_verifies_nothing(
 
 
 def test_a_drill_deletes_what_a_killed_one_left_and_nothing_else(places: Places, rehearsal: dict[str, Any]) -> None:
+    fetched = places.data / "restored" / drill.FETCHED
+    fetched.mkdir()
     left, mine = places.data / "restored" / drill.FOLDER, places.data / "restored" / "drill-of-today"
     (left / "database").mkdir(parents=True)
     mine.mkdir()
@@ -553,7 +555,8 @@ def test_a_drill_of_the_copy_restores_from_it_alone_and_lets_the_keepers_own_sta
     monkeypatch.setattr(restore, "restore_database", restore_database)
 
     @contextmanager
-    def opened(_: Places) -> Iterator[Places]:
+    def opened(_: Places, *, folder: Path) -> Iterator[Places]:
+        assert folder.is_dir()
         yield fetched
 
     monkeypatch.setattr(copy, "opened", opened)
