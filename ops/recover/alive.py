@@ -1,6 +1,7 @@
 """Whether the production that is to be recovered still runs somewhere, and writes.
 
-Two look: the keeper, which has the way to its database, and this machine, at the address that the keeper pulls from.
+Two look: the keeper, which has the way to its database, and this machine, at the address that the keeper pulls from. A
+keeper that was set up anew, without production's state, pulls from none: then it is what the site's name leads to.
 """
 
 import subprocess
@@ -20,6 +21,8 @@ RUNNING = "docker ps --format '{{.Names}}'"
 WRITERS = frozenset({"postgres", "web", "worker", "beat"})
 SILENT = "The source's database does not answer as it should."
 """What the keeper says where nothing answers (keeper/database.py)."""
+NOWHERE = ".invalid"
+"""The end of the name that stands for a server that is not known (components/keeper/source.py; RFC 2606)."""
 SECONDS = 30
 
 
@@ -29,7 +32,7 @@ def refuse_alive(stack: PulumiStack, settings: Declared, keeper: Keeper) -> None
     Raises:
         OpsError: it does; or the keeper does not answer, and so nobody knows.
     """
-    address = address_of(keeper)
+    address = asked_at(address_of(keeper), settings.domain)
     signs = [*by_the_keeper(keeper), *by_ssh(stack, address), *by_https(settings, address)]
     if signs:
         name = stack.name
@@ -40,6 +43,11 @@ def refuse_alive(stack: PulumiStack, settings: Declared, keeper: Keeper) -> None
             f"    Wrong data goes back in time with `toybox restore database --to TIME --stack {name}`.\n"
             "    A server that you do not reach has to be off first: in the control panel, or by its provider."
         )
+
+
+def asked_at(told: str, domain: str) -> str:
+    """Return where to look: the address that the keeper pulls from, or the site's name if it has none. Pure."""
+    return domain if told.endswith(NOWHERE) else told
 
 
 def address_of(keeper: Keeper) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.keeper.source import NOWHERE
 from host.ssh import NoAnswerError
 from ops import OpsError
 from ops.adopt.belongings import Cloud, Thing
@@ -80,6 +81,13 @@ def test_only_a_production_is_recovered() -> None:
 
 
 # whether production still runs
+
+
+def test_without_an_address_the_sites_name_is_asked() -> None:
+    """A keeper that was set up anew, with no state of production's, names none."""
+    assert alive.asked_at("192.0.2.1", "toybox.example") == "192.0.2.1"
+    nowhere = f"prod.{NOWHERE}"
+    assert alive.asked_at(nowhere, "toybox.example") == "toybox.example"
 
 
 @pytest.fixture
