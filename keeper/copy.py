@@ -64,7 +64,7 @@ def copy(places: Places) -> Manifest:
             listing = freeze(places, folder)
         files, size = notes.files_and_bytes(folder)
         last = notes.record(places, "copy") or {}
-        notes.refuse_smaller(places, "copy", "own disk (bytes)", size, int(last.get("bytes", 0)))
+        notes.refuse_smaller(places, "copy", "keeper (bytes)", size, int(last.get("bytes", 0)))
         summary = copies.take(places, folder, [*PARTS, LISTING])
     finally:
         empty(folder)
