@@ -14,10 +14,11 @@ STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests
 """What needs staging beside production. One process has them all, so that it is made once."""
 
 KEEPER = (
-    *("tests/lab/test_keeper.py", "tests/lab/test_drill.py", "tests/lab/test_copy.py"),
-    *("tests/lab/test_keeper_watch.py", "tests/lab/test_restore.py"),
+    *("tests/lab/test_keeper.py", "tests/lab/test_drill.py", "tests/lab/test_restore.py"),
+    "tests/lab/test_keeper_watch.py",
     *("tests/lab/recovery/test_keeper_kills.py", "tests/lab/recovery/test_recover.py"),
-    *("tests/lab/recovery/test_restore_database.py", "tests/lab/recovery/test_copy_alone.py"),
+    *("tests/lab/recovery/test_restore_database.py", "tests/lab/recovery/test_copy.py"),
+    *("tests/lab/recovery/test_drill_damage.py", "tests/lab/recovery/test_copy_alone.py"),
 )
 """What needs production's keeper. One process has them all, one after the other, so that it is made once."""
 
