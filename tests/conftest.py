@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests import measured
 from tests.documentation import section
 from tests.procedure import Procedure, Procedures, Shell
 
@@ -90,3 +91,15 @@ def procedure(request: pytest.FixtureRequest) -> Iterator[Procedures]:
         assert begun, f"{mark.args[0]}: none of its commands was run"
         for steps in begun:
             assert not steps.left, f"{mark.args[0]}: these were not run: {steps.left}"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Forget what an earlier run measured."""
+    if not hasattr(session.config, "workerinput"):
+        measured.forget()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests measured: the closing note and docs/benchmarks.md have it."""
+    for line in measured.lines():
+        terminalreporter.write_line(line)
