@@ -145,6 +145,19 @@ def newest_moment(places: Places, backups: Sequence[Backup]) -> float | None:
     return newest[0] if newest else backups[0].ended
 
 
+def vanished(places: Places, good: Sequence[Backup]) -> list[str]:
+    """Return the segments of WAL that were received and are gone, the first of each hole. Raises Refusal.
+
+    Two looks have to agree: a segment that is being archived meanwhile is in neither folder.
+    """
+    if not good:
+        return []
+    begin = str(catalogue.details(places, good[-1].id)["base_backup_information"]["begin_wal"])
+    looks = ({**wal.archived(places), **wal.unarchived(places)} for _ in range(2))
+    first, second = (set(wal.vanished(segments, begin)) for segments in looks)
+    return sorted(first & second)
+
+
 def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
     """Return the times that cannot be had because WAL between them is missing: after the last commit before each hole,
     and before the first full backup after it. `good` are the whole backups, the newest first. Raises Refusal."""
@@ -182,6 +195,7 @@ def facts(places: Places) -> Facts:
         "system_identifier": source.get("system_identifier"),
         "now": time.time(),
         "wal": {"newest": moment},
+        "vanished": vanished(places, backups),
         "full": {
             "newest": backups[0].ended if backups else None,
             "oldest": backups[-1].ended if backups else None,
@@ -224,6 +238,8 @@ def problems(told: Mapping[str, Any]) -> list[str]:
     for kind in ("full", "files", "dump", "copy", *DRILLS, "mark", "archive"):
         if failed := (told[kind] or {}).get("failed"):
             found.append(f"{kind}: the last run failed ({failed['started']}): {failed['why'].splitlines()[0]}")
+    for segment in told["vanished"]:
+        found.append(f"wal: segment {segment} was received and is gone, and with it the seconds after it")
     if told["wanted"]:
         found.append(f"full: one is wanted since {told['wanted']['since']}: {told['wanted']['why']}")
     for unit, state in told["units"].items():

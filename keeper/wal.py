@@ -54,6 +54,15 @@ def ends_before_holes(names: Collection[str], begin: str) -> list[str]:
     return [name for name, after in pairwise(there) if after != following(name)]
 
 
+def vanished(segments: Mapping[str, Path], begin: str) -> list[str]:
+    """Return the first missing segment of each hole that no broken stream explains: such a stream leaves an unfinished
+    segment before its hole. `begin` is the first segment that the oldest full backup needs. Pure."""
+    timelines = {name[:8] for name in segments if name >= begin}
+    firsts = [max(begin, min(name for name in segments if name[:8] == timeline)) for timeline in timelines]
+    ends = [end for first in firsts for end in ends_before_holes(segments, first)]
+    return sorted(following(end) for end in ends if not segments[end].name.endswith(PARTIAL))
+
+
 def archived(places: Places) -> dict[str, Path]:
     """Return the complete segments that Barman has archived, by name."""
     return {file.name: file for file in (places.barman_home / "wals").glob("*/*") if SEGMENT.fullmatch(file.name)}

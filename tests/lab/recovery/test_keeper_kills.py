@@ -263,6 +263,7 @@ def test_a_keeper_whose_wal_production_has_removed_takes_a_new_full_backup_by_it
     code, listed = keeper.run("list")
     assert code == 0
     assert listed["holes"], "the seconds that were lost are told"
+    assert "was received and is gone" not in problems(keeper), "production removed it; nothing vanished here"
     with keeper.scratch("latest") as scratch:
         assert scratch.sql("SELECT count(*) FROM missed") == "50000"
     sql(prod, "DROP TABLE missed")
@@ -312,6 +313,17 @@ def test_killed_postgresql_comes_back_and_the_keeper_goes_on(keeper: Keeper, pro
     await_stream(keeper)
     with keeper.scratch("latest") as scratch:
         assert rows <= {int(number) for number in scratch.sql("SELECT number FROM kept").split()}
+
+
+def test_a_segment_of_wal_that_vanished_is_red(keeper: Keeper) -> None:
+    wals = f"{DATA}/barman/prod/wals"
+    found = keeper.ssh(f"find {wals} -regextype egrep -regex '.*/[0-9A-F]{{24}}' | sort").split()
+    keeper.ssh(f"mv {found[-3]} /root/vanished")
+    try:
+        assert f"segment {found[-3].rpartition('/')[2]} was received and is gone" in problems(keeper)
+    finally:
+        keeper.ssh(f"mv /root/vanished {found[-3]}")
+    assert "was received and is gone" not in problems(keeper)
 
 
 def test_a_timer_that_is_switched_off_is_red_and_the_next_update_switches_it_on(keeper: Keeper) -> None:

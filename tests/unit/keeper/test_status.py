@@ -24,6 +24,7 @@ def well(**changes: Any) -> dict[str, Any]:
         "drill-copy": {"newest": NOW - 86400},
         "running": {},
         "copy": {"newest": NOW - 3600},
+        "vanished": [],
         "wanted": None,
         "mark": {},
         "archive": {},
@@ -52,6 +53,7 @@ HOUR = 3600.0
         ({"wal": {"newest": None}}, "wal: nothing is kept yet"),
         ({"files": {"newest": None}}, "files: nothing is kept yet"),
         ({"full": {"newest": NOW + HOUR}}, "full: the newest is 60 min in the future"),
+        ({"vanished": ["000000010000000000000005"]}, "wal: segment 000000010000000000000005 was received and is gone"),
         ({"kept_source": "shop"}, "the disk keeps stack shop, and not prod"),
         (
             {"mark": {"failed": {"started": "2026-11-26T10:15:00Z", "why": "The source is away.\n  Why: x"}}},

@@ -44,6 +44,18 @@ def test_each_hole_has_the_segment_before_it(there: set[int]) -> None:
     assert wal.ends_before_holes(names, segment(250)) == [segment(number) for number in before]
 
 
+def test_a_hole_that_no_broken_stream_left_is_a_segment_that_vanished() -> None:
+    """What a broken stream received last is unfinished; what vanished was between two that were complete."""
+    files = {segment(number): Path(segment(number)) for number in (3, 4, 6, 7, 9)}
+    assert wal.vanished(files, segment(3)) == [segment(5), segment(8)]
+    assert wal.vanished(files, segment(6)) == [segment(8)], "the oldest full backup needs nothing before it"
+    files[segment(4)] = Path(segment(4) + wal.PARTIAL)
+    assert wal.vanished(files, segment(3)) == [segment(8)]
+    files["000000020000000000000009"] = Path("000000020000000000000009")
+    files["00000002000000000000000B"] = Path("00000002000000000000000B")
+    assert wal.vanished(files, segment(3)) == [segment(8), "00000002000000000000000A"]
+
+
 def test_a_backup_whose_first_segment_is_on_no_disk_has_a_hole_there() -> None:
     assert wal.first_missing({"0000000200000000000000FF"}, segment(3)) == segment(3)
 
