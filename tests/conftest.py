@@ -14,14 +14,21 @@ from tests.procedure import Procedure, Procedures, Shell
 STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests/lab/test_staging_refresh.py")
 """What needs staging beside production. One process has them all, so that it is made once."""
 
-KEEPER = (
-    *("tests/lab/test_keeper.py", "tests/lab/test_drill.py", "tests/lab/test_restore.py"),
-    "tests/lab/test_keeper_watch.py",
-    *("tests/lab/recovery/test_keeper_kills.py", "tests/lab/recovery/test_recover.py"),
-    *("tests/lab/recovery/test_restore_database.py", "tests/lab/recovery/test_copy.py"),
-    *("tests/lab/recovery/test_drill_damage.py", "tests/lab/recovery/test_copy_alone.py"),
+KEEPERS = (
+    (
+        *("tests/lab/test_keeper.py", "tests/lab/test_drill.py", "tests/lab/test_restore.py"),
+        "tests/lab/test_keeper_watch.py",
+    ),
+    ("tests/lab/recovery/test_keeper_kills.py",),
+    (
+        *("tests/lab/recovery/test_recover.py", "tests/lab/recovery/test_restore_database.py"),
+        "tests/lab/recovery/test_copy_alone.py",
+    ),
+    ("tests/lab/recovery/test_copy.py", "tests/lab/recovery/test_drill_damage.py"),
 )
-"""What needs production's keeper. One process has them all, one after the other, so that it is made once."""
+"""What needs production's keeper, in groups. One process has all of a group, one after the other, so that a keeper is
+made for it once. All of them come before what needs none."""
+KEEPER = tuple(file for group in KEEPERS for file in group)
 
 FIRST = "tests/lab/test_guard.py"
 """Its recordings are of a production as `pulumi up` made it; other tests restore, adopt and refresh theirs."""
@@ -38,7 +45,8 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "staging" if file in STAGING else "keeper" if file in KEEPER else file
+        groups = {"staging": STAGING, **{f"keeper {number}": group for number, group in enumerate(KEEPERS)}}
+        return next((name for name, group in groups.items() if file in group), file)
 
 
 def needs_keeper(nodeid: str) -> bool:
