@@ -182,7 +182,7 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
         require_intact(places, backup, older)
         require_target(target)
         recover(places, backup, moment, target, older)
-        added = add_unarchived(places, target / ("pg_wal" if moment is None else "barman_wal"), begin)
+        added = add_left_out(places, target / ("pg_wal" if moment is None else "barman_wal"), begin, moment)
         let_start(target)
         if moment is None:
             begin_a_timeline(target)
@@ -220,13 +220,24 @@ def barman_time(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
 
 
-def add_unarchived(places: Places, folder: Path, begin: str) -> list[str]:
-    """Copy what was received from segment `begin` on and is not archived into `folder`, and return the names."""
+def add_left_out(places: Places, folder: Path, begin: str, moment: float | None) -> list[str]:
+    """Copy the segments from `begin` on that Barman left out into `folder`, and return the names.
+
+    Without a moment these are the ones that are not archived. With one, Barman ends with the first segment whose file
+    was written to after it, which may have been a switch after its last commit. PostgreSQL needs a commit of after the
+    moment to know that it is there: the next ones are copied up to such a commit.
+    """
+    segments = wal.unarchived(places)
+    if moment is not None:
+        segments = {name: file for name, file in {**wal.archived(places), **segments}.items() if name[:8] == begin[:8]}
     added = []
-    for name, file in sorted(wal.unarchived(places).items()):
-        if name >= begin and not (folder / name).exists():
-            wal.copy_segment(file, folder / name)
-            added.append(name)
+    for name, file in sorted(segments.items()):
+        if name < begin or (folder / name).exists():
+            continue
+        wal.copy_segment(file, folder / name)
+        added.append(name)
+        if moment is not None and any(commit > moment for commit in wal.commits_of(places, name, file)):
+            break
     return added
 
 

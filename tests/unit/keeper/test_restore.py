@@ -1,5 +1,6 @@
 """What cannot be restored as asked is refused before anything is written, with the reason and another way."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def test_the_target_folder_is_a_new_or_an_empty_one(tmp_path: Path) -> None:
 @pytest.fixture
 def kept(places: Places, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A catalogue of BACKUPS with their WAL, the last segment unfinished; and a Barman that writes what it would."""
-    seen: dict[str, Any] = {"commands": []}
+    seen: dict[str, Any] = {"commands": [], "given": 99}
     archived, streaming = places.barman_home / "wals" / "0000000100000000", places.barman_home / "streaming"
     archived.mkdir(parents=True)
     streaming.mkdir()
@@ -110,6 +111,8 @@ def kept(places: Places, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         if "recover" in words:
             folder = "barman_wal" if "--target-time" in words else "pg_wal"
             (Path(words[-1]) / folder).mkdir()
+            for segment in sorted(archived.iterdir())[: seen["given"]]:
+                shutil.copy(segment, Path(words[-1]) / folder)
             (Path(words[-1]) / "postgresql.conf").write_text(CONFIGURATION)
         return ""
 
@@ -133,6 +136,22 @@ def test_the_unfinished_segment_is_restored_without_its_suffix(
     assert told["added_segments"] == ["000000010000000000000005"]
     assert told["backup"] == "20260122T030000"
     assert (places.barman_home / "streaming" / "000000010000000000000005.partial").exists()
+
+
+def test_segments_follow_those_of_barman_up_to_a_commit_after_the_moment(
+    places: Places, kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen on the lab: Barman ended with a segment that was switched after the moment, and whose last commit was before
+    it. PostgreSQL: "recovery ended before configured recovery target was reached"."""
+    archived = places.barman_home / "wals" / "0000000100000000"
+    for number in (5, 6):
+        (archived / f"00000001000000000000000{number}").write_bytes(b"archived")
+    commits = {"4": [AT - 1], "5": [AT, AT + 0.5], "6": [AT + 9]}
+    monkeypatch.setattr(wal, "commits_of", lambda _, name, __: commits[name[-1]])
+    kept["given"] = 1
+    told = restore.restore_database(places, JST, tmp_path / "restored")
+    assert told["added_segments"] == ["000000010000000000000004", "000000010000000000000005"]
+    assert len(list((tmp_path / "restored" / "barman_wal").iterdir())) == 3
 
 
 def test_postgresql_starts_on_what_was_restored_without_the_sites_lock(
