@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper import copy, intact, jobs, places, ready, render, restore, states, status
-from keeper.places import Places
+from keeper.places import DATA, Places
 from keeper.refusal import Refusal
 
 
@@ -107,12 +107,22 @@ def answer(chosen: argparse.Namespace) -> tuple[dict[str, Any], bool]:
                 return restore.restore_files(there, chosen.volume, chosen.path, chosen.target, chosen.at), True
 
 
+def of_the_machine(error: OSError) -> Refusal:
+    """Return the refusal for what the machine refuses: a full disk takes no manifest either."""
+    return Refusal(
+        f"{error.filename or 'The keeper'}: {error.strerror}.",
+        "Nothing is kept that cannot be written, and what was kept stays.",
+        f"`df -h {DATA}; dmesg | tail`, on the keeper.",
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     chosen = parser().parse_args(arguments)
     try:
         told, well = answer(chosen)
-    except Refusal as refusal:
+    except (Refusal, OSError) as error:
+        refusal = error if isinstance(error, Refusal) else of_the_machine(error)
         if chosen.json:
             print(json.dumps({"error": str(refusal)}))
         print(refusal, file=sys.stderr)

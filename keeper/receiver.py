@@ -8,8 +8,10 @@ on from the last one that was received. Every second of the former timeline stay
 """
 
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from keeper import catalogue, wal
@@ -27,6 +29,8 @@ REMOVED = "has already been removed"
 """In the error of a source that has removed a segment (PostgreSQL 15, walsender.c)."""
 FORKED = "not in this server's history"
 """In the error of a source that was put back to before this segment, and went on from there (the same)."""
+SEGMENT_BYTES = 16 << 20
+"""PostgreSQL's default."""
 LOST = "lost"
 """A slot's wal_status, once its WAL was removed."""
 
@@ -55,17 +59,23 @@ def broken_off(places: Places, told: Mapping[str, Any]) -> str:
 
 
 def refusal(places: Places, segment: str) -> str:
-    """Return why the source refuses to send from this segment on, if it will refuse for ever; else ""."""
-    psql = places.programs / "psql"
-    timeline = int(segment[:8], 16)
-    asking = f"START_REPLICATION PHYSICAL {start_of(segment)} TIMELINE {timeline}"
-    try:
-        run(psql, "--no-psqlrc", "--command", asking, f"{places.conninfo('keeper')} replication=true", seconds=20)
-    except FailedError as error:
-        if REMOVED in str(error):
-            return f"the source has removed segment {segment}"
-        if FORKED in str(error):
-            return f"the source was put back to a time before segment {segment}, and goes on from there"
+    """Return why the source refuses to send from this segment on, if it will refuse for ever; else "".
+
+    pg_receivewal is asked, in a folder that ends just before the segment. psql ends when the source agrees to send, and
+    the source notices only then that it has removed the segment.
+    """
+    receive = places.programs / "pg_receivewal"
+    with tempfile.TemporaryDirectory(prefix="toybox-keeper.") as folder:
+        with open(Path(folder, wal.preceding(segment)), "wb") as complete:
+            complete.truncate(SEGMENT_BYTES)
+        end = f"--endpos={start_of(segment)[:-1]}8"
+        try:
+            run(receive, f"--directory={folder}", "--no-loop", end, f"--dbname={places.conninfo('keeper')}", seconds=20)
+        except FailedError as error:
+            if REMOVED in str(error):
+                return f"the source has removed segment {segment}"
+            if FORKED in str(error):
+                return f"the source was put back to a time before segment {segment}, and goes on from there"
     return ""
 
 

@@ -34,6 +34,13 @@ def following(name: str) -> str:
     return f"{timeline}{log:08X}{number:08X}"
 
 
+def preceding(name: str) -> str:
+    """Return the name of the segment before `name`, on the same timeline. There is none before the first one."""
+    timeline, log, number = name[:8], int(name[8:16], 16), int(name[16:], 16)
+    log, number = (log - 1, SEGMENTS_IN_A_LOG - 1) if number == 0 else (log, number - 1)
+    return f"{timeline}{log:08X}{number:08X}"
+
+
 def first_missing(names: Collection[str], begin: str) -> str | None:
     """Return the first segment between `begin` and the newest of `names`, on its timeline, that is not among them."""
     timeline = begin[:8]

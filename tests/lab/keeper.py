@@ -49,9 +49,10 @@ class Keeper(Toybox):
             assert code == 0, said
 
     def kept(self) -> dict[str, str]:
-        """{file: hash} of everything that counts as kept, without Barman's list of its WAL, which grows."""
+        """{file: hash} of everything that counts as kept, without what Barman has in hand: its list of the WAL, which
+        grows, and a segment that is being compressed."""
         found = self.ssh(
-            f"cd {DATA} && find barman/*/base barman/*/wals repository dumps -type f ! -name xlog.db"
+            f"cd {DATA} && find barman/*/base barman/*/wals repository dumps -type f ! -name xlog.db ! -name '*.tmp'"
             " -exec sha256sum {} +"
         )
         return {name: digest for digest, name in (line.split("  ", 1) for line in found.splitlines())}

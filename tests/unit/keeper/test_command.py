@@ -33,6 +33,22 @@ def test_a_refusal_is_printed_for_people_and_for_programs(
 
 
 @pytest.mark.usefixtures("here")
+def test_a_full_disk_is_a_refusal_with_its_way_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes no manifest either, in which a job says why it failed."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/srv/toybox-keeper/manifests/.full")
+
+    monkeypatch.setattr(jobs, "run_job", full)
+    assert command.main(["run", "full", "--json"]) == 1
+    refused = json.loads(capsys.readouterr().out)["error"]
+    assert refused.startswith("/srv/toybox-keeper/manifests/.full: No space left on device.")
+    assert "df -h /srv/toybox-keeper" in refused
+
+
+@pytest.mark.usefixtures("here")
 def test_a_failed_job_ends_with_1_and_its_manifest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,11 @@ def test_each_hole_has_the_segment_before_it(there: set[int]) -> None:
     assert wal.ends_before_holes(names, segment(250)) == [segment(number) for number in before]
 
 
+@given(st.integers(1, 10_000))
+def test_the_segment_before_the_next_one_is_the_segment_itself(number: int) -> None:
+    assert wal.preceding(wal.following(segment(number))) == segment(number)
+
+
 def test_a_hole_that_no_broken_stream_left_is_a_segment_that_vanished() -> None:
     """What a broken stream received last is unfinished; what vanished was between two that were complete."""
     files = {segment(number): Path(segment(number)) for number in (3, 4, 6, 7, 9)}
