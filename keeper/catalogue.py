@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ def take_backup(places: Places) -> str:
         switching = barman(places, "switch-wal", "--archive", "--archive-timeout", "100", places.source)
         must("Receiving the first segment of WAL", LOOK_AT_BARMAN, *switching)
     before = {backup.id for backup in backups(places)}
+    if before and notes.stamp(time.time()).removesuffix("Z") <= min(before):
+        raise Refusal(
+            f"The keeper's clock is before its oldest full backup, {min(before)}.",
+            "Barman would take the new one for the first, and delete the WAL that every other one needs.",
+            "`timedatectl`, on the keeper.",
+        )
     taking = barman(places, "backup", "--wait", "--wait-timeout", "900", places.source)
     must("The full backup", LOOK_AT_BARMAN, *taking, seconds=5 * HOURS)
     made = [backup for backup in backups(places) if backup.id not in before]

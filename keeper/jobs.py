@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,26 @@ def await_receiver(places: Places, seconds: float = 60) -> dict[str, Any]:
         time.sleep(1)
 
 
+def require_clock(told: Mapping[str, Any]) -> None:
+    """Raise Refusal unless the keeper's clock and the source's agree. `told` are the source's facts.
+
+    Seen on the lab with a clock a year back: Barman took the new full backup for the first one, and deleted the WAL
+    that every other one needs.
+    """
+    ahead = float(told["clock_ahead"])
+    if not database.clocks_agree(ahead):
+        side = "ahead of" if ahead > 0 else "behind"
+        raise Refusal(
+            f"The keeper's clock is {abs(ahead):,.0f} s {side} the source's.",
+            "Barman takes the backup with the oldest name for the first, and deletes the WAL before it.",
+            "`timedatectl` on both, and correct the clock that is wrong. WAL goes on arriving meanwhile.",
+        )
+
+
 def full(places: Places) -> Manifest:
     """Take a full backup of the database, then let expired ones go."""
     told = await_receiver(places)
+    require_clock(told)
     last = notes.record(places, "full") or {}
     notes.refuse_smaller(places, "full", "database (bytes)", int(told["bytes"]), int(last.get("database_bytes", 0)))
     backup = catalogue.take_backup(places)
@@ -123,6 +140,7 @@ def prune_files(places: Places) -> dict[str, Any]:
 def dump(places: Places) -> Manifest:
     """Dump the database in custom format, with the rows of exactly that moment in the manifest."""
     told = source_facts(places)
+    require_clock(told)
     last = notes.record(places, "dump") or {}
     notes.refuse_smaller(places, "dump", "database (bytes)", int(told["bytes"]), int(last.get("database_bytes", 0)))
     folder = places.data / "dumps"

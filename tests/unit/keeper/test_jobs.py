@@ -142,16 +142,24 @@ def test_no_job_runs_without_the_keepers_disk(places: Places, monkeypatch: pytes
     assert not list(places.manifests.iterdir())
 
 
-@pytest.mark.parametrize("ahead", [-301.0, 301.0, 86400.0])
-def test_nothing_is_let_go_by_age_while_the_clocks_differ(
-    places: Places, source: Told, backups: list[Backup], monkeypatch: pytest.MonkeyPatch, ahead: float
+@pytest.mark.parametrize("kind", ["full", "dump"])
+@pytest.mark.parametrize("ahead", [-3e7, -301.0, 301.0, 86400.0])
+def test_no_backup_is_named_by_a_clock_that_is_wrong(
+    places: Places, source: Told, backups: list[Backup], monkeypatch: pytest.MonkeyPatch, kind: str, ahead: float
 ) -> None:
-    """A keeper whose clock is a year ahead would find every backup too old."""
+    """Seen on the lab: a year back, Barman took the new full backup for the first, and deleted all WAL before it."""
+    monkeypatch.setattr(catalogue, "take_backup", refusing("a backup was taken"))
     monkeypatch.setattr(catalogue, "drop_expired_backups", refusing("something was let go"))
     source(clock=time.time() - ahead)
-    told = jobs.run_job(places, "full")
-    assert told["ok"]
-    assert "no age is certain" in told["retention"]["skipped"]
+    told = jobs.run_job(places, kind)
+    assert not told["ok"]
+    assert told["why"].startswith("The keeper's clock is")
+
+
+def test_nothing_is_let_go_by_age_while_the_clocks_differ(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keeper whose clock is a year ahead would find every snapshot too old."""
+    monkeypatch.setitem(jobs.PRUNE, "files", refusing("something was let go"))
+    assert "no age is certain" in jobs.retention(places, "files", {"clock_ahead": 86400.0})["skipped"]
 
 
 def test_files_are_let_go_only_while_the_sources_clock_is_known(
