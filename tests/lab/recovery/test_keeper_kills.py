@@ -228,6 +228,7 @@ def test_a_full_disk_of_the_keeper_stops_nothing_in_production_and_loses_nothing
             assert "No space left on device" in said, kind
             assert "ended with 1" in said, kind
             assert "disk" in problems(keeper)
+        sql(prod, "DROP TABLE IF EXISTS missed")
         sql(prod, "CREATE TABLE missed AS SELECT number, md5(number::text) FROM generate_series(1, 300000) AS number")
         assert prod.browser().get("/").status_code == 200
     finally:
