@@ -44,7 +44,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     prod = getattr(item, "funcargs", {}).get("prod")
     if report.failed and isinstance(prod, Toybox):
-        with suppress(AssertionError, OSError, subprocess.TimeoutExpired):
+        with suppress(AssertionError, KeyError, OSError, subprocess.TimeoutExpired):  # its state may be lost
             report.sections.append(("prod's server", prod.ssh(LOGS, check=False)))
     return report
 
