@@ -66,7 +66,7 @@ def test_a_drill_by_hand(keeper: Keeper, drilled: dict[str, Any], procedure: Pro
 def test_an_edited_record_verifies_nothing(keeper: Keeper, drilled: dict[str, Any]) -> None:
     record = f"{DATA}/records/drill.json"
     keeper.ssh(
-        f'cp --preserve=all {record} /root/record && sed -i \'s/"rto_seconds": [0-9.]*/"rto_seconds": 0.1/\' {record}'
+        f'cp --preserve=all {record} /run/record && sed -i \'s/"rto_seconds": [0-9.]*/"rto_seconds": 0.1/\' {record}'
     )
     try:
         code, told = keeper.run("status")
@@ -76,4 +76,4 @@ def test_an_edited_record_verifies_nothing(keeper: Keeper, drilled: dict[str, An
         assert line["command"] == "toybox drill --stack keeper"
         assert not any(each["verified"] for each in keeper.run("list")[1]["full"])
     finally:
-        keeper.ssh(f"cp --preserve=all /root/record {record}")
+        keeper.ssh(f"cp --preserve=all /run/record {record}")

@@ -103,14 +103,19 @@ def writer(prod: Toybox) -> Iterator[list[int]]:
         process.wait()
 
 
-@contextmanager
-def gone(prod: Toybox) -> Iterator[None]:
-    """All of production is gone at one moment: its server has no power, and its data volume is in no cloud."""
+def cut_power(prod: Toybox) -> Path:
+    """End production's server as a power cut does, and return the file behind its data disk."""
     server = prod.server()[0]
     container = docker("ps", "--quiet", "--filter", f"label=toybox.lab.server={server}")
     disks = system_container.read_disks(f"{paths.SERVERS}/{server}/hardware")
     system_container.cut_power(container, [path for path, _ in disks.values()], f"{paths.SERVERS}/.loop-lock")
-    volume = Path(disks["vdb"][0])
+    return Path(disks["vdb"][0])
+
+
+@contextmanager
+def gone(prod: Toybox) -> Iterator[None]:
+    """All of production is gone at one moment: its server has no power, and its data volume is in no cloud."""
+    server, volume = prod.server()[0], cut_power(prod)
     elsewhere = volume.with_name("gone")
     volume.rename(elsewhere)
     try:

@@ -32,15 +32,15 @@ def flipped(keeper: Keeper, find: str) -> Iterator[None]:
     files = keeper.ssh(f"cd {DATA} && {find}").split()
     assert files
     keeper.ssh(
-        "rm -rf /root/whole && mkdir /root/whole"
-        f" && cd {DATA} && cp --preserve=all --parents {' '.join(files)} /root/whole"
+        "rm -rf /var/tmp/whole && mkdir /var/tmp/whole"
+        f" && cd {DATA} && cp --preserve=all --parents {' '.join(files)} /var/tmp/whole"
     )
     try:
         for file in files:
             keeper.ssh(f"python3 - {DATA}/{file}", FLIP)
         yield
     finally:
-        keeper.ssh(f"cp --preserve=all --recursive /root/whole/. {DATA}")
+        keeper.ssh(f"cp --preserve=all --recursive /var/tmp/whole/. {DATA}")
 
 
 @pytest.fixture(scope="module")

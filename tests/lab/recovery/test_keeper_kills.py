@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lab import paths
-from lab.openstack import system_container
 from tests.lab.keeper import DATA, Keeper
-from tests.lab.test_lab_lifecycle import docker
+from tests.lab.test_keeper import cut_power
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox, cloud
 from tests.measured import measured
@@ -80,14 +78,6 @@ def new_table(prod: Toybox) -> None:
     """Make `kept` anew."""
     at = "at timestamptz NOT NULL DEFAULT clock_timestamp()"
     sql(prod, f"DROP TABLE IF EXISTS kept; CREATE TABLE kept (number int PRIMARY KEY, {at})")
-
-
-def cut_power(prod: Toybox) -> None:
-    """End production's server as a power cut does."""
-    server = prod.server()[0]
-    container = docker("ps", "--quiet", "--filter", f"label=toybox.lab.server={server}")
-    disks = system_container.read_disks(f"{paths.SERVERS}/{server}/hardware")
-    system_container.cut_power(container, [path for path, _ in disks.values()], f"{paths.SERVERS}/.loop-lock")
 
 
 def power_on(prod: Toybox) -> None:
@@ -263,11 +253,11 @@ def test_killed_postgresql_comes_back_and_the_keeper_goes_on(keeper: Keeper, pro
 def test_a_segment_of_wal_that_vanished_is_red(keeper: Keeper) -> None:
     wals = f"{DATA}/barman/prod/wals"
     found = keeper.ssh(f"find {wals} -regextype egrep -regex '.*/[0-9A-F]{{24}}' | sort").split()
-    keeper.ssh(f"mv {found[-3]} /root/vanished")
+    keeper.ssh(f"mv {found[-3]} /var/tmp/vanished")
     try:
         assert f"segment {found[-3].rpartition('/')[2]} was received and is gone" in problems(keeper)
     finally:
-        keeper.ssh(f"mv /root/vanished {found[-3]}")
+        keeper.ssh(f"mv /var/tmp/vanished {found[-3]}")
     assert "was received and is gone" not in problems(keeper)
 
 

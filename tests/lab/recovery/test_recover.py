@@ -5,13 +5,10 @@ import time
 
 import pytest
 
-from lab import paths
 from lab.credentials import KEYSTONE_URL, credentials, stock
-from lab.openstack import system_container
 from tests.lab.keeper import Keeper
 from tests.lab.test_adopt import lose_the_state
-from tests.lab.test_keeper import writer
-from tests.lab.test_lab_lifecycle import docker
+from tests.lab.test_keeper import cut_power, writer
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox, cloud, stock_cloud
 from tests.measured import measured
@@ -25,10 +22,7 @@ OWNERS = "cd /srv/toybox && find media caddy-data -printf '%p %m %U %G\\n' | sor
 
 def destroy(prod: Toybox) -> None:
     """End production by a power cut, then delete its server, both disks, its state, and what this clone knows of it."""
-    server = prod.server()[0]
-    container = docker("ps", "--quiet", "--filter", f"label=toybox.lab.server={server}")
-    disks = system_container.read_disks(f"{paths.SERVERS}/{server}/hardware")
-    system_container.cut_power(container, [path for path, _ in disks.values()], f"{paths.SERVERS}/.loop-lock")
+    cut_power(prod)
     prod.delete_server()
     storage = stock_cloud().block_storage
     for volume in [each for each in storage.volumes() if each.name.startswith("toybox-prod-")]:
