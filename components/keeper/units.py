@@ -223,7 +223,7 @@ WantedBy=multi-user.target
 
 
 def render_signer() -> str:
-    """Return the unit of the signer, the only one that runs as root: nobody else reads the machine's host key. It reads
+    """Return the unit of the signer, the only one that runs as root: only root reads the machine's host key. It reads
     and writes the keeper's files as the keeper's user."""
     return f"""\
 [Unit]

@@ -30,7 +30,7 @@ def refuse_alive(stack: PulumiStack, settings: Declared, keeper: Keeper) -> None
     """Raise OpsError if production still runs.
 
     Raises:
-        OpsError: it does; or the keeper does not answer, and so nobody knows.
+        OpsError: it does; or the keeper does not answer, so this is not known.
     """
     address = asked_at(address_of(keeper), settings.domain)
     signs = [*by_the_keeper(keeper), *by_ssh(stack, address), *by_https(settings, address)]

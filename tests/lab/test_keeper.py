@@ -112,21 +112,27 @@ def cut_power(prod: Toybox) -> Path:
     return Path(disks["vdb"][0])
 
 
+def power_on(prod: Toybox) -> None:
+    """Start production's server again and wait for its database."""
+    compute, server = cloud().compute, prod.server()[0]
+    compute.reboot_server(server, "HARD")
+    compute.wait_for_server(compute.get_server(server), "ACTIVE", interval=0.5, wait=120)
+    prod.wait_for_ssh()
+    prod.ssh("timeout 90 sh -c 'until systemctl is-active --quiet docker; do sleep 0.5; done'")
+    prod.ssh("timeout 60 /usr/local/lib/toybox/await-healthy postgres 60")
+
+
 @contextmanager
 def gone(prod: Toybox) -> Iterator[None]:
     """All of production is gone at one moment: its server has no power, and its data volume is in no cloud."""
-    server, volume = prod.server()[0], cut_power(prod)
+    volume = cut_power(prod)
     elsewhere = volume.with_name("gone")
     volume.rename(elsewhere)
     try:
         yield
     finally:
         elsewhere.rename(volume)
-        compute = cloud().compute
-        compute.reboot_server(server, "HARD")
-        compute.wait_for_server(compute.get_server(server), "ACTIVE", interval=0.5, wait=120)
-        prod.wait_for_ssh()
-        prod.ssh("timeout 60 /usr/local/lib/toybox/await-healthy postgres 60")
+        power_on(prod)
 
 
 def test_every_acknowledged_row_comes_back_when_server_and_data_disk_are_gone(keeper: Keeper, prod: Toybox) -> None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.lab.keeper import DATA, Keeper
-from tests.lab.test_keeper import cut_power
+from tests.lab.test_keeper import cut_power, power_on
 from tests.lab.test_staging_refresh import sql
-from tests.lab.toybox import Toybox, cloud
+from tests.lab.toybox import Toybox
 from tests.measured import measured
 
 ROUNDS = 20
@@ -75,19 +75,9 @@ def writer(prod: Toybox) -> Iterator[Acknowledged]:
 
 
 def new_table(prod: Toybox) -> None:
-    """Make `kept` anew."""
+    """Make `kept`, or empty it."""
     at = "at timestamptz NOT NULL DEFAULT clock_timestamp()"
     sql(prod, f"DROP TABLE IF EXISTS kept; CREATE TABLE kept (number int PRIMARY KEY, {at})")
-
-
-def power_on(prod: Toybox) -> None:
-    """Start production's server again and wait for its database."""
-    compute, server = cloud().compute, prod.server()[0]
-    compute.reboot_server(server, "HARD")
-    compute.wait_for_server(compute.get_server(server), "ACTIVE", interval=0.5, wait=120)
-    prod.wait_for_ssh()
-    prod.ssh("timeout 90 sh -c 'until systemctl is-active --quiet docker; do sleep 0.5; done'")
-    prod.ssh("timeout 60 /usr/local/lib/toybox/await-healthy postgres 60")
 
 
 def await_stream(keeper: Keeper, seconds: float = 120) -> None:
