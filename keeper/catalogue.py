@@ -39,6 +39,11 @@ def details(places: Places, backup: str) -> dict[str, Any]:
     return told
 
 
+def first_segment(places: Places, backup: str) -> str:
+    """Return the first segment of WAL that a full backup needs. Raises Refusal."""
+    return str(details(places, backup)["base_backup_information"]["begin_wal"])
+
+
 def take_backup(places: Places) -> str:
     """Take a full backup, wait for the WAL that makes it consistent, and return its id. Raises Refusal.
 

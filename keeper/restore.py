@@ -176,7 +176,7 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
         backups = catalogue.backups(places)
         backup = chosen_backup(backups, moment, backup_id)
         older = others(backups, backup, moment)
-        begin = str(catalogue.details(places, backup.id)["base_backup_information"]["begin_wal"])
+        begin = catalogue.first_segment(places, backup.id)
         require_timeline(places, begin, moment)
         require_segments(places, begin, moment)
         require_intact(places, backup, older)

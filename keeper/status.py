@@ -152,10 +152,20 @@ def vanished(places: Places, good: Sequence[Backup]) -> list[str]:
     """
     if not good:
         return []
-    begin = str(catalogue.details(places, good[-1].id)["base_backup_information"]["begin_wal"])
+    begin = catalogue.first_segment(places, good[-1].id)
     looks = ({**wal.archived(places), **wal.unarchived(places)} for _ in range(2))
     first, second = (set(wal.vanished(segments, begin)) for segments in looks)
     return sorted(first & second)
+
+
+def first_end_after(places: Places, good: Sequence[Backup], last: str, since: float) -> float | None:
+    """Return when the oldest full backup ended that begins after segment `last`, whose last commit is of `since`; None
+    without one. Raises Refusal.
+
+    Times alone do not tell: on a quiet source a backup of before the hole may have ended after its last commit.
+    """
+    later = (backup for backup in reversed(good) if (backup.ended or 0) > since)
+    return next((backup.ended for backup in later if catalogue.first_segment(places, backup.id) > last), None)
 
 
 def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
@@ -163,7 +173,7 @@ def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
     and before the first full backup after it. `good` are the whole backups, the newest first. Raises Refusal."""
     if not good:
         return []
-    begin = str(catalogue.details(places, good[-1].id)["base_backup_information"]["begin_wal"])
+    begin = catalogue.first_segment(places, good[-1].id)
     segments = {**wal.archived(places), **wal.unarchived(places)}
     timelines = sorted({name[:8] for name in segments if name >= begin})
     found = []
@@ -175,7 +185,7 @@ def holes(places: Places, good: Sequence[Backup]) -> list[Facts]:
         for last in ends:
             before = wal.newest_commit_of(places, {name: segments[name] for name in segments if first <= name <= last})
             since = before[0] if before else good[-1].ended or 0
-            until = min((backup.ended or 0 for backup in good if (backup.ended or 0) > since), default=None)
+            until = first_end_after(places, good, last, since)
             found.append({"from": notes.iso(since), "to": notes.iso(until) if until is not None else None})
     return found
 
