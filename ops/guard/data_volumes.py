@@ -47,7 +47,9 @@ def _volume(preview: Preview, change: Change) -> Iterator[Finding]:
         yield _recreated(preview, change) if all(each.leaves for each in others) else _second(preview, change)
     elif change.made and not _first_of_its_kind(preview):
         yield _recreated(preview, change)
-    if altered := [name for name in change.changed_inputs() if change.stays and name not in LABELS]:
+    # after `toybox adopt` the state has inputs that the cloud told, until the next update: the engine calls that "same"
+    in_place = change.stays and change.touched
+    if altered := [name for name in change.changed_inputs() if in_place and name not in LABELS]:
         yield _altered(change, altered)
 
 

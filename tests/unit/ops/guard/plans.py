@@ -686,6 +686,10 @@ HARMLESS: Mapping[str, Plan] = {
         metadata({"toybox-schedule": "daily", "toybox-keep": "7"}, {"toybox-schedule": "daily", "toybox-keep": "9"}),
     ),
     "another description of the data volume": harmless("no-change", update(DATA, description="all user data")),
+    "the update after an adoption: the state has what the cloud told of the volume": harmless(
+        "no-change",
+        lambda document: step(document, DATA)["oldState"]["inputs"].update(region="c3j1", volumeRetypePolicy="never"),
+    ),
     "a network is replaced": harmless("no-change", replace("networks-edge", name="outside")),
     "prod's state, older than the role": harmless("no-change", no_role_in_the_state),
     "prod's state, older than the number of restore points": harmless(
