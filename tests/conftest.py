@@ -20,7 +20,10 @@ KEEPERS = (
         "tests/lab/test_keeper_watch.py",
     ),
     ("tests/lab/recovery/test_keeper_kills.py",),
-    ("tests/lab/recovery/test_recover.py", "tests/lab/recovery/test_restore_database.py"),
+    (
+        *("tests/lab/recovery/test_recover.py", "tests/lab/recovery/test_restore_database.py"),
+        "tests/lab/recovery/test_copy_alone.py",
+    ),
     ("tests/lab/recovery/test_copy.py", "tests/lab/recovery/test_drill_damage.py"),
 )
 """What needs production's keeper, in groups. One process has all of a group, one after the other, so that a keeper is

@@ -194,6 +194,64 @@ def test_each_full_backup_restores_to_the_fingerprint_of_its_own_time(keeper: Ke
 FINGERPRINT = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY number)) FROM kept t"
 
 
+def test_a_full_disk_of_the_keeper_stops_nothing_in_production_and_loses_nothing(keeper: Keeper, prod: Toybox) -> None:
+    before = keeper.kept()
+    # allocated and not written: the disk's file on this machine stays small. The rest is.
+    keeper.ssh(
+        f"cd {DATA} && fallocate -l $(($(df --output=avail -B1 . | tail -1) - (64 << 20))) full && chown barman: full"
+        " && { runuser -u barman -- sh -c 'cat /dev/zero >>full' 2>/dev/null || true; }"
+    )
+    try:
+        assert keeper.ssh(f"df --output=avail -B1M {DATA} | tail -1").strip() in ("0", "1"), "df rounds up"
+        for kind in ("full", "files", "dump"):
+            said = keeper.ssh(f"toybox-keeper run {kind} --json; echo ended with $?")
+            assert "No space left on device" in said, kind
+            assert "ended with 1" in said, kind
+            assert "disk" in problems(keeper)
+        sql(prod, "DROP TABLE IF EXISTS missed")
+        sql(prod, "CREATE TABLE missed AS SELECT number, md5(number::text) FROM generate_series(1, 300000) AS number")
+        assert prod.browser().get("/").status_code == 200
+    finally:
+        keeper.ssh(f"rm -f {DATA}/full")
+    assert keeper.kept().items() >= before.items()
+    await_stream(keeper)
+    keeper.backed_up("full", "files", "dump")
+    with keeper.scratch("latest") as scratch:
+        assert scratch.sql("SELECT count(*) FROM missed") == "300000"
+    sql(prod, "DROP TABLE missed")
+
+
+def test_a_keeper_whose_wal_production_has_removed_takes_a_new_full_backup_by_itself(
+    keeper: Keeper, prod: Toybox
+) -> None:
+    """As after an absence that is longer than max_slot_wal_keep_size allows: here the slot is gone at once."""
+    before = keeper.kept()
+    keeper.machine.stop()
+    try:
+        sql(prod, "SELECT pg_drop_replication_slot('keeper')")
+        for _ in range(3):
+            sql(prod, "DROP TABLE IF EXISTS missed")
+            sql(prod, LARGE.replace("large", "missed").replace("520000", "50000"))
+            sql(prod, "SELECT pg_switch_wal()")
+            sql(prod, "CHECKPOINT")
+        assert prod.browser().get("/").status_code == 200
+    finally:
+        keeper.machine.start()
+    await_stream(keeper, 240)
+    deadline = time.monotonic() + 300
+    while "full: " in (wrong := problems(keeper)) or keeper.ssh(f"ls {DATA}/records").count("full-wanted"):
+        assert time.monotonic() < deadline, wrong
+        time.sleep(3)
+    assert keeper.kept().items() >= before.items()
+    code, listed = keeper.run("list")
+    assert code == 0
+    assert listed["holes"], "the seconds that were lost are told"
+    assert "was received and is gone" not in problems(keeper), "production removed it; nothing vanished here"
+    with keeper.scratch("latest") as scratch:
+        assert scratch.sql("SELECT count(*) FROM missed") == "50000"
+    sql(prod, "DROP TABLE missed")
+
+
 @pytest.mark.parametrize(
     ("what", "kill"),
     [
@@ -238,6 +296,24 @@ def test_killed_postgresql_comes_back_and_the_keeper_goes_on(keeper: Keeper, pro
     await_stream(keeper)
     with keeper.scratch("latest") as scratch:
         assert rows <= {int(number) for number in scratch.sql("SELECT number FROM kept").split()}
+
+
+def test_a_boot_disk_that_takes_no_writes_keeps_no_second_from_the_keeper(keeper: Keeper, prod: Toybox) -> None:
+    """GitLab's archive hung on a boot disk that did (INC-14518), while the data disk went on. Here the root file system
+    turns read-only: a container's cannot be frozen. The keeper has to log in anew meanwhile."""
+    new_table(prod)
+    prod.ssh("mount -o remount,ro /")
+    try:
+        assert "Read-only file system" in prod.ssh("touch /usr/probe", check=False)
+        keeper.ssh("systemctl kill --signal KILL toybox-keeper-tunnel.service")
+        sql(prod, "INSERT INTO kept (number) SELECT generate_series(1, 5000)")
+        await_stream(keeper)
+        keeper.backed_up("full", "files")
+        with keeper.scratch("latest") as scratch:
+            assert scratch.sql("SELECT count(*) FROM kept") == "5000"
+        assert prod.browser().get("/").status_code == 200
+    finally:
+        prod.ssh("mount -o remount,rw /")
 
 
 def test_a_segment_of_wal_that_vanished_is_red(keeper: Keeper) -> None:
