@@ -41,8 +41,7 @@ secret_files = {
 }
 if passwords.access_password:
     secret_files["access"] = render_access(passwords.access_password.get_secret_value(), settings.domain)
-cloud = openstack_provider(settings)
-commands = command.Provider("command")
+cloud, commands = openstack_provider(settings), command.Provider("command")
 
 # data
 data = DataVolume("data", settings=settings, protect=settings.is_production, provider=cloud)
@@ -106,5 +105,6 @@ pulumi.export("serverId", server.instance.id)
 pulumi.export("dataVolumeId", data.id)
 pulumi.export("bootImageId", server.boot_image_id)
 pulumi.export("restorePoints", snapshots.effect)
+pulumi.export("web", django.boot_facts)
 digests = {"postgres": postgres.image.digest, "redis": redis.image.digest, "django": django.image.digest}
 pulumi.export("imageDigests", {**digests, "caddy": caddy.image.image_id})

@@ -12,6 +12,7 @@ import pulumi_docker as docker
 
 from components.django.specs import (
     beat_spec,
+    boot_facts,
     environment,
     release_options,
     static_version,
@@ -52,6 +53,8 @@ class Django(pulumi.ComponentResource):
 
     image: PulledImage
     web: command.remote.Command
+    boot_facts: dict[str, object]
+    """What starts the web process elsewhere."""
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Django(pulumi.ComponentResource):
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
         variables = environment(domain, image, database_login=database_login, sends_mail=sends_mail)
         web = web_spec(variables, flavor.vcpus, flavor.memory)
+        self.boot_facts = boot_facts(image, web)
         former = platform.host.in_every_update(END_FORMER_RELEASE)
         release = platform.host.command(
             f"{name}-release",

@@ -85,6 +85,20 @@ def web_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
     )
 
 
+def boot_facts(image: str, web: Spec) -> dict[str, object]:
+    """Return what starts the web process elsewhere, for a keeper's drill (keeper/boot.py). Nothing in it is secret."""
+    return {
+        "image": image,
+        "command": list(web.command),
+        "environment": dict(web.environment),
+        "secrets": {name: f"{SECRETS_IN_CONTAINER}/{name}" for name in web.secrets},
+        "temporary": dict(web.temporary),
+        "sharedMemory": web.shared_memory,
+        "volumes": {path: volume.name for path, (volume, _) in web.volumes.items()},
+        "health": {"command": list(web.health.command), "start": web.health.start, "timeout": web.health.timeout},
+    }
+
+
 def worker_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
     """The Celery worker. A ping over Redis notices a worker that lives and does nothing."""
     limit = memory_limit("worker", memory)
