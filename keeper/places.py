@@ -17,7 +17,7 @@ USER = "barman"
 
 ROLE = "keeper"
 """The database role, its own database, and its replication slot."""
-FOLDERS = ("barman", "mirror", "repository", "dumps", "manifests", "records", "restored", "copying", "states")
+FOLDERS = ("barman", "mirror", "repository", "dumps", "manifests", "records", "restored", "copying", "states", "images")
 
 
 @dataclass(frozen=True)
