@@ -1,4 +1,5 @@
-"""The drill: a random second is restored, started and looked at, with its files and the newest dump, and thrown away.
+"""The drill: a random second is restored, started and looked at, with its files and the newest dump. TOYBOX's image is
+started on it, and all of it is thrown away.
 
 Only this says that something is verified. Everything that is not certain ends it as a failure.
 """
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keeper import catalogue, copy, intact, marks, notes, restore, retention, scratch, status, uploads
+from keeper import boot, catalogue, copy, image, intact, marks, notes, restore, retention, scratch, status, uploads
 from keeper.catalogue import HOURS
+from keeper.image import remove
 from keeper.notes import Manifest
 from keeper.places import ROLE, Places
 from keeper.programs import FailedError, must, version_of
@@ -30,8 +32,10 @@ THINNED = 3600
 AGAIN = "`toybox-keeper drill`, which tries another second."
 FETCHING = "fetching the copy"
 DATABASE, START, FILES = "restoring the database", "starting PostgreSQL on it", "restoring the files"
-GETTING_IT_BACK = (DATABASE, START, FILES)
-"""Steps that a real recovery takes, too. Their seconds together are the RTO, as far as the keeper goes."""
+IMAGE, BOOT = "fetching TOYBOX's image", "starting TOYBOX on it"
+GETTING_IT_BACK = (DATABASE, START, FILES, BOOT)
+"""Steps that a real recovery takes, too. Their seconds together are the RTO, as far as the keeper goes. A new server
+fetches the image itself, while the keeper restores."""
 ROOM = 1 << 30
 """Bytes that a drill leaves free: WAL goes on arriving."""
 
@@ -98,6 +102,7 @@ def rehearse(here: Places, kept: Places) -> Manifest:
 
 def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
     """Return what was found with everything restored into `work`."""
+    web = boot.load(here.etc)
     with steps.step("choosing a second"):
         snapshots = catalogue.snapshots(kept)
         runs = file_runs(here, snapshots)
@@ -106,7 +111,7 @@ def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
         moment = picked(stretches, random.SystemRandom().random())
         before, after = neighbours(snapshots, runs, moment)
         dump = chosen_dump(kept, here, max(runs.values()))
-        require_room(here)
+        require_room(here, image.room(here, web.image))
     with steps.step(DATABASE):
         restored = restore.restore_database(kept, notes.iso(moment), work / "database")
     way_out = f"`toybox-keeper list` shows what else there is. {AGAIN}"
@@ -119,6 +124,10 @@ def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
             files = restored_files(kept, after, work / "files", here.data / "mirror")
         with steps.step("looking for rows without a file"):
             undecided = rows_without_file(here, kept, server, (before, after), dump, runs)
+        with steps.step(IMAGE):
+            fetched = image.fetched(here, web.image)
+        with steps.step(BOOT):
+            boot.require_healthy(here, web, fetched, server, work / "files", work / "boot")
     return {
         **found,
         "from": KEEPER if kept is here else "copy",
@@ -131,15 +140,10 @@ def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
         "files": files,
         "rows_without_file": 0,
         "rows_undecided": undecided,
+        "image": web.image,
         "steps": steps.seconds,
         "rto_seconds": round(sum(steps.seconds[step] for step in GETTING_IT_BACK), 3),
     }
-
-
-def remove(work: Path) -> None:
-    """Delete what an earlier drill left."""
-    if work.is_dir() and not work.is_symlink():
-        shutil.rmtree(work)
 
 
 # the choice
@@ -243,11 +247,11 @@ def chosen_dump(kept: Places, here: Places, pulled: float) -> Manifest:
     )
 
 
-def require_room(here: Places) -> None:
-    """Raise Refusal unless the disk has room for two databases and the files, by the last manifests."""
+def require_room(here: Places, for_the_image: int) -> None:
+    """Raise Refusal unless the disk has room for two databases and the files, by the last manifests, and the image."""
     size = int((notes.record(here, "full") or {}).get("database_bytes", 0))
     volumes = (notes.record(here, "files") or {}).get("volumes", {})
-    needed = 2 * size + sum(int(each["bytes"]) for each in volumes.values()) + ROOM
+    needed = 2 * size + sum(int(each["bytes"]) for each in volumes.values()) + for_the_image + ROOM
     free = shutil.disk_usage(here.data).free
     if free < needed:
         raise Refusal(

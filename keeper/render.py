@@ -80,6 +80,8 @@ def drill(told: Mapping[str, Any]) -> str:
             f" the mark of {told['mark_there']} is there, that of {told['mark_not_there']} is not",
             f"  files     snapshot {told['snapshot'][:8]}, {files:,} files; no row without its file{undecided}",
             f"  dump      {told['dump']}, all {sum(told['dump_rows'].values()):,} rows",
+            # a record of before the image was started has none
+            *([f"  image     {told['image']} starts on it, and passes its health check"] if told.get("image") else ()),
             *(f"  {seconds:8.1f} s  {step}" for step, seconds in told["steps"].items()),
         )
     )

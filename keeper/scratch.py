@@ -26,16 +26,21 @@ START = 4 * HOURS
 """Seconds for a start: the WAL between the full backup and the second is replayed in them."""
 
 
-def sandbox(hidden: Sequence[Path], writable: Sequence[Path]) -> list[str]:
+ALONE = ("--unshare-all",)
+"""bwrap's words for a network, processes and users of its own."""
+
+
+def sandbox(hidden: Sequence[Path], writable: Sequence[Path], unshared: Sequence[str] = ALONE) -> list[str]:
     """Return the beginning of a command that runs without a network (bwrap(1)). Pure.
 
-    The machine's files are read-only, those in `hidden` are away, and the folders `writable` are there.
+    The machine's files are read-only, those in `hidden` are away, and the folders `writable` are there. `unshared` are
+    other words than ALONE.
 
     No root is needed. It ends with the process that started it, so a drill that is killed leaves no server.
     """
     away = [word for path in (Path("/proc"), Path("/tmp"), *hidden) for word in ("--tmpfs", str(path))]
     there = [word for path in writable for word in ("--bind", str(path), str(path))]
-    ends = ("--unshare-all", "--die-with-parent", "--new-session", "--chdir", "/", "--")
+    ends = (*unshared, "--die-with-parent", "--new-session", "--chdir", "/", "--")
     return ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", *away, *there, *ends]
 
 

@@ -95,8 +95,8 @@ class Keeper(pulumi.ComponentResource):
                 ),
             )
 
-        packed = pulumi.Output.all(source.address, source.host_key).apply(
-            lambda known: pack(keeper_bundle(source.stack, str(known[0]), str(known[1]), copy))
+        packed = pulumi.Output.all(source.address, source.host_key, source.web).apply(
+            lambda known: pack(keeper_bundle(source.stack, str(known[0]), str(known[1]), known[2], copy))
         )
         packed_secrets = pack(secrets_bundle(secrets))
         bundle = step("bundle", APPLY, stdin=packed, timeout="30m")

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keeper
 from components.docker_host.bundle import BundleFile, render_manifest
 from components.keeper import units
 from components.postgres import DATABASE
 from components.volumes import KEPT_FILES
+from keeper import boot
 from keeper.bucket import CREDENTIALS
 from keeper.places import DATA, FOLDERS, ROLE, RUN, USER
 from keeper.retention import FEWEST
@@ -32,6 +34,10 @@ PACKAGES = (
     "rsync",
     "openssh-client",
     "bubblewrap",  # a drill starts what came from the source: it can harm nothing else
+    "skopeo",  # a drill starts TOYBOX's image, too: these fetch it, unpack it, lead it to PostgreSQL, and are its Redis
+    "umoci",
+    "socat",
+    "redis-tools",  # has the server's program, and no service that would start at each boot
     "python3",
     "util-linux",
     "ca-certificates",
@@ -134,8 +140,11 @@ def render_parameters(source: str, copy: Copy | None) -> str:
     return "".join(f"{name}={value}\n" for name, value in parameters.items())
 
 
-def keeper_bundle(source: str, address: str, host_key: str, copy: Copy | None) -> dict[str, BundleFile]:
-    """Return all files of the bundle: `apply` and its parameters at the top, the machine's files below `root/`."""
+def keeper_bundle(
+    source: str, address: str, host_key: str, web: Mapping[str, Any], copy: Copy | None
+) -> dict[str, BundleFile]:
+    """Return all files of the bundle: `apply` and its parameters at the top, the machine's files below `root/`. `web`
+    is how the kept stack starts its web process, and empty if that is not known."""
     program = {f"{LIBRARY}/keeper/{file.name}": BundleFile(file.read_text()) for file in sorted(PROGRAM.glob("*.py"))}
     services = units.render_all(source, with_copy=copy is not None)
     root = {
@@ -144,6 +153,7 @@ def keeper_bundle(source: str, address: str, host_key: str, copy: Copy | None) -
         f"{LIBRARY}/parameters": BundleFile(render_parameters(source, copy)),
         units.COMMAND: BundleFile((FILES / "toybox-keeper").read_text(), 0o755),
         f"{units.CONFIGURATION}/settings.json": BundleFile(render_settings(source, copy)),
+        f"{units.CONFIGURATION}/{boot.FILE}": BundleFile(json.dumps(web, indent=1, sort_keys=True) + "\n"),
         f"{units.CONFIGURATION}/ssh_config": BundleFile(render_ssh_config(source, address)),
         f"{units.CONFIGURATION}/known_hosts": BundleFile(render_known_hosts(source, host_key)),
         f"{units.CONFIGURATION}/barman.conf": BundleFile(render_barman(source)),

@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
-OUTPUTS = ("address", "sshHostKey")
-"""What the kept stack tells of its server."""
+OUTPUTS = ("address", "sshHostKey", "web")
+"""What the kept stack tells of its server, and of the process that a drill starts on what it restored."""
 NOWHERE = "invalid"
 """A top-level domain that never exists (RFC 2606). The machine's `apply` knows it, too."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """The kept stack's server: where it is, and the host key by which it is known."""
+    """The kept stack's server: where it is, the host key by which it is known, and how its web process starts."""
 
     stack: str
     address: pulumi.Output[str]
     host_key: pulumi.Output[str]
+    web: pulumi.Output[dict[str, Any]]
 
 
 def kept_source(stack: str) -> Source:
@@ -29,26 +31,28 @@ def kept_source(stack: str) -> Source:
     reference = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}")
     told = pulumi.Output.all(**{name: reference.get_output(name) for name in OUTPUTS})
     known = told.apply(lambda outputs: found(stack, outputs))
-    return Source(stack, known.apply(lambda both: both[0]), known.apply(lambda both: both[1]))
+    address, host_key = known.apply(lambda each: each[0]), known.apply(lambda each: each[1])
+    return Source(stack, address, host_key, known.apply(lambda each: each[2]))
 
 
-def found(stack: str, outputs: Mapping[str, object]) -> tuple[str, str]:
-    """Return (address, host key) by OUTPUTS of the kept stack.
+def found(stack: str, outputs: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """Return (address, host key, how the web process starts) by OUTPUTS of the kept stack.
 
     Raises:
-        pulumi.RunError: it has one of the two, and not the other.
+        pulumi.RunError: it has one of them, and not another.
     """
     if not any(outputs.values()):
         pulumi.log.warn(
             f"Stack {stack} has no outputs: it is not up, or its state is lost. The keeper is set up, and pulls from "
             "nothing, until it is updated again."
         )
-        return f"{stack}.{NOWHERE}", ""
+        return f"{stack}.{NOWHERE}", "", {}
     for name, value in outputs.items():
-        if not isinstance(value, str) or not value:
+        if not value:
             raise pulumi.RunError(
                 f"Stack {stack} has no output {name}.\n"
-                "    Why:     The keeper pulls from that address, and from the machine with that host key alone.\n"
+                "    Why:     The keeper pulls from that address, and from the machine with that host key alone. "
+                "A drill starts that web process.\n"
                 f"    Way out: pulumi up --stack {stack}, with this checkout; then this stack again."
             )
-    return str(outputs["address"]), str(outputs["sshHostKey"])
+    return str(outputs["address"]), str(outputs["sshHostKey"]), dict(outputs["web"])

@@ -129,8 +129,9 @@ def drill_line(kind: str, told: Told, keeper: Keeper, now: float) -> Line:
     if age > FRESH[kind]:
         text = f"the last drill was {duration(age)} ago, and may be {duration(FRESH[kind])}"
         return Line(kind, "bad", text, command)
-    text = f"{record['second']} was restored {duration(max(age, 0))} ago, in {record['rto_seconds']:.0f} s: verified"
-    return Line(kind, "good", text)
+    started = ", and TOYBOX started on it" if record.get("image") else ""
+    took = f"{duration(max(age, 0))} ago, in {record['rto_seconds']:.0f} s"
+    return Line(kind, "good", f"{record['second']} was restored {took}{started}: verified")
 
 
 def no_drill_line(kind: str, told: Told, command: str) -> Line:

@@ -9,13 +9,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper import catalogue, copy, drill, jobs, marks, notes, restore, scratch, signature, status, uploads, wal
+from keeper import (
+    boot,
+    catalogue,
+    copy,
+    drill,
+    image,
+    jobs,
+    marks,
+    notes,
+    render,
+    restore,
+    scratch,
+    signature,
+    status,
+    uploads,
+    wal,
+)
 from keeper.drill import Span
 from keeper.places import Places
 from keeper.programs import FailedError
@@ -23,6 +40,7 @@ from keeper.refusal import Refusal
 from keeper.retention import WINDOW, Backup
 from ops.init import ed25519_key
 from settings import ssh_public_key
+from tests.unit.keeper.test_boot import TOLD
 
 HOUR = 3600.0
 IDENTIFIER = "7000000000000000001"
@@ -307,6 +325,15 @@ def rehearsal(places: Places, kept: dict[str, Any], monkeypatch: pytest.MonkeyPa
         return ""
 
     monkeypatch.setattr(restore, "restore_database", restore_database)
+
+    def require_healthy(_: Places, web: boot.Web, *__: object) -> None:
+        if found.get("ill"):
+            raise Refusal("TOYBOX's image does not pass its health check.", found["ill"], "look")
+        found["booted"] = web.image
+
+    notes.write(places.etc / boot.FILE, TOLD)
+    monkeypatch.setattr(image, "fetched", lambda *_: None)
+    monkeypatch.setattr(boot, "require_healthy", require_healthy)
     monkeypatch.setattr(scratch, "started", started)
     monkeypatch.setattr(drill, "must", must)
     monkeypatch.setattr(uploads, "listing", lambda *_: {"/media/1.jpg": 5})
@@ -322,6 +349,7 @@ def test_a_drill_notes_what_it_restored_and_retention_spares_it(places: Places, 
     assert told["rows"] == {"public.posts": 8}
     assert told["mark_there"] < told["second"] < told["mark_not_there"]
     assert told["files"]["media"]["files"] == 1
+    assert told["image"] == rehearsal["booted"] == TOLD["image"]
     assert set(drill.GETTING_IT_BACK) < told["steps"].keys()
     assert (places.records / "drill.json.sig").read_text() == "a signature"
     assert notes.signed(places, "drill") == {"text": notes.rendered(told), "signature": "a signature"}
@@ -355,8 +383,9 @@ def answers(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (other("fails", "The check of tables and indexes"), "The check of tables and indexes failed"),
         (other("fails", "Restoring dump toybox-1.dump"), "Restoring dump toybox-1.dump failed"),
         (other("bytes", "1234"), "1 other files than it lists: /media/1.jpg"),
+        (other("ill", "database: OperationalError"), "database: OperationalError"),
     ],
-    ids=["lost row", "other rows", "dump less", "dump empty", "dump flipped", "index", "dump cut", "file cut"],
+    ids=["lost row", "other rows", "dump less", "dump empty", "dump flipped", "index", "dump cut", "file cut", "ill"],
 )
 def test_whatever_is_doubtful_fails_and_takes_nothing_away_from_what_was_verified(
     places: Places, rehearsal: dict[str, Any], harm: Callable[[dict[str, Any]], None], said: str
@@ -412,8 +441,33 @@ def test_a_drill_does_not_fill_the_disk(
     places: Places, rehearsal: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """WAL would stop arriving."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=drill.ROOM + image.ROOM - 1))
+    assert "a drill needs" in jobs.run_job(places, "drill")["why"]
+    there = image.place(places, TOLD["image"])
+    there.mkdir(parents=True)
+    (there / image.TOLD).write_text("{}")
+    assert jobs.run_job(places, "drill")["ok"], "an image that is there takes nothing more"
     notes.write(places.records / "full.json", {"database_bytes": 1 << 62})
     assert "a drill needs" in jobs.run_job(places, "drill")["why"]
+
+
+def test_a_keeper_that_knows_no_image_says_so_before_it_restores_anything(
+    places: Places, rehearsal: dict[str, Any]
+) -> None:
+    (places.etc / boot.FILE).write_text("{}")
+    told = jobs.run_job(places, "drill")
+    assert "does not know TOYBOX's image" in told["why"]
+    assert "pulumi up --stack keeper" in told["why"]
+    assert "up to" not in rehearsal["server"].answers
+
+
+def test_a_record_of_before_the_image_was_started_is_told_all_the_same(
+    places: Places, rehearsal: dict[str, Any]
+) -> None:
+    told = jobs.run_job(places, "drill")
+    assert f"{TOLD['image']} starts on it, and passes its health check" in render.drill(told)
+    del told["image"]
+    assert "starts on it" not in render.drill(told)
 
 
 def test_another_cluster_is_not_verified(places: Places, rehearsal: dict[str, Any]) -> None:

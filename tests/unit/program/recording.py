@@ -172,7 +172,7 @@ def properties(message: Any) -> dict[str, Any]:
 class Cloud(pulumi_mocks.Mocks):
     """What the cloud and Docker answer: ids made from names, so that they are the same in each run."""
 
-    def __init__(self, *, known: bool, images: Sequence[str], others: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, *, known: bool, images: Sequence[str], others: Mapping[str, Mapping[str, Any]]) -> None:
         self.known = known
         self.images = images
         self.others = others
@@ -249,7 +249,7 @@ def run_program(
     ask: Callable[[str, str], Mapping[str, Any]] = lambda _config, _address: HEALTHY,
     look: Callable[..., None] = lambda _: None,
     ssh: Sequence[str] = ("true",),
-    others: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    others: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Run:
     """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
 

@@ -28,7 +28,11 @@ from tests.unit.program.test_secrets import check_plain_inputs, seen_anywhere
 
 PROD = "organization/toybox/prod"
 HOST_KEY = ssh_public_key(private_key("prod's host key"))
-OUTPUTS = {PROD: {"address": "198.51.100.7", "sshHostKey": HOST_KEY, "url": "https://toybox.example/"}}
+WEB = {"image": f"registry.example/toybox@sha256:{'4' * 64}", "health": {"start": 90.0}}
+"""Every number that Pulumi hands on is a float."""
+OUTPUTS: dict[str, dict[str, Any]] = {
+    PROD: {"address": "198.51.100.7", "sshHostKey": HOST_KEY, "web": WEB, "url": "https://toybox.example/"}
+}
 COPY = Copy(endpoint="https://s3.c3j1.conoha.io", bucket="toybox-keeper", region="conoha")
 MACHINE = {"address": "198.51.100.9", "hostKey": ssh_public_key(private_key("the keeper's host key"))}
 GOLDEN = Path(__file__).parent / "urns" / "keeper.txt"
@@ -59,7 +63,7 @@ AS_LEFT = {"applied": "left so", "differs": []}
 
 def run_keeper(
     folder: Path,
-    others: Mapping[str, Mapping[str, str]] = OUTPUTS,
+    others: Mapping[str, Mapping[str, Any]] = OUTPUTS,
     changes: Mapping[str, str] = MappingProxyType({}),
     told: Mapping[str, Any] | Exception = AS_LEFT,
     **options: Any,
@@ -107,12 +111,12 @@ def test_every_connection_is_pinned_to_the_machines_own_host_key(run: Run) -> No
         assert connection["user"] == "root"
 
 
-def test_the_bundle_leads_to_the_kept_stacks_address_and_host_key(run: Run) -> None:
-    expected = pack(keeper_bundle("prod", "198.51.100.7", HOST_KEY, COPY))
+def test_the_bundle_leads_to_the_kept_stacks_address_host_key_and_image(run: Run) -> None:
+    expected = pack(keeper_bundle("prod", "198.51.100.7", HOST_KEY, WEB, COPY))
     assert run.one("keeper-bundle").inputs["stdin"] == expected
 
 
-@pytest.mark.parametrize("output", ["address", "sshHostKey"])
+@pytest.mark.parametrize("output", ["address", "sshHostKey", "web"])
 def test_a_kept_stack_without_its_outputs_is_named_with_the_way_out(output: str, tmp_path: Path) -> None:
     outputs = {key: value for key, value in OUTPUTS[PROD].items() if key != output}
     with pytest.raises(pulumi.RunError, match=rf"Stack prod has no output {output}(.|\n)*pulumi up --stack prod"):
@@ -122,7 +126,7 @@ def test_a_kept_stack_without_its_outputs_is_named_with_the_way_out(output: str,
 def test_a_keeper_of_a_stack_whose_state_is_lost_is_set_up_and_pulls_from_nowhere(tmp_path: Path) -> None:
     """Its machine is needed first: the copy is brought back to it."""
     run = run_keeper(tmp_path, {PROD: {}})
-    assert run.one("keeper-bundle").inputs["stdin"] == pack(keeper_bundle("prod", "prod.invalid", "", COPY))
+    assert run.one("keeper-bundle").inputs["stdin"] == pack(keeper_bundle("prod", "prod.invalid", "", {}, COPY))
 
 
 def test_wrong_settings_end_the_program_before_anything_is_written(tmp_path: Path) -> None:

@@ -9,18 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from components.django.specs import boot_facts, environment, web_spec
 from components.docker_host.bundle import BundleFile
 from components.keeper import bundle, render_unreachable, units
 from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
 from components.volumes import VOLUMES
-from keeper import bucket, jobs, places, signature, status
+from keeper import boot, bucket, jobs, places, signature, status
+from keeper.refusal import Refusal
 from keeper_settings import Copy, Secrets
 from ops.init import ed25519_key
 from settings import ssh_public_key
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"
 COPY = Copy(endpoint="https://s3.example", bucket="toybox-keeper", region="conoha")
-FOUND = keeper_bundle("prod", "198.51.100.7", HOST_KEY, COPY)
+IMAGE = f"registry.example:5000/toybox:1@sha256:{'4' * 64}"
+WEB = boot_facts(
+    IMAGE,
+    web_spec(environment("toybox.example", IMAGE, database_login="toybox_ab12", sends_mail=True), 2, 2048),
+)
+FOUND = keeper_bundle("prod", "198.51.100.7", HOST_KEY, WEB, COPY)
 
 
 def text(path: str) -> str:
@@ -53,7 +60,7 @@ def test_every_job_has_a_service_and_a_timer_and_every_unit_is_looked_after() ->
 
 
 def test_a_keeper_without_a_copy_has_no_unit_and_no_place_for_it() -> None:
-    without = keeper_bundle("prod", "198.51.100.7", HOST_KEY, None)
+    without = keeper_bundle("prod", "198.51.100.7", HOST_KEY, WEB, None)
     assert not [name for name in without if "toybox-keeper-copy" in name or "drill-copy" in name]
     assert not [timer for timer in status.COPY_TIMERS if timer in without[f"root{LIBRARY}/parameters"].text]
     assert json.loads(without["root/etc/toybox-keeper/settings.json"].text)["copy"] is None
@@ -142,6 +149,32 @@ def test_the_keeper_reads_the_settings_that_it_is_sent(tmp_path: Path) -> None:
     assert set(read.volumes) == {volume.name for volume in VOLUMES if volume.kept == "files"}
     assert dict(read.named_in) == {volume.name: volume.named_in for volume in VOLUMES if volume.named_in}
     assert read.copy == places.Storage("https://s3.example", "toybox-keeper", "conoha")
+
+
+def test_a_drill_starts_the_web_process_that_production_declares(tmp_path: Path) -> None:
+    (tmp_path / boot.FILE).write_text(text(f"/etc/toybox-keeper/{boot.FILE}"))
+    read = boot.load(tmp_path)
+    spec = web_spec(read.environment, 2, 2048)
+    assert (read.image, read.command, read.health) == (IMAGE, spec.command, spec.health.command)
+    assert read.start == spec.health.start
+    assert read.volumes == {path: volume.name for path, (volume, _) in spec.volumes.items()}
+    assert read.temporary == spec.temporary
+    assert set(read.secrets) == set(spec.secrets)
+    files = {value for name, value in read.environment.items() if name.endswith("_FILE")}
+    assert files == set(read.secrets.values())
+    assert {each for each in (*boot.POSTGRES, *boot.REDIS) if each not in read.environment} == set()
+
+
+def test_a_keeper_of_a_stack_without_outputs_knows_no_image(tmp_path: Path) -> None:
+    bundle_without = keeper_bundle("prod", "prod.invalid", "", {}, COPY)
+    (tmp_path / boot.FILE).write_text(bundle_without[f"root/etc/toybox-keeper/{boot.FILE}"].text)
+    with pytest.raises(Refusal, match=r"does not know TOYBOX's image(.|\n)*pulumi up --stack keeper"):
+        boot.load(tmp_path)
+
+
+def test_no_package_of_the_keeper_starts_a_service_that_it_does_not_need() -> None:
+    """redis-server and docker would listen at each boot."""
+    assert not {"redis-server", "redis", "docker.io", "podman", "containerd"} & set(bundle.PACKAGES)
 
 
 def test_the_manifest_names_every_file_of_the_machine() -> None:

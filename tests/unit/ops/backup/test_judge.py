@@ -142,6 +142,14 @@ def test_verified_is_said_of_what_the_last_drill_restored(pinned: Keeper, sign: 
     assert "not verified" in next(line for line in judge.keeper_lines(told, pinned, NOW) if line.name == "full").text
 
 
+def test_toybox_is_said_to_start_only_where_the_record_names_its_image(pinned: Keeper, sign: Sign) -> None:
+    """A record of before drills started it has none."""
+    image = {"image": "registry.example/toybox@sha256:4444"}
+    for changes, said in (({}, "in 12 s: verified"), (image, "in 12 s, and TOYBOX started on it: verified")):
+        lines = {line.name: line for line in judge.keeper_lines(drilled(sign, **changes), pinned, NOW)}
+        assert lines["drill"].text.endswith(said)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
