@@ -10,6 +10,8 @@ from tests.procedure import Procedures, Shell
 
 SERVER = f"[p]ostgres -D {DATA}"
 """A scratch server's process."""
+WEB = "[g]unicorn toybox"
+"""TOYBOX's own process."""
 
 
 def drill(keeper: Keeper) -> dict[str, Any]:
@@ -43,15 +45,18 @@ def drilled(keeper: Keeper) -> dict[str, Any]:
 @pytest.mark.documented("docs/keeper.md#the-drill")
 def test_a_drill_by_hand(keeper: Keeper, drilled: dict[str, Any], procedure: Procedures) -> None:
     """Everything that it restored is verified, and nothing else."""
+    image = keeper.prod.outputs()["web"]["image"]
     steps = procedure(Shell(keeper.workspace.program, keeper.environment))
     said = steps.run("toybox drill --from copy")
     assert "was restored from the copy" in said
     said = steps.run("toybox drill")
     assert "Verified, and signed by the keeper's machine" in said
     assert "no row without its file" in said
+    assert f"{image} starts on it, and passes its health check" in said
     code, listed = keeper.run("list")
     assert code == 0
     record = json.loads(listed["drill"]["text"])
+    assert record["image"] == image
     verified = [each["id"] for each in (*listed["full"], *listed["files"]) if each["verified"]]
     assert verified == [record["backup"], record["snapshot"][:8]]
     assert [each["name"] for each in listed["dumps"] if each["verified"]] == [record["dump"]]
@@ -60,7 +65,8 @@ def test_a_drill_by_hand(keeper: Keeper, drilled: dict[str, Any], procedure: Pro
         code, told = keeper.run(f"verify {identifier}")
         assert (code, told["verified"]) == (0, True), told
     assert f"{record['second']} was restored" in steps.run("toybox backup status")
-    assert keeper.ssh(f"ls -A {DATA}/restored; pgrep --full --list-full '{SERVER}' || true") == ""
+    assert keeper.ssh(f"ls -A {DATA}/restored; pgrep --full --list-full '{SERVER}|{WEB}' || true") == ""
+    assert keeper.ssh(f"ls -A {DATA}/images").split() == [image.split("@")[1].replace(":", "-")]
 
 
 def test_an_edited_record_verifies_nothing(keeper: Keeper, drilled: dict[str, Any]) -> None:

@@ -1,15 +1,19 @@
 """A drill finds damage of every kind, and what it opens harms nothing that is kept."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from lab import registry
 from tests.lab.keeper import DATA, Keeper
-from tests.lab.test_drill import SERVER, drill, good_drill
+from tests.lab.test_drill import SERVER, WEB, drill, good_drill
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox
+
+WEB_FILE = "/etc/toybox-keeper/web.json"
 
 FLIP = """
 import os, sys
@@ -80,6 +84,52 @@ def test_a_killed_drill_leaves_no_server_and_the_next_one_clears_up(keeper: Keep
     assert keeper.ssh(f"ls -A {DATA}/restored").split() == [".drill"]
     assert drill(keeper)["ok"]
     assert keeper.ssh(f"ls -A {DATA}/restored") == ""
+
+
+def test_a_drill_that_is_killed_while_toybox_starts_leaves_no_process(keeper: Keeper, drilled: dict[str, Any]) -> None:
+    everything = f"{SERVER}|{WEB}|[s]ocat TCP|[r]edis-server"
+    kill = (
+        "toybox-keeper drill >/dev/null 2>&1 & "
+        f"timeout 120 sh -c \"until pgrep --full '{WEB}' >/dev/null; do sleep 0.05; done\" || echo never; "
+        f"pkill --signal KILL --full -- '[-]m keeper drill'; sleep 1; pgrep --full --list-full '{everything}'; true"
+    )
+    assert keeper.ssh(kill) == ""
+    assert drill(keeper)["ok"]
+
+
+@contextmanager
+def changed_web(keeper: Keeper, **changes: Any) -> Iterator[None]:
+    """The keeper is told something else for a while of how production starts its web process."""
+    told = json.loads(keeper.ssh(f"cat {WEB_FILE}"))
+    keeper.ssh(f"cp --preserve=all {WEB_FILE} /var/tmp/web.json && cat >{WEB_FILE}", json.dumps({**told, **changes}))
+    try:
+        yield
+    finally:
+        keeper.ssh(f"cp --preserve=all /var/tmp/web.json {WEB_FILE}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"health": {"command": ["sh", "-c", "echo the feed is empty; exit 1"], "start": -110, "timeout": 5}},
+            "the last one said: the feed is empty",
+        ),
+        ({"command": ["python", "-c", "raise SystemExit('no such module')"]}, "no such module"),
+        ({"image": f"{registry.ADDRESS}/django@sha256:{'0' * 64}"}, "cannot be fetched"),
+    ],
+    ids=["ill", "ended", "another digest"],
+)
+def test_an_image_that_does_not_start_fails_the_drill_and_what_was_verified_stays_so(
+    keeper: Keeper, drilled: dict[str, Any], changes: dict[str, Any], said: str
+) -> None:
+    before = keeper.ssh(f"cat {DATA}/records/drill.json {DATA}/records/verified.json; ls {DATA}/images")
+    with changed_web(keeper, **changes):
+        told = drill(keeper)
+    assert not told["ok"]
+    assert said in told["why"]
+    after = keeper.ssh(f"cat {DATA}/records/drill.json {DATA}/records/verified.json; ls {DATA}/images")
+    assert after == before
 
 
 def test_a_row_whose_upload_is_gone_is_found(keeper: Keeper, drilled: dict[str, Any], prod: Toybox) -> None:
