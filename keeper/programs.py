@@ -1,4 +1,5 @@
-"""Runs other programs. Besides it, only database.py's session and scratch.py's server start a process."""
+"""Runs other programs. Besides it, only database.py's session, scratch.py's server, and boot.py's sandbox with what
+inside.py starts in it are processes of the keeper's."""
 
 import os
 import subprocess

@@ -54,7 +54,7 @@ class Django(pulumi.ComponentResource):
     image: PulledImage
     web: command.remote.Command
     boot_facts: dict[str, object]
-    """What starts the web process elsewhere."""
+    """What starts the web process on a keeper."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Django(pulumi.ComponentResource):
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
         variables = environment(domain, image, database_login=database_login, sends_mail=sends_mail)
         web = web_spec(variables, flavor.vcpus, flavor.memory)
-        self.boot_facts = boot_facts(image, web)
+        self.boot_facts = boot_facts(image, variables)
         former = platform.host.in_every_update(END_FORMER_RELEASE)
         release = platform.host.command(
             f"{name}-release",

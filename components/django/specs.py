@@ -85,8 +85,14 @@ def web_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
     )
 
 
-def boot_facts(image: str, web: Spec) -> dict[str, object]:
-    """Return what starts the web process elsewhere, for a keeper's drill (keeper/boot.py). Nothing in it is secret."""
+DRILL = (1, 1024)
+"""vCPUs and MiB of the server that a drill starts the web process for: one worker shows whether the image starts, and
+the keeper has other work for its memory."""
+
+
+def boot_facts(image: str, environment: Mapping[str, str]) -> dict[str, object]:
+    """Return what starts the web process on a keeper, for its drill (keeper/boot.py). Nothing in it is secret."""
+    web = web_spec(environment, *DRILL)
     return {
         "image": image,
         "command": list(web.command),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.django.specs import boot_facts, environment, web_spec
+from components.django.specs import DRILL, boot_facts, environment, web_spec
 from components.docker_host.bundle import BundleFile
 from components.keeper import bundle, render_unreachable, units
 from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
@@ -23,10 +23,7 @@ from settings import ssh_public_key
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"
 COPY = Copy(endpoint="https://s3.example", bucket="toybox-keeper", region="conoha")
 IMAGE = f"registry.example:5000/toybox:1@sha256:{'4' * 64}"
-WEB = boot_facts(
-    IMAGE,
-    web_spec(environment("toybox.example", IMAGE, database_login="toybox_ab12", sends_mail=True), 2, 2048),
-)
+WEB = boot_facts(IMAGE, environment("toybox.example", IMAGE, database_login="toybox_ab12", sends_mail=True))
 FOUND = keeper_bundle("prod", "198.51.100.7", HOST_KEY, WEB, COPY)
 
 
@@ -154,7 +151,7 @@ def test_the_keeper_reads_the_settings_that_it_is_sent(tmp_path: Path) -> None:
 def test_a_drill_starts_the_web_process_that_production_declares(tmp_path: Path) -> None:
     (tmp_path / boot.FILE).write_text(text(f"/etc/toybox-keeper/{boot.FILE}"))
     read = boot.load(tmp_path)
-    spec = web_spec(read.environment, 2, 2048)
+    spec = web_spec(read.environment, *DRILL)
     assert (read.image, read.command, read.health) == (IMAGE, spec.command, spec.health.command)
     assert read.start == spec.health.start
     assert read.volumes == {path: volume.name for path, (volume, _) in spec.volumes.items()}
