@@ -110,7 +110,8 @@ def restored(parameters: Mapping[str, Any]) -> Facts:
         told = json.loads(source.run(shlex.join([*words, "--json"])))
         say(f"the keeper has it, {time.monotonic() - began:.0f} s")
         into = step("begin", attempt=attempt)["folder"]
-        carry(source, server, f"{scratch}/database", f"{into}/database", str(DATABASE_UID))
+        count = carry(source, server, f"{scratch}/database", f"{into}/database", str(DATABASE_UID))
+        say(f"database: {count} files and folders, the same on both sides, {time.monotonic() - began:.0f} s")
         for volume in volumes:
             count = carry(source, server, f"{scratch}/files/{volume}", f"{into}/files/{volume}", "kept")
             say(f"{volume}: {count} files and folders, the same on both sides, {time.monotonic() - began:.0f} s")
@@ -118,6 +119,7 @@ def restored(parameters: Mapping[str, Any]) -> Facts:
         subprocess.run(source.ssh(f"rm -rf -- {scratch}"), capture_output=True, check=False)
     of_database = {name: parameters[name] for name in ("image", "database")}
     found = step("recover", attempt=attempt, uid=DATABASE_UID, seconds=6 * HOURS, count=ROWS.strip(), **of_database)
+    say(f"PostgreSQL has recovered, {time.monotonic() - began:.0f} s")
     if wrong := problems(found, to):
         raise CarryError("The recovered database is not what was asked for: " + "; ".join(wrong))
     record = {
