@@ -6,6 +6,7 @@ and capacity that must be bought before anything is stored.
 
 import json
 import shutil
+from urllib.parse import quote
 
 from lab import control_plane, credentials, engine, paths, processes, registry
 from lab.locks import locked
@@ -85,10 +86,33 @@ def buy(project: str, size: int) -> None:
     """Let a project's account hold so many bytes."""
     from lab import cloud
 
-    accounts = credentials.credentials()
-    account = f"{ENDPOINT}/v1/AUTH_{accounts['projects'][project]['tenant_id']}"
-    session = cloud.administrator(accounts).session
-    session.post(account, headers={"X-Account-Quota-Bytes": str(size)}, verify=str(registry.AUTHORITY))
+    session = cloud.administrator(credentials.credentials()).session
+    session.post(account_of(project), headers={"X-Account-Quota-Bytes": str(size)}, verify=str(registry.AUTHORITY))
+
+
+def account_of(project: str) -> str:
+    """Return the address of a project's account."""
+    return f"{ENDPOINT}/v1/AUTH_{credentials.credentials()['projects'][project]['tenant_id']}"
+
+
+def delete_buckets(project: str) -> None:
+    """Delete a project's buckets with all that is in them. Where no object storage runs, nothing happens."""
+    if not processes.alive(SERVICE):
+        return
+    from lab import cloud
+
+    session, verify = cloud.administrator(credentials.credentials()).session, str(registry.AUTHORITY)
+    account = account_of(project)
+
+    def names(address: str) -> list[str]:
+        told = session.get(f"{address}?format=json", verify=verify, raise_exc=False)
+        return [str(each["name"]) for each in told.json()] if told.status_code == 200 else []
+
+    for bucket in names(account):
+        while objects := names(f"{account}/{quote(bucket)}"):  # it lists so many at a time
+            for name in objects:
+                session.delete(f"{account}/{quote(bucket)}/{quote(name)}", verify=verify)
+        session.delete(f"{account}/{quote(bucket)}", verify=verify)
 
 
 def remove() -> None:

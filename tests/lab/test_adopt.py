@@ -2,16 +2,14 @@
 
 import pytest
 
+from lab import loss
 from tests.lab.toybox import Toybox, cloud, new_stack
 from tests.procedure import Procedures
 
 
 def lose_the_state(toybox: Toybox) -> None:
     """The stack's own files of the state; other stacks share the folder."""
-    found = list((toybox.workspace.folder / "state" / ".pulumi" / "stacks").rglob(f"{toybox.stack}.json*"))
-    assert found
-    for file in found:
-        file.unlink()
+    loss.lose_the_state(toybox.workspace, toybox.stack)
 
 
 @pytest.mark.documented("docs/getting-prod-back.md#the-state-was-lost")

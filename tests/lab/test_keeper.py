@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import paths
-from lab.openstack import system_container
+from lab import loss
 from tests.lab.keeper import DATA, SCRATCH, Keeper
-from tests.lab.test_lab_lifecycle import docker
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures, Shell
@@ -105,11 +103,7 @@ def writer(prod: Toybox) -> Iterator[list[int]]:
 
 def cut_power(prod: Toybox) -> Path:
     """End production's server as a power cut does, and return the file behind its data disk."""
-    server = prod.server()[0]
-    container = docker("ps", "--quiet", "--filter", f"label=toybox.lab.server={server}")
-    disks = system_container.read_disks(f"{paths.SERVERS}/{server}/hardware")
-    system_container.cut_power(container, [path for path, _ in disks.values()], f"{paths.SERVERS}/.loop-lock")
-    return Path(disks["vdb"][0])
+    return loss.cut_power(prod.server()[0])
 
 
 def power_on(prod: Toybox) -> None:

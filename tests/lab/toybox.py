@@ -16,10 +16,9 @@ import requests
 import yaml
 from openstack.connection import Connection
 
-from lab import deploy
+from lab import deploy, loss
 from lab.cloud import connect
-from lab.credentials import KEYSTONE_URL, TESTS, credentials
-from lab.keeper_machine import KeeperMachine
+from lab.credentials import TESTS, credentials
 from lab.paths import CHECKOUT, LAB_DIR
 from lab.stack import Workspace, environment, initialise, write_settings
 from ops.diagnostics import diagnostics
@@ -58,33 +57,12 @@ def cloud() -> Connection:
 
 def stock_cloud() -> Connection:
     """The same, past ConoHa's rules: for what only a test's preparations need."""
-    accounts = credentials()
-    return connect({**accounts, "auth_url": KEYSTONE_URL}, accounts["projects"][PROJECT])
+    return loss.stock_cloud(PROJECT)
 
 
 def empty_the_project() -> None:
     """Delete all that the tests' project holds, and its keeper, whatever state an earlier run left them in."""
-    KeeperMachine(PROJECT).remove()
-    connection = stock_cloud()  # ConoHa deletes no backup
-    for server in connection.compute.servers():
-        connection.compute.delete_server(server)
-    for server in connection.compute.servers():
-        connection.compute.wait_for_delete(server, interval=0.3, wait=90)
-    for volume in list(connection.block_storage.volumes()):
-        for snapshot in connection.block_storage.snapshots(volume_id=volume.id):
-            connection.block_storage.delete_snapshot(snapshot.id)
-            connection.block_storage.wait_for_delete(snapshot, interval=0.3, wait=60)
-        connection.block_storage.delete_volume(volume.id)
-        connection.block_storage.wait_for_delete(volume, interval=0.3, wait=60)
-    for backup in list(connection.block_storage.backups()):
-        connection.block_storage.delete_backup(backup.id)
-    for backup in list(connection.block_storage.backups()):
-        connection.block_storage.wait_for_delete(backup, interval=0.3, wait=60)
-    for key_pair in connection.compute.keypairs():
-        connection.compute.delete_keypair(key_pair)
-    for group in connection.network.security_groups(project_id=connection.current_project_id):
-        if group.name.startswith("toybox-"):
-            connection.network.delete_security_group(group)
+    loss.empty_project(PROJECT)
 
 
 class Toybox:

@@ -1,16 +1,15 @@
 """Production that is gone whole, from git, the passphrase and the keeper."""
 
-import shutil
 import time
 
 import pytest
 
+from lab import loss
 from lab.credentials import KEYSTONE_URL, credentials, stock
 from tests.lab.keeper import Keeper
-from tests.lab.test_adopt import lose_the_state
-from tests.lab.test_keeper import cut_power, writer
+from tests.lab.test_keeper import writer
 from tests.lab.test_staging_refresh import sql
-from tests.lab.toybox import Toybox, cloud, stock_cloud
+from tests.lab.toybox import Toybox, cloud
 from tests.measured import measured
 from tests.procedure import Procedures
 
@@ -18,23 +17,6 @@ RTO_GOAL = 900
 """Seconds."""
 FILES = "cd /srv/toybox && find media caddy-data -type f -exec sha256sum {} + | sort"
 OWNERS = "cd /srv/toybox && find media caddy-data -printf '%p %m %U %G\\n' | sort"
-
-
-def destroy(prod: Toybox) -> None:
-    """End production by a power cut, then delete its server, both disks, its state, and what this clone knows of it."""
-    cut_power(prod)
-    prod.delete_server()
-    storage = stock_cloud().block_storage
-    for volume in [each for each in storage.volumes() if each.name.startswith("toybox-prod-")]:
-        storage.wait_for_status(volume, "available", ["error"], 0.3, 60)
-        for snapshot in list(storage.snapshots(volume_id=volume.id)):
-            storage.delete_snapshot(snapshot.id)
-            storage.wait_for_delete(snapshot, interval=0.3, wait=60)
-        storage.delete_volume(volume.id)
-        storage.wait_for_delete(volume, interval=0.3, wait=60)
-    lose_the_state(prod)
-    for stack in ("prod", "keeper"):
-        shutil.rmtree(prod.workspace.program / ".toybox" / stack)
 
 
 @pytest.mark.documented("docs/disaster-recovery.md#prod-is-gone")
@@ -53,7 +35,7 @@ def test_every_acknowledged_row_and_every_file_is_back_when_all_of_production_is
         while len(acknowledged) < 300:
             assert time.monotonic() < deadline, f"{len(acknowledged)} commits within 60 s"
             time.sleep(0.1)
-        destroy(prod)
+        loss.destroy(prod.workspace, prod.stack)
         told = len(acknowledged)
 
     began = time.monotonic()
@@ -111,7 +93,7 @@ def test_it_comes_back_in_another_cloud_whose_rules_are_not_conohas(keeper: Keep
     keeper.backed_up("full", "files")
     expected, files = prod.fingerprint(), prod.ssh(FILES)
     with prod.changed_settings(openstack__authUrl=KEYSTONE_URL, snapshotPolicy__driver="openstack"):
-        destroy(prod)
+        loss.destroy(prod.workspace, prod.stack)
         code, printed = prod.shell().run("toybox recover prod", "prod\n")
         assert code == 0, printed
         assert prod.fingerprint() == expected
