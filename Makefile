@@ -3,7 +3,7 @@ STACK ?= prod
 PYTHON := .venv/bin/python
 INSTALLED = test -x $(PYTHON) || { echo "Nothing is installed in this checkout yet: run \`make up STACK=$(STACK)\` first." >&2; exit 1; }
 
-.PHONY: help up down status env test test-recovery check bench docs
+.PHONY: help up down status env test test-recovery check bench bench-recovery docs
 .DEFAULT_GOAL := help
 
 help: ## what each target does
@@ -48,6 +48,11 @@ bench: ## measure and write docs/benchmarks.md
 	@toolchain/install
 	@$(PYTHON) -m lab up prod
 	@$(PYTHON) -m lab.bench
+
+bench-recovery: ## measure a recovery and thirty nights of backups, and write them into docs/benchmarks.md
+	@toolchain/install
+	@$(PYTHON) -m lab up
+	@$(PYTHON) -m lab.bench_recovery
 
 docs: ## write docs/settings.md and docs/keeper-settings.md from the models
 	@$(INSTALLED)

@@ -192,9 +192,15 @@ def measure_staging_refreshes() -> tuple[Timing, Timing]:
         f"docker exec web python manage.py seed --users 50 --posts 500 --uploads-megabytes {few}",
     )
     first = one_staging_refresh(few)
-    files = f"mkdir /srv/toybox/media/more && cd /srv/toybox/media/more && for n in $(seq {many - few}); do"
-    on_server(PEOPLE, STACK, address, f"{files} head -c 1MB /dev/urandom >$n.bin; done")
+    upload(address, many - few, "more")
     return first, one_staging_refresh(many)
+
+
+def upload(address: str, megabytes: int, folder: str) -> None:
+    """Put as many files of 1 MB into a new folder of the site's uploads: random bytes, which no compression makes
+    fewer."""
+    files = f"mkdir -p /srv/toybox/media/{folder} && cd /srv/toybox/media/{folder} && for n in $(seq {megabytes}); do"
+    on_server(PEOPLE, STACK, address, f"{files} head -c 1MB /dev/urandom >$n.bin; done")
 
 
 def one_staging_refresh(megabytes: int) -> Timing:
