@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from keeper import copies, notes, status
+from keeper import copies, notes, status, wal
 from keeper.bucket import bucket_of
 from keeper.locks import alone
 from keeper.notes import Manifest
@@ -111,8 +111,19 @@ def link_to(folder: Path) -> Any:
     def link_or_copy(source: str, target: str) -> str:
         if UNCHANGING.fullmatch(str(Path(target).relative_to(folder))):
             os.link(source, target)
-        else:
+            return target
+        try:
             shutil.copy2(source, target)
+        except FileNotFoundError:
+            # the receiver and the jobs of each minute run meanwhile. The one has completed a segment since the folder
+            # was listed, the others have put a record in place (notes.write_text), of which this was the new text
+            done = wal.completed(Path(source))
+            if done != Path(source):
+                Path(target).unlink(missing_ok=True)
+                target = str(wal.completed(Path(target)))
+                shutil.copy2(done, target)
+            elif not done.name.startswith("."):
+                raise
         return target
 
     return link_or_copy

@@ -6,9 +6,11 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 from keeper.places import Places
 from keeper.programs import FailedError, run
@@ -87,17 +89,40 @@ def unarchived(places: Places) -> dict[str, Path]:
     for file in (*former, *received):
         name = file.name.removesuffix(PARTIAL)
         # sorted in reverse, the complete segment comes after its partial and takes its place
-        if SEGMENT.fullmatch(name) and name not in known and file.stat().st_size:
-            found[name] = file
+        if SEGMENT.fullmatch(name) and name not in known and (there := filled(file)):
+            found[name] = there
     return found
+
+
+def filled(file: Path) -> Path | None:
+    """Return a segment's file, or the complete one that the receiver has made of it since it was listed; None if it has
+    nothing in it."""
+    for each in (file, completed(file)):
+        with suppress(FileNotFoundError):
+            return each if each.stat().st_size else None
+    return None
+
+
+def completed(file: Path) -> Path:
+    """Return the file's name after the receiver has completed the segment: it takes the suffix away. Pure."""
+    return file.with_name(file.name.removesuffix(PARTIAL))
+
+
+def opened(file: Path) -> BinaryIO:
+    """Open a segment, which the receiver may have completed since it was listed."""
+    try:
+        return file.open("rb")
+    except FileNotFoundError:
+        return completed(file).open("rb")
 
 
 def copy_segment(source: Path, target: Path) -> None:
     """Copy a segment, decompressed if Barman compressed it."""
-    with source.open("rb") as file:
+    with opened(source) as file:
         packed = file.read(2) == GZIP
-    with gzip.open(source, "rb") if packed else source.open("rb") as given, target.open("wb") as taken:
-        shutil.copyfileobj(given, taken)
+        file.seek(0)
+        with gzip.open(file, "rb") if packed else file as given, target.open("wb") as taken:
+            shutil.copyfileobj(given, taken)
     target.chmod(0o600)
 
 
@@ -121,12 +146,13 @@ def newest_commit_of(places: Places, segments: Mapping[str, Path]) -> tuple[floa
 
 
 def commits_of(places: Places, name: str, file: Path) -> Sequence[float]:
-    """Return the times of one segment's commits. What cannot be read has none: it ends where it was not written yet."""
+    """Return the times of one segment's commits. What cannot be read has none: it ends where it was not written yet, or
+    it was archived since it was listed."""
     with tempfile.TemporaryDirectory(prefix="toybox-keeper.") as folder:
         waldump = places.programs / "pg_waldump"
         try:
             copy_segment(file, Path(folder, name))
             printed = run(waldump, "--rmgr=Transaction", f"--path={folder}", name, accepted=(0, 1))
-        except (FailedError, EOFError, zlib.error, gzip.BadGzipFile):
+        except (FailedError, FileNotFoundError, EOFError, zlib.error, gzip.BadGzipFile):
             return []
     return commits_in(printed)

@@ -224,6 +224,21 @@ def test_what_is_written_once_is_linked_and_what_may_change_is_copied(places: Pl
     assert all(file.exists() for file in (*once, *may_change))
 
 
+def test_a_segment_that_is_completed_while_it_is_copied_is_in_the_copy(places: Places) -> None:
+    """The receiver takes no lock: under a writer it completes a segment every few seconds."""
+    folder, name = places.data / "copying", "barman/prod/streaming/000000010000000000000004"
+    complete = keep(places, name)
+    (folder / name).parent.mkdir(parents=True)
+    put = copy.link_to(folder)
+    put(f"{complete}.partial", f"{folder / name}.partial")
+    assert [file.name for file in (folder / name).parent.iterdir()] == [complete.name]
+    assert (folder / name).read_bytes() == complete.read_bytes()
+    complete.unlink()
+    with pytest.raises(FileNotFoundError):
+        put(str(complete), str(folder / name))
+    put(str(complete.with_name(".mark.json.17")), f"{folder}/.mark.json.17")
+
+
 def test_the_copy_holds_no_lock_while_it_is_on_its_way(
     places: Places, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

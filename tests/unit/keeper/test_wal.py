@@ -106,3 +106,24 @@ def test_a_compressed_segment_is_copied_as_it_was(tmp_path: Path) -> None:
     for name in ("packed", "plain"):
         wal.copy_segment(tmp_path / name, tmp_path / "copy")
         assert (tmp_path / "copy").read_bytes() == content
+
+
+@pytest.fixture
+def completed(places: Places) -> Path:
+    """The name of an unfinished segment that was listed, and was completed since."""
+    folder = streaming(places)
+    (folder / segment(5)).write_bytes(b"the last seconds")
+    return folder / f"{segment(5)}.partial"
+
+
+def test_a_segment_that_is_completed_while_it_is_looked_at_is_there(completed: Path, tmp_path: Path) -> None:
+    """Seen on the lab, under a writer: the copy ended with "No such file or directory"."""
+    assert wal.filled(completed) == completed.with_name(segment(5))
+    wal.copy_segment(completed, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"the last seconds"
+
+
+def test_a_segment_that_is_archived_while_it_is_looked_at_has_no_commit_yet(places: Places, completed: Path) -> None:
+    completed.with_name(segment(5)).unlink()
+    assert wal.filled(completed) is None
+    assert wal.commits_of(places, segment(5), completed) == []
