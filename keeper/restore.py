@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -181,8 +181,11 @@ def restore_database(places: Places, to: str, target: Path, backup_id: str | Non
         require_segments(places, begin, moment)
         require_intact(places, backup, older)
         require_target(target)
+        known = wal.archived(places).keys()
         recover(places, backup, moment, target, older)
-        added = add_left_out(places, target / ("pg_wal" if moment is None else "barman_wal"), begin, moment)
+        with alone(places, "archive", 300):
+            folder = target / ("pg_wal" if moment is None else "barman_wal")
+            added = add_left_out(places, folder, begin, moment, known)
         let_start(target)
         if moment is None:
             begin_a_timeline(target)
@@ -220,16 +223,20 @@ def barman_time(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
 
 
-def add_left_out(places: Places, folder: Path, begin: str, moment: float | None) -> list[str]:
+def add_left_out(
+    places: Places, folder: Path, begin: str, moment: float | None, known: Collection[str] = ()
+) -> list[str]:
     """Copy the segments from `begin` on that Barman left out into `folder`, and return the names.
 
-    Without a moment these are the ones that are not archived. With one, Barman ends with the first segment whose file
+    Without a moment these are the ones that are not archived, and those that were archived while Barman copied: all but
+    the `known` ones. With one, Barman ends with the first segment whose file
     was written to after it, which may have been a switch after its last commit. PostgreSQL needs a commit of after the
     moment to know that it is there: the next ones are copied up to such a commit.
     """
-    segments = wal.unarchived(places)
+    archived = {name: file for name, file in wal.archived(places).items() if moment is not None or name not in known}
+    segments = {**archived, **wal.unarchived(places)}
     if moment is not None:
-        segments = {name: file for name, file in {**wal.archived(places), **segments}.items() if name[:8] == begin[:8]}
+        segments = {name: file for name, file in segments.items() if name[:8] == begin[:8]}
     added = []
     for name, file in sorted(segments.items()):
         if name < begin or (folder / name).exists():

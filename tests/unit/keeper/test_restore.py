@@ -138,6 +138,24 @@ def test_the_unfinished_segment_is_restored_without_its_suffix(
     assert (places.barman_home / "streaming" / "000000010000000000000005.partial").exists()
 
 
+def test_segments_that_are_archived_while_barman_copies_are_restored(
+    places: Places, kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Production may write on. PostgreSQL would end before the first of them, and say nothing."""
+    archived, streaming = places.barman_home / "wals" / "0000000100000000", places.barman_home / "streaming"
+    recover = restore.recover
+
+    def and_meanwhile(*arguments: Any) -> None:
+        recover(*arguments)
+        (streaming / "000000010000000000000005.partial").rename(archived / "000000010000000000000005")
+        (streaming / "000000010000000000000006.partial").write_bytes(b"the very last ones")
+
+    monkeypatch.setattr(restore, "recover", and_meanwhile)
+    told = restore.restore_database(places, "latest", tmp_path / "restored")
+    assert told["added_segments"] == ["000000010000000000000005", "000000010000000000000006"]
+    assert (tmp_path / "restored" / "pg_wal" / "000000010000000000000005").read_bytes() == b"the last seconds"
+
+
 def test_segments_follow_those_of_barman_up_to_a_commit_after_the_moment(
     places: Places, kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
