@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,11 @@ done
 exec /usr/bin/restic "$@"
 """
 OLDER = Path(__file__).with_name("older.py")
+NIGHT = """
+for kind in full dump files copy; do
+    said=$(toybox-keeper run $kind --json) || { echo "$kind: $said" >&2; exit 1; }
+done
+"""
 HELD = f"""
 cd {DATA}
 du --summarize --block-size=1 barman/{STACK}/base barman/{STACK}/wals barman/{STACK}/streaming repository mirror dumps
@@ -259,8 +265,8 @@ def recover(kind: str) -> Recovered:
         LabError: it failed, or a row has no file.
     """
     command = ("toybox", "recover", STACK, *(("--from", kind) if kind != "keeper" else ()))
-    lines = []
-    began = datetime.now(UTC)
+    said = []
+    began = time.monotonic()
     with subprocess.Popen(
         command,
         cwd=CHECKOUT,
@@ -274,10 +280,10 @@ def recover(kind: str) -> Recovered:
             process.stdin.write(f"{STACK}\n")
             process.stdin.close()
             for line in process.stdout:
-                lines.append(line)
+                said.append(line)
                 print(f"    {line.rstrip()}", flush=True)
-    seconds = (datetime.now(UTC) - began).total_seconds()
-    printed = "".join(lines)
+    seconds = time.monotonic() - began
+    printed = "".join(said)
     if process.returncode or "every row has its file" not in printed:
         raise LabError(f"`{' '.join(command)}` did not bring production back whole:\n{printed}")
     return told(printed, seconds)
@@ -316,8 +322,7 @@ def measure_nights() -> NightsResult:
             on_keeper(f"python3 - {DATA}/barman/{STACK}", OLDER.read_text())
         sql(DAY)
         upload(site(PEOPLE, STACK).address, NEW_UPLOADS, f"night-{night}")
-        for kind in ("mark", "full", "dump", "files", "copy"):
-            job(kind)
+        on_keeper(NIGHT)
         last = held()
         first = first or last
         print(f"  {dict(last.number)} {dict(last.bytes)}", flush=True)
@@ -387,23 +392,21 @@ Before that, at the same size:
 
 def recovery_rows(recovered: Mapping[str, Recovered]) -> list[tuple[str, list[str]]]:
     """Return the lines of the table: what took how long, for each of the recoveries. Pure."""
-    runs = list(recovered.values())
-
-    def row(name: str, seconds: Callable[[Recovered], float | None]) -> tuple[str, list[str]]:
-        found = [seconds(each) for each in runs]
-        return name, ["" if took is None else f"{took:.0f}" for took in found]
-
     rto = f"RTO, from the operator's yes to a site that answers (goal: at most {RTO_GOAL:.0f})"
-    rows = [
-        (rto, [f"{each.rto:.0f}{verdict(each.rto, RTO_GOAL)}" for each in runs]),
-        row("the whole command, with its looks before and after", lambda each: each.seconds),
-    ]
-    for step in dict.fromkeys(name for each in runs for name, took in each.steps if took >= 0.5):
-        rows.append(row(f"step: {step}", lambda each, step=step: dict(each.steps).get(step)))  # type: ignore[misc]
-        if step == UPDATE:
-            names = dict.fromkeys(name for each in runs for name, _ in parts(each))
-            rows += [row(f"of it: {part}", lambda each, part=part: dict(parts(each)).get(part)) for part in names]  # type: ignore[misc]
+    rows = [(rto, [f"{each.rto:.0f}{verdict(each.rto, RTO_GOAL)}" for each in recovered.values()])]
+    columns = [lines(each) for each in recovered.values()]
+    for name in dict.fromkeys(name for column in columns for name in column):
+        rows.append((name, [f"{column[name]:.0f}" if name in column else "" for column in columns]))
     return rows
+
+
+def lines(recovered: Recovered) -> dict[str, float]:
+    """Return the seconds of the command, of each step that takes any, and of what its update is made of. Pure."""
+    found = {"the whole command, with its looks before and after": recovered.seconds}
+    for name, took in recovered.steps:
+        found |= {f"step: {name}": took} if took >= 0.5 else {}
+        found |= {f"of it: {part}": seconds for part, seconds in parts(recovered)} if name == UPDATE else {}
+    return found
 
 
 def parts(recovered: Recovered) -> list[tuple[str, float]]:
@@ -441,10 +444,7 @@ def render_nights(result: NightsResult) -> str:
         row("production: uploads", *(cell(held, "uploads", None) for held in both)),
         *rows,
         row("the keeper, all of it", *(f"**{total / MB:,.0f}**" for total in totals)),
-        row(
-            "its copy in object storage",
-            *(f"**{held.bytes['bucket'] / MB:,.0f}** ({held.number['copies']})" for held in both),
-        ),
+        row("its copy in object storage", *(cell(held, "bucket", "copies") for held in both)),
     ]
     table = "\n".join(rows)
     return f"""\

@@ -47,6 +47,7 @@ NOT_RUN = {
     "make test-recovery": "as `make test`",
     "make check": "takes as long as the unit tests, which it would run beside; .ci/run runs it",
     "make bench": "takes the lab away; tests/unit/lab/test_bench.py holds what it writes",
+    "make bench-recovery": "takes people's prod away; tests/unit/lab/test_bench_recovery.py holds what it writes",
     "make down": "takes away the lab that the tests run on, and people's data; .ci/run ends with it",
     "pulumi destroy": "it takes production down; recovery/test_data_survives.py sees it stop before the data volume",
     "toybox init STACK": "the form of `toybox init prod`, which is run",
