@@ -35,6 +35,8 @@ UPLOADS = 3000
 """MB that production has when it is destroyed."""
 ROWS_OF_A_GIGABYTE = 520_000
 NIGHTS = 30
+LEAST = 1.0
+"""Seconds of a step that is worth a line."""
 
 # A small site: at its beginning, and each day. A row is as long as the longest post that TOYBOX takes.
 FIRST_ROWS, NEW_ROWS, CHANGED_ROWS = 50_000, 1_600, 800
@@ -97,6 +99,7 @@ STEP = re.compile(r"^  (\S.*?) +done +([\d.]+) s$", re.MULTILINE)
 RESTORED = re.compile(r"backup restore: (.+), (\d+) s$", re.MULTILINE)
 RTO = re.compile(r"RTO: (\d+) s")
 RPO = re.compile(r"RPO: (.+)")
+CARRIED = re.compile(r": \d+ files and folders, the same on both sides$")
 UPDATE = "pulumi up: volume, server, services"
 """The step of `toybox recover` that has the restore in it."""
 
@@ -173,9 +176,9 @@ def begin_anew() -> None:
     deploy_keeper(KEEPER)
 
 
-def this_run() -> Run:
-    """Return what the part that begins is measured on."""
-    return Run(f"{datetime.now(UTC):%Y-%m-%d}", commit(), os.cpu_count() or 1, os.getloadavg()[1])
+def this_run(of: str) -> Run:
+    """Return what the part that begins is measured on; `of` is the commit."""
+    return Run(f"{datetime.now(UTC):%Y-%m-%d}", of, os.cpu_count() or 1, os.getloadavg()[1])
 
 
 def variables(stack: str) -> dict[str, str]:
@@ -222,9 +225,9 @@ def size_of_production() -> tuple[int, int]:
 # A recovery from nothing.
 
 
-def measure_recovery() -> RecoveryResult:
+def measure_recovery(of: str) -> RecoveryResult:
     """Destroy a production of full size, and have it back: from the keeper, and then from the copy."""
-    run = this_run()
+    run = this_run(of)
     begin_anew()
     print("production is filled ...", flush=True)
     seed(UPLOADS)
@@ -305,9 +308,9 @@ def told(printed: str, seconds: float) -> Recovered:
 # Thirty nights.
 
 
-def measure_nights() -> NightsResult:
+def measure_nights(of: str) -> NightsResult:
     """Let a small site write for thirty days, with the keeper's jobs in each night."""
-    run = this_run()
+    run = this_run(of)
     begin_anew()
     print("production is filled ...", flush=True)
     seed(FIRST_UPLOADS)
@@ -352,31 +355,32 @@ def held() -> Held:
 
 def measured_on(run: Run) -> str:
     """Return the first lines of a part. Pure."""
-    beside = (
-        f" Other work ran on them at the same time (load average {run.load:.1f} before it began): the times are upper"
-        " bounds."
-        if run.load > run.cores / 2
-        else ""
+    said = (
+        f"Measured on {run.date} at commit {run.commit} by `make bench-recovery`,\n"
+        f"on {run.cores} cores that the lab, production and the keeper share."
     )
+    if run.load <= run.cores / 2:
+        return said
     return (
-        f"Measured on {run.date} at commit {run.commit} by `make bench-recovery`, on {run.cores} cores that the lab, "
-        f"production and the keeper share.{beside}"
+        f"{said}\nOther work ran on them at the same time (load average {run.load:.1f} before it began): "
+        "the times are upper bounds."
     )
 
 
 def render_recovery(result: RecoveryResult) -> str:
     """Return the part on a recovery from nothing. Pure."""
     kinds = list(result.recovered)
+    database, uploads = (f"{size / MB:,.0f} MB" for size in (result.database, result.uploads))
     rows = "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in recovery_rows(result.recovered))
     jobs = "\n".join(f"| `toybox backup run {kind}` | {seconds:.0f} |" for kind, seconds in result.jobs.items())
     columns = " | ".join(f"from the {kind}" for kind in kinds)
     return f"""\
 {measured_on(result.run)}
 
-Production has 50 users, 500 posts, {result.database / MB:,.0f} MB of database and {result.uploads / MB:,.0f} MB of
-uploads, random bytes most of it, which no compression makes fewer. Its server loses its power; server, volumes and
-Pulumi's state are deleted. `toybox recover prod` makes all of it anew in the empty project. Then each table has its
-rows again, by number and hash, and each file its hash, owner and mode. Seconds:
+Production has 50 users, 500 posts, {database} of database and {uploads} of uploads.
+Most of it is random bytes, which no compression makes fewer. Its server loses its power; server, volumes and Pulumi's
+state are deleted. `toybox recover prod` makes all of it anew in the empty project. Then each table has its rows again,
+by number and hash, and each file its hash, owner and mode. Seconds:
 
 | what | {columns} |
 | --- |{" --- |" * len(kinds)}
@@ -404,7 +408,7 @@ def lines(recovered: Recovered) -> dict[str, float]:
     """Return the seconds of the command, of each step that takes any, and of what its update is made of. Pure."""
     found = {"the whole command, with its looks before and after": recovered.seconds}
     for name, took in recovered.steps:
-        found |= {f"step: {name}": took} if took >= 0.5 else {}
+        found |= {f"step: {name}": took} if took >= LEAST else {}
         found |= {f"of it: {part}": seconds for part, seconds in parts(recovered)} if name == UPDATE else {}
     return found
 
@@ -413,7 +417,7 @@ def parts(recovered: Recovered) -> list[tuple[str, float]]:
     """Return what the update is made of: the seconds of each part of the restore, and of all else. Pure."""
     found, before = [], 0.0
     for name, since in recovered.restored:
-        found.append((name, since - before))
+        found.append((CARRIED.sub(" has arrived, the same on both sides", name), since - before))
         before = since
     rest = dict(recovered.steps).get(UPDATE, 0.0) - before
     return [*found, ("volume, server, images, containers", rest)]
@@ -482,10 +486,11 @@ def with_part(page: str, title: str, text: str) -> str:
     return before + part + after
 
 
-PARTS: dict[str, Callable[[], tuple[str, str]]] = {
-    "recovery": lambda: (RECOVERY_PART, render_recovery(measure_recovery())),
-    "nights": lambda: (NIGHTS_PART, render_nights(measure_nights())),
+PARTS: dict[str, Callable[[str], tuple[str, str]]] = {
+    "recovery": lambda of: (RECOVERY_PART, render_recovery(measure_recovery(of))),
+    "nights": lambda of: (NIGHTS_PART, render_nights(measure_nights(of))),
 }
+"""What measures a part of a commit, and returns its title and its text."""
 
 
 def main(wanted: Sequence[str]) -> int:
@@ -493,8 +498,9 @@ def main(wanted: Sequence[str]) -> int:
     try:
         if unknown := sorted(set(wanted) - set(PARTS)):
             raise LabError(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}", then="make bench-recovery")
+        of = commit()  # before the first part changes the page
         for name in wanted or PARTS:
-            title, text = PARTS[name]()
+            title, text = PARTS[name](of)
             PAGE.write_text(with_part(PAGE.read_text(), title, text))
             print(f"written: {PAGE.relative_to(CHECKOUT)}, {title}", flush=True)
     except LabError as error:

@@ -61,7 +61,7 @@ def test_a_recovery_is_told_step_by_step_for_each_source() -> None:
     assert "(goal: at most 900) | 163 | 190 |" in page
     assert "| step: what is left of it is removed | 12 | 12 |" in page
     assert "| of it: the keeper has it | 30 | 60 |" in page
-    assert "| of it: media: 3102 files and folders, the same on both sides | 45 |  |" in page
+    assert "| of it: media has arrived, the same on both sides | 45 |  |" in page
     assert "| of it: PostgreSQL has recovered | 15 |  |" in page
     assert "| of it: volume, server, images, containers | 60 | 90 |" in page
     assert "origin in" not in page, "what takes no time is no line"
