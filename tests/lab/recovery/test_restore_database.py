@@ -4,9 +4,10 @@ import time
 
 import pytest
 
+from lab import loss
 from ops.status.cloud.server import find_server
 from tests.lab.keeper import Keeper
-from tests.lab.recovery.test_recover import FILES, destroy
+from tests.lab.recovery.test_recover import FILES
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures
@@ -65,7 +66,7 @@ def test_a_recovery_that_is_killed_while_the_bytes_come_begins_anew(keeper: Keep
     for volume in [each for each in cloud().block_storage.volumes() if "-before-" in each.name]:
         code, said = prod.shell().run(f"toybox kept delete {volume.id} --stack prod", f"{volume.name}\n")
         assert code == 0, said
-    destroy(prod)
+    loss.destroy(prod.workspace, prod.stack)
 
     def arriving() -> bool:
         server = find_server(cloud(), "prod")
