@@ -81,6 +81,12 @@ done
 exec /usr/bin/restic "$@"
 """
 OLDER = Path(__file__).with_name("older.py")
+JOBS = {
+    "full": "full backup of the database",
+    "files": "pull of the files",
+    "dump": "dump",
+    "copy": "the first copy of all of it, read back",
+}
 NIGHT = """
 for kind in full dump files copy; do
     said=$(toybox-keeper run $kind --json) || { echo "$kind: $said" >&2; exit 1; }
@@ -242,7 +248,7 @@ def measure_recovery(of: str) -> RecoveryResult:
     sql(LARGE.format(rows=ROWS_OF_A_GIGABYTE))
     database, uploads = size_of_production()
     print("the keeper's jobs ...", flush=True)
-    jobs = {kind: job(kind) for kind in ("full", "files", "dump", "copy")}
+    jobs = {kind: job(kind) for kind in JOBS}
     before = fingerprint()
     recovered = {}
     for kind in ("keeper", "copy"):
@@ -378,7 +384,7 @@ def render_recovery(result: RecoveryResult) -> str:
     kinds = list(result.recovered)
     database, uploads = (f"{size / MB:,.0f} MB" for size in (result.database, result.uploads))
     rows = "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in recovery_rows(result.recovered))
-    jobs = "\n".join(f"| `toybox backup run {kind}` | {seconds:.0f} |" for kind, seconds in result.jobs.items())
+    jobs = "\n".join(f"| {JOBS[kind]} | {seconds:.0f} |" for kind, seconds in result.jobs.items())
     columns = " | ".join(f"from the {kind}" for kind in kinds)
     return f"""\
 {measured_on(result.run)}

@@ -65,7 +65,7 @@ def test_a_recovery_is_told_step_by_step_for_each_source() -> None:
     assert "| of it: PostgreSQL has recovered | 15 |  |" in page
     assert "| of it: volume, server, images, containers | 60 | 90 |" in page
     assert "origin in" not in page, "what takes no time is no line"
-    assert "| `toybox backup run full` | 40 |" in page
+    assert "| full backup of the database | 40 |" in page
     assert "missed" not in page
 
 
