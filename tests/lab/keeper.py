@@ -90,10 +90,10 @@ class Scratch:
             ' sleep 0.2; done" || { journalctl --no-pager --unit scratch; exit 1; }'
         )
 
-    def sql(self, statement: str) -> str:
+    def sql(self, statement: str, database: str = "toybox") -> str:
         """What it answers."""
         return self.keeper.ssh(
-            f"cd / && runuser -u barman -- psql -h {SCRATCH} -At -U postgres toybox", statement
+            f"cd / && runuser -u barman -- psql -h {SCRATCH} -At -U postgres {database}", statement
         ).strip()
 
 

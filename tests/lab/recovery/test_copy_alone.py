@@ -5,12 +5,12 @@ import time
 
 import yaml
 
-from lab import object_storage, registry
+from lab import loss, object_storage, registry
 from lab.keeper import secret
 from lab.stack import initialise
 from settings import ssh_public_key
 from tests.lab.keeper import Keeper
-from tests.lab.recovery.test_recover import FILES, destroy
+from tests.lab.recovery.test_recover import FILES
 from tests.lab.test_adopt import lose_the_state
 from tests.lab.toybox import Toybox
 
@@ -37,7 +37,7 @@ def another_machine(keeper: Keeper) -> None:
 def test_production_comes_back_from_the_copy_alone(keeper: Keeper, prod: Toybox) -> None:
     keeper.backed_up("full", "files", "dump", "copy")
     expected, files = prod.fingerprint(), prod.ssh(FILES)
-    destroy(prod)
+    loss.destroy(prod.workspace, prod.stack)
     another_machine(keeper)
 
     said = keeper.failing_up()
