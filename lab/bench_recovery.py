@@ -85,7 +85,7 @@ JOBS = {
     "full": "full backup of the database",
     "files": "pull of the files",
     "dump": "dump",
-    "copy": "the first copy of all of it, read back",
+    "copy": "copy of all of it, read back",
 }
 NIGHT = """
 for kind in full dump files copy; do
