@@ -367,14 +367,18 @@ def held() -> Held:
 
 def measured_on(run: Run) -> str:
     """Return the first lines of a part. Pure."""
-    said = (
+    return (
         f"Measured on {run.date} at commit {run.commit} by `make bench-recovery`,\n"
         f"on {run.cores} cores that the lab, production and the keeper share."
     )
+
+
+def beside(run: Run) -> str:
+    """Return a line on other work that ran at the same time, or "". Pure."""
     if run.load <= run.cores / 2:
-        return said
+        return ""
     return (
-        f"{said}\nOther work ran on them at the same time (load average {run.load:.1f} before it began): "
+        f"\nOther work ran on them at the same time (load average {run.load:.1f} before it began): "
         "the times are upper bounds."
     )
 
@@ -387,7 +391,7 @@ def render_recovery(result: RecoveryResult) -> str:
     jobs = "\n".join(f"| {JOBS[kind]} | {seconds:.0f} |" for kind, seconds in result.jobs.items())
     columns = " | ".join(f"from the {kind}" for kind in kinds)
     return f"""\
-{measured_on(result.run)}
+{measured_on(result.run)}{beside(result.run)}
 
 Production has 50 users, 500 posts, {database} of database and {uploads} of uploads.
 Most of it is random bytes, which no compression makes fewer. Its server loses its power; server, volumes and Pulumi's
@@ -473,6 +477,8 @@ files and copy, each with its retention. MB on the disk or in the bucket, with t
 | what | after the first night | after night {NIGHTS} |
 | --- | --- | --- |
 {table}
+
+The copy has no mirror, and its older copies have backups and dumps that the keeper has let go.
 
 The nights follow each other at once. Between two of them the full backups' ids and times are put a day back, and restic
 gives each snapshot the date of its night; dumps go by their number. Not in it: the WAL of a day's marks and jobs of the
