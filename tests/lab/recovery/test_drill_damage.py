@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from keeper import retention
 from lab import registry
 from tests.lab.keeper import DATA, Keeper
 from tests.lab.test_drill import SERVER, WEB, drill, good_drill
@@ -164,5 +165,7 @@ def test_what_comes_from_the_source_harms_nothing_that_is_kept(keeper: Keeper, p
         assert drill(keeper)["dump_rows"]["public.trap"] == 1
     finally:
         sql(prod, "DROP TABLE public.trap; DROP FUNCTION public.trap, public.spring")
-    assert keeper.kept().items() >= before.items()
+    # the new dump may let the oldest go
+    expired = sorted(name for name in before if name.startswith("dumps/"))[: 1 - retention.DUMPS]
+    assert keeper.kept().items() >= {item for item in before.items() if item[0] not in expired}
     assert keeper.ssh("ls /tmp/sprung /var/lib/barman/sprung", check=False).count("cannot access") == 2
