@@ -87,11 +87,16 @@ def follow(keeper: Keeper, left: list[str]) -> None:
 
 
 def test_it_comes_back_in_another_cloud_whose_rules_are_not_conohas(keeper: Keeper, prod: Toybox) -> None:
-    """The day on which ConoHa is gone: the same services, past the proxy with ConoHa's rules."""
+    """The day on which ConoHa is gone: the same services, past the proxy with ConoHa's rules. Before it, what ended
+    TOYBOX in 2026: `rm -rf /var/lib/docker` erases the data through the mounts of running containers."""
     if stock(credentials()):
         pytest.skip("the lab is without ConoHa's rules anyway")
     keeper.backed_up("full", "files")
     expected, files = prod.fingerprint(), prod.ssh(FILES)
+    prod.ssh("rm -rf /var/lib/docker", check=False)
+    assert prod.ssh("find /srv/toybox/media /srv/toybox/postgres -type f | wc -l").strip() == "0", "nothing was lost"
+    code, said = keeper.run("run files")
+    assert code == 1, f"an empty source is no backup: {said}"
     with prod.changed_settings(openstack__authUrl=KEYSTONE_URL, snapshotPolicy__driver="openstack"):
         loss.destroy(prod.workspace, prod.stack)
         code, printed = prod.shell().run("toybox recover prod", "prod\n")
