@@ -105,7 +105,6 @@ print(sum(bucket.bucket_of(places.load()).names().values()))
 STEP = re.compile(r"^  (\S.*?) +done +([\d.]+) s$", re.MULTILINE)
 RESTORED = re.compile(r"backup restore: (.+), (\d+) s$", re.MULTILINE)
 RTO = re.compile(r"RTO: (\d+) s")
-RPO = re.compile(r"RPO: (.+)")
 CARRIED = re.compile(r": \d+ files and folders, the same on both sides$")
 UPDATE = "pulumi up: volume, server, services"
 """The step of `toybox recover` that has the restore in it."""
@@ -177,11 +176,15 @@ class NightsResult:
 # What is shared.
 
 
-def begin_anew() -> None:
-    """Take people's stacks away, and bring production and its keeper up."""
+def begin_anew(uploads: int, rows: int) -> None:
+    """Take people's stacks away, bring production and its keeper up, and fill the site: so many MB of uploads, and rows
+    of `large`."""
     address.cache_clear()
     loss.take_away(PEOPLE)
     deploy_keeper(KEEPER)
+    print("production is filled ...", flush=True)
+    seed(uploads)
+    sql(LARGE.format(rows=rows))
 
 
 def this_run(of: str) -> Run:
@@ -242,10 +245,7 @@ def size_of_production() -> tuple[int, int]:
 def measure_recovery(of: str) -> RecoveryResult:
     """Destroy a production of full size, and have it back: from the keeper, and then from the copy."""
     run = this_run(of)
-    begin_anew()
-    print("production is filled ...", flush=True)
-    seed(UPLOADS)
-    sql(LARGE.format(rows=ROWS_OF_A_GIGABYTE))
+    begin_anew(UPLOADS, ROWS_OF_A_GIGABYTE)
     database, uploads = size_of_production()
     print("the keeper's jobs ...", flush=True)
     jobs = {kind: job(kind) for kind in JOBS}
@@ -326,10 +326,7 @@ def told(printed: str, seconds: float) -> Recovered:
 def measure_nights(of: str) -> NightsResult:
     """Let a small site write for thirty days, with the keeper's jobs in each night."""
     run = this_run(of)
-    begin_anew()
-    print("production is filled ...", flush=True)
-    seed(FIRST_UPLOADS)
-    sql(LARGE.format(rows=FIRST_ROWS))
+    begin_anew(FIRST_UPLOADS, FIRST_ROWS)
     on_keeper("cat >/usr/local/bin/restic && chmod 755 /usr/local/bin/restic", DATED)
     found: list[Held] = []
     for night in range(1, NIGHTS + 1):
