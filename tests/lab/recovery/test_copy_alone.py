@@ -1,7 +1,6 @@
 """Production and its keeper are gone, with all that Pulumi knew of them: git, the passphrase and the copy are left."""
 
 import re
-import time
 
 import yaml
 
@@ -10,6 +9,7 @@ from lab.keeper import secret
 from lab.stack import initialise
 from settings import ssh_public_key
 from tests.lab.keeper import Keeper
+from tests.lab.recovery.test_keeper_kills import await_stream
 from tests.lab.recovery.test_recover import FILES
 from tests.lab.test_adopt import lose_the_state
 from tests.lab.toybox import Toybox
@@ -57,13 +57,7 @@ def test_production_comes_back_from_the_copy_alone(keeper: Keeper, prod: Toybox)
         keeper.ssh(command)
     keeper.ssh("toybox-keeper restore-copy")
     keeper.up()
-    deadline = time.monotonic() + 180
-    while "t|reserved" not in prod.ssh(
-        "docker exec postgres psql -At -U postgres -c"
-        " \"SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = 'keeper'\""
-    ):
-        assert time.monotonic() < deadline, keeper.ssh("journalctl --no-pager -u 'toybox-keeper-*' -n 60")
-        time.sleep(2)
+    await_stream(keeper, 180)
     keeper.backed_up("full", "files", "dump", "copy")
     with keeper.scratch("latest") as scratch:
         assert scratch.sql("SELECT count(*) > 0 FROM posts_post") == "t"
