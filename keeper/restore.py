@@ -229,9 +229,9 @@ def add_left_out(
     """Copy the segments from `begin` on that Barman left out into `folder`, and return the names.
 
     Without a moment these are the ones that are not archived, and those that were archived while Barman copied: all but
-    the `known` ones. With one, Barman ends with the first segment whose file
-    was written to after it, which may have been a switch after its last commit. PostgreSQL needs a commit of after the
-    moment to know that it is there: the next ones are copied up to such a commit.
+    the `known` ones. With one, Barman ends with the first segment whose file was written to after it, which may have
+    been a switch after its last commit. PostgreSQL needs a commit of after the moment to know that it is there: the
+    next ones are copied up to such a commit.
     """
     archived = {name: file for name, file in wal.archived(places).items() if moment is not None or name not in known}
     segments = {**archived, **wal.unarchived(places)}
