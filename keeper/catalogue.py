@@ -81,16 +81,21 @@ def restic(places: Places, *arguments: str) -> list[str | Path]:
     return ["restic", *repository, *password, "--no-cache", *arguments]
 
 
-def ensure_repository(places: Places) -> None:
-    """Make the repository if there never was one. Raises Refusal if there was."""
+def has_repository(places: Places) -> bool:
+    """Return whether there is a repository. Raises Refusal if there was one, and is none."""
     if (places.data / "repository" / "config").exists():
-        return
+        return True
     if notes.record(places, "files") is not None:
         raise Refusal(
             f"{places.data}/repository has no restic repository, and earlier runs filled one.",
             "A new one in its place would look like the first, and every earlier snapshot would seem to be gone.",
             f"Bring it back. If it is lost: `rm {places.records}/files.json`, then `toybox-keeper run files`.",
         )
+    return False
+
+
+def make_repository(places: Places) -> None:
+    """Make the repository. Raises Refusal if there is one."""
     must("Making the repository", LOOK_AT_RESTIC, *restic(places, "init"))
 
 

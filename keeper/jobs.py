@@ -117,10 +117,17 @@ def prune_full(places: Places) -> dict[str, Any]:
 
 
 def files(places: Places) -> Manifest:
-    """Pull the files and take a snapshot of them."""
-    catalogue.ensure_repository(places)
-    catalogue.unlock(places)
+    """Pull the files and take a snapshot of them.
+
+    The repository is made once there is something to keep: the timer of a new keeper, which pulls from nothing yet,
+    would leave an empty one where a copy is to come back, and `restore-copy` would refuse the disk.
+    """
+    there = catalogue.has_repository(places)
+    if there:
+        catalogue.unlock(places)
     volumes = mirror.refresh(places)
+    if not there:
+        catalogue.make_repository(places)
     summary = catalogue.take_snapshot(places, places.volumes)
     return {
         "snapshot": summary["snapshot_id"],
