@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 from lab.keeper import deploy_keeper
 from lab.keeper_machine import KeeperMachine
 from lab.stack import keeper_file, write_settings
+from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import PROJECT, Toybox
 
 DATA = "/srv/toybox-keeper"
 SCRATCH = f"{DATA}/restored/test"
+
+SLOT = "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = 'keeper'"
+STREAMING = "t|reserved"
 
 
 class Keeper(Toybox):
@@ -48,14 +53,24 @@ class Keeper(Toybox):
             code, said = self.run(f"run {kind}")
             assert code == 0, said
 
+    def problems(self) -> str:
+        """What `toybox backup status` finds wrong."""
+        told = self.run("status")[1]
+        return "\n".join(f"{line['name']}: {line['text']}" for line in told["checks"] if line["verdict"] == "bad")
+
+    def await_stream(self, seconds: float = 120) -> None:
+        """Wait until it receives production's WAL."""
+        deadline = time.monotonic() + seconds
+        while sql(self.prod, SLOT) != STREAMING:
+            assert time.monotonic() < deadline, self.ssh("systemctl status 'toybox-keeper-*'", check=False)
+            time.sleep(0.5)
+
     def kept(self) -> dict[str, str]:
         """{file: hash} of everything that counts as kept, without what Barman has in hand: its list of the WAL, which
-        grows, and a segment that is being compressed. Of a large file, time and size in place of the hash: a keeper
-        with some backups of 1 GB reads for a minute otherwise."""
+        grows, and a segment that is being compressed."""
         found = self.ssh(
-            f"cd {DATA} && kept() {{ find barman/*/base barman/*/wals repository dumps -type f"
-            " ! -name xlog.db ! -name '*.tmp' \"$@\"; };"
-            " kept -size -33M -exec sha256sum {} + && kept -size +32M -printf '%T@-%s  %p\\n'"
+            f"cd {DATA} && find barman/*/base barman/*/wals repository dumps -type f"
+            " ! -name xlog.db ! -name '*.tmp' -exec sha256sum {} +"
         )
         return {name: digest for digest, name in (line.split("  ", 1) for line in found.splitlines())}
 

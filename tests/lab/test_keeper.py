@@ -1,9 +1,6 @@
 """The keeper pulls from production, and gives back what was acknowledged there when all of production is gone."""
 
 import os
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab import loss
-from tests.lab.keeper import DATA, SCRATCH, Keeper
+from tests.lab.keeper import DATA, SCRATCH, SLOT, Keeper
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox, cloud
+from tests.lab.writer import new_table, writer
 from tests.procedure import Procedures, Shell
 
 CHANGES_BY_ITSELF = {"posts_heartbeat", "django_session"}
@@ -71,36 +69,6 @@ def fingerprints(answer: str) -> dict[str, str]:
     return {table: told for table, told in found.items() if table not in CHANGES_BY_ITSELF}
 
 
-@contextmanager
-def writer(prod: Toybox) -> Iterator[list[int]]:
-    """Write row after row into `kept`, and yield the numbers that the database has acknowledged, until it is gone."""
-    insert = "INSERT INTO kept (number) VALUES (&) RETURNING number;"
-    process = subprocess.Popen(
-        [
-            *("ssh", "-F", f".toybox/{prod.stack}/ssh/config", prod.server()[1]),
-            f"seq 1000000 | sed 's/.*/{insert}/' | docker exec -i postgres psql -qAt -U postgres toybox",
-        ],
-        cwd=prod.workspace.program,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    acknowledged: list[int] = []
-
-    def read() -> None:
-        for line in process.stdout or ():
-            acknowledged.append(int(line))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        yield acknowledged
-    finally:
-        process.kill()
-        reader.join()
-        process.wait()
-
-
 def cut_power(prod: Toybox) -> Path:
     """End production's server as a power cut does, and return the file behind its data disk."""
     return loss.cut_power(prod.server()[0])
@@ -130,21 +98,18 @@ def gone(prod: Toybox) -> Iterator[None]:
 
 
 def test_every_acknowledged_row_comes_back_when_server_and_data_disk_are_gone(keeper: Keeper, prod: Toybox) -> None:
-    sql(prod, "DROP TABLE IF EXISTS kept; CREATE TABLE kept (number int PRIMARY KEY)")
+    new_table(prod)
     keeper.backed_up("full")
     before = fingerprints(sql(prod, FINGERPRINTS))
     with writer(prod) as acknowledged:
-        deadline = time.monotonic() + 60
-        while len(acknowledged) < 300:
-            assert time.monotonic() < deadline, f"{len(acknowledged)} commits within 60 s"
-            time.sleep(0.1)
+        acknowledged.wait(300)
         with gone(prod):
-            told = len(acknowledged)
+            told = set(acknowledged.rows)
             with keeper.scratch("latest") as scratch:
                 there = {int(number) for number in scratch.sql("SELECT number FROM kept").split()}
                 after = fingerprints(scratch.sql(FINGERPRINTS))
-    lost = set(acknowledged[:told]) - there
-    assert not lost, f"{len(lost)} of {told} acknowledged rows are lost, from {min(lost)} on"
+    lost = told - there
+    assert not lost, f"{len(lost)} of {len(told)} acknowledged rows are lost, from {min(lost)} on"
     assert {**after, "kept": ""} == {**before, "kept": ""}
     assert len(before) > 10
     sql(prod, "DROP TABLE kept")
@@ -202,22 +167,18 @@ def test_an_intruder_who_is_root_on_production_deletes_nothing_that_is_kept(keep
 
 
 def test_a_dead_keeper_does_not_stop_production_and_catches_up(keeper: Keeper, prod: Toybox) -> None:
-    slot = "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = 'keeper'"
     keeper.machine.stop()
     try:
         sql(prod, "CREATE TABLE missed AS SELECT generate_series(1, 1000) AS number; SELECT pg_switch_wal();")
         assert prod.browser().get("/").status_code == 200
-        assert sql(prod, slot) == "f|reserved"
+        assert sql(prod, SLOT) == "f|reserved"
         assert sql(prod, "SHOW max_slot_wal_keep_size") != "-1"
         code, told = keeper.run("status")
         assert code == 1
         assert not told["ok"]
     finally:
         keeper.machine.start()
-    deadline = time.monotonic() + 120
-    while sql(prod, slot) != "t|reserved":
-        assert time.monotonic() < deadline, keeper.ssh("systemctl status 'toybox-keeper-*'", check=False)
-        time.sleep(1)
+    keeper.await_stream()
     with keeper.scratch("latest") as scratch:
         assert scratch.sql("SELECT count(*) FROM missed") == "1000"
     sql(prod, "DROP TABLE missed")
