@@ -37,6 +37,8 @@ KEPT = (
     *("repository/*", "dumps/*", "records/*", "states/*"),
 )
 """What a keeper has that keeps something."""
+IDLE = "records/archive.json"
+"""The record of a success that keeps nothing: archiving succeeds each minute where no WAL has arrived yet."""
 WHOLE = "whole"
 """The mark in a copy that was brought back to its end."""
 ROOM = 0.95
@@ -236,9 +238,9 @@ def ids(listing: status.Facts) -> set[str]:
 
 
 def require_nothing_kept(places: Places) -> None:
-    """Raise Refusal if anything is kept. Manifests, locks and logs are not: a new keeper's failures write some."""
+    """Raise Refusal if anything is kept. Manifests, locks and logs are not: a new keeper's timers write some."""
     for pattern in KEPT:
-        for found in sorted(places.data.glob(pattern)):
+        for found in sorted(set(places.data.glob(pattern)) - {places.data / IDLE}):
             aside, parts = f"{places.data}/before-copy", f"{places.data}/{{{','.join(PARTS)}}}"
             raise Refusal(
                 f"This keeper's disk has something already: {found}.",

@@ -419,6 +419,7 @@ def test_an_empty_keeper_gets_everything_back_and_goes_on_with_its_copies(
     places: Places, kept_there: dict[str, bytes], cloud: Cloud
 ) -> None:
     notes.keep(places, notes.manifest("mark", "prod", 1.0, 2.0, why="the source is away"))
+    notes.keep(places, notes.manifest("archive", "prod", 1.0, 2.0, unfinished=None, archived=None))
     (places.data / "barman" / "prod" / "streaming").mkdir(parents=True)
     keep(places, "barman/.prod-archive-wal.lock", b"")
     keep(places, "barman/barman.log", b"today")
@@ -427,7 +428,13 @@ def test_an_empty_keeper_gets_everything_back_and_goes_on_with_its_copies(
     del kept_there[copy.LISTING]
     there = content_of(places)
     assert there.items() >= kept_there.items()
-    others = {"manifests/mark.json", "barman/.prod-archive-wal.lock", "barman/barman.log.before-copy"}
+    others = {
+        "manifests/mark.json",
+        "manifests/archive.json",
+        "records/archive.json",
+        "barman/.prod-archive-wal.lock",
+        "barman/barman.log.before-copy",
+    }
     assert there.keys() - kept_there.keys() == others
     cloud.there, cloud.objects = True, {"config": b"x"}
     copies.ensure_repository(places)
