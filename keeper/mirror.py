@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from keeper import notes
-from keeper.places import Places
+from keeper.places import RATE, Places
 from keeper.programs import FailedError, run
 from keeper.refusal import Refusal
 
@@ -25,7 +25,7 @@ def pull_command(places: Places, volume: str, *options: str) -> list[str | Path]
     """
     return [
         *("rsync", "-rlptgo", "--fake-super", "--numeric-ids", "--delete-delay", "--stats", "--timeout=300"),
-        *("--rsh", f"ssh -F {places.etc}/ssh_config"),
+        *("--rsh", f"ssh -F {places.etc}/ssh_config", f"--bwlimit={RATE}"),
         *options,
         f"{HOST}:{volume}/",
         f"{places.data}/mirror/{volume}/",

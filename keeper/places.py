@@ -15,6 +15,10 @@ RUN = Path("/run/toybox-keeper")
 USER = "barman"
 """The user that runs everything, from Debian's package of Barman."""
 
+RATE = 8192
+"""KiB per second at most, for a full backup and for a pull of files: two thirds of the 100 Mbit/s of a ConoHa server
+(reported by its users; what ConoHa says before an order). The rest is the visitors'. pg_dump has no such limit."""
+
 ROLE = "keeper"
 """The database role, its own database, and its replication slot."""
 FOLDERS = ("barman", "mirror", "repository", "dumps", "manifests", "records", "restored", "copying", "states", "images")

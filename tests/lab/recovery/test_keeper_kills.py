@@ -2,10 +2,10 @@
 
 import random
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -26,13 +26,10 @@ ROWS = 520_000
 
 @pytest.fixture(scope="module", autouse=True)
 def large(keeper: Keeper, prod: Toybox) -> Iterator[None]:
-    """A database of 1 GB, of which the keeper has a full backup."""
+    """A database of 1 GB. The first test takes a full backup of it."""
     new_table(prod)
     fill(prod, "large", ROWS)
     keeper.await_stream()
-    began = time.monotonic()
-    keeper.backed_up("full", "files", "dump")
-    measured(f"full backup, files and dump of a database of 1 GB, by hand: {time.monotonic() - began:.0f} s")
     yield
     sql(prod, "DROP TABLE large; DROP TABLE kept")
     prod.up("--refresh")
@@ -48,26 +45,34 @@ def answer_times(prod: Toybox, enough: Callable[[int], bool]) -> list[float]:
     return took
 
 
-def test_the_site_answers_every_request_while_a_backup_runs(keeper: Keeper, prod: Toybox) -> None:
-    """How much slower is measured, and proves little: the keeper's machine shares two cores with production's here."""
-    alone = answer_times(prod, lambda number: number >= 200)
-    done = threading.Event()
-
-    def back_up() -> None:
-        try:
-            keeper.backed_up("full", "files", "dump")
-        finally:
-            done.set()
-
+def beside(prod: Toybox, work: Callable[[], None]) -> list[float]:
+    """The same while some work is done, which must succeed."""
     with ThreadPoolExecutor() as pool:
-        backup = pool.submit(back_up)
-        beside = answer_times(prod, lambda _: done.is_set())
-        backup.result()
-    assert len(beside) > 20
-    before, during = (statistics.quantiles(times, n=20)[-1] * 1000 for times in (alone, beside))
+        working = pool.submit(work)
+        took = answer_times(prod, lambda _: working.done())
+        working.result()
+    return took
+
+
+def p95(times: list[float]) -> str:
+    """The time that 95 of 100 requests did not exceed."""
+    return f"{statistics.quantiles(times, n=20)[-1] * 1000:.0f} ms"
+
+
+def test_the_site_answers_every_request_while_a_backup_runs(keeper: Keeper, prod: Toybox) -> None:
+    """How much slower is measured, and bounds nothing: other tests have the same two cores. The keeper leaves them to
+    production, because its own machine would be elsewhere."""
+    before = answer_times(prod, lambda number: number >= 500)
+    told = []
+    with keeper.machine.yielding():
+        for kind in ("full", "files", "dump"):
+            began = time.monotonic()
+            times = beside(prod, partial(keeper.backed_up, kind))
+            told.append(f"{p95(times)} while {kind} runs ({time.monotonic() - began:.0f} s, {len(times)} requests)")
+            assert len(times) > 20
+    after = answer_times(prod, lambda number: number >= 500)
     measured(
-        f"p95 of the front page: {before:.0f} ms alone, {during:.0f} ms while full backup, files and dump of 1 GB run"
-        " on the same two cores"
+        f"p95 of the front page beside a database of 1 GB: {p95(before)} before, {'; '.join(told)}; {p95(after)} after"
     )
 
 

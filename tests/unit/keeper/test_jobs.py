@@ -270,7 +270,7 @@ def test_an_empty_volume_is_right_where_there_never_was_a_file(places: Places, p
 
 def test_a_pull_keeps_owners_and_deletes_only_at_its_end(places: Places) -> None:
     command = mirror.pull_command(places, "media")
-    assert {"--fake-super", "--numeric-ids", "--delete-delay"} <= set(command)
+    assert {"--fake-super", "--numeric-ids", "--delete-delay", "--bwlimit=8192"} <= set(command)
     assert command[-2:] == ["source:media/", f"{places.data}/mirror/media/"]
     assert not {"--delete", "--delete-before"} & set(command)
 
