@@ -16,8 +16,12 @@ USER = "barman"
 """The user that runs everything, from Debian's package of Barman."""
 
 RATE = 8192
-"""KiB per second at most, for a full backup and for a pull of files: two thirds of the 100 Mbit/s of a ConoHa server
-(reported by its users; what ConoHa says before an order). The rest is the visitors'. pg_dump has no such limit."""
+"""KiB per second at most, for a full backup and for a pull of files: two thirds of a server's line. The rest is the
+visitors'. pg_dump has no such limit.
+
+UNCONFIRMED (line-rate): a ConoHa server has 100 Mbit/s. A user of one reports that, and 0.5 Mbit/s after 14 GiB in one
+day (203mmH on Qiita, item 5d3af7ac3fb34999b827).
+"""
 
 ROLE = "keeper"
 """The database role, its own database, and its replication slot."""
