@@ -78,16 +78,28 @@ def test_every_setting_that_a_command_names_exists(page: Path) -> None:
     assert named <= settings
 
 
+def links(page: Path) -> Iterator[tuple[str, Path, str]]:
+    """Yield each relative link of a page: as written, the file that it leads to, and the anchor in it or ""."""
+    for link in LINK.findall(prose(page.read_text())):
+        if not re.match(r"https?://", link):
+            path, _, fragment = link.partition("#")
+            yield link, (page.parent / path).resolve() if path else page, fragment
+
+
 @every_page
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for link in LINK.findall(prose(page.read_text())):
-        if re.match(r"https?://", link):
-            continue
-        path, _, fragment = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
-        assert target.exists(), link
+    for link, target, fragment in links(page):
+        assert target.is_file(), link
+        assert target.is_relative_to(CHECKOUT), link
         if fragment:
             assert fragment in map(anchor, HEADING.findall(prose(target.read_text()))), link
+
+
+def test_links_from_the_readme_reach_every_page() -> None:
+    reached = {CHECKOUT / "README.md"}
+    while new := {target for page in reached & set(PAGES) for _, target, _ in links(page)} - reached:
+        reached |= new
+    assert set(PAGES) <= reached
 
 
 @every_page
