@@ -22,7 +22,10 @@ def prepare_command() -> None:
     """Set up a job's shell: secrets from this step's environment into private files, and the variables of operators."""
     places = [Path(os.environ[name]) for name in ("RUNNER_TEMP", "GITHUB_ENV", "GITHUB_PATH") if os.environ.get(name)]
     if len(places) != 3:
-        raise OpsError("This is no CI job: RUNNER_TEMP, GITHUB_ENV or GITHUB_PATH is missing. README sets up a shell.")
+        raise OpsError(
+            "This is no CI job: RUNNER_TEMP, GITHUB_ENV or GITHUB_PATH is missing.\n"
+            '    Way out: set up a shell by hand: docs/guides/getting-started.md, "On a real ConoHa account".'
+        )
     temporary, variables_file, path_file = places
     bucket, _ = address()
     built = (ROOT / ".toolchain" / "bin" / "pulumi").exists()

@@ -1,4 +1,5 @@
-"""The shell of a CI job: the secrets as private files, and the variables that README has operators set.
+"""The shell of a CI job: the secrets as private files, and the variables that operators set
+(docs/guides/getting-started.md).
 
 GitHub passes secrets in the environment of the one step that names them. The steps after it find files: an environment
 can be read by every child, and ends up in many a log.

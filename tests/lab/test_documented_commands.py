@@ -71,12 +71,12 @@ def test_the_runbooks_first_lines_give_a_shell_for_one_stack(prod: Toybox, proce
     assert steps.shell.run("on_server hostname") == (0, "toybox-prod\n")
 
 
-def test_the_runbook_sets_a_shell_up_as_the_readme_does() -> None:
+def test_the_runbook_sets_a_shell_up_as_getting_started_does() -> None:
     """At three in the morning nobody wants to turn pages; so the lines stand twice, and must not drift apart."""
-    readme = section("README.md#on-a-real-conoha-account").commands
+    first = section("docs/guides/getting-started.md#on-a-real-conoha-account").commands
     ours = [command for command in RUNBOOK_SETUP if command.startswith(("export PATH", "if", "export PULUMI"))]
-    assert set(ours) - {"export PULUMI_STACK=prod"} <= set(readme)
-    assert [command for command in readme if command.startswith("export")] == [
+    assert set(ours) - {"export PULUMI_STACK=prod"} <= set(first)
+    assert [command for command in first if command.startswith("export")] == [
         command for command in ours if command.startswith("export") and "PULUMI_STACK" not in command
     ]
 
@@ -120,7 +120,7 @@ def test_pulumi_on_the_local_cloud(prod: Toybox, procedure: Procedures) -> None:
 @pytest.fixture
 def account(workspace: Workspace, tmp_path: Path) -> Iterator[Workspace]:
     """A fresh checkout and a home without anything in it, as on an operator's own machine. The settings are edited as
-    the README's third step says: with the account, which here is the lab's."""
+    step 3 of docs/guides/getting-started.md says: with the account, which here is the lab's."""
     folder = tmp_path / "checkout"
     copy_of_the_program(folder)
     for link in (".venv", ".toolchain"):
@@ -133,8 +133,8 @@ def account(workspace: Workspace, tmp_path: Path) -> Iterator[Workspace]:
     shutil.rmtree(tmp_path)
 
 
-@pytest.mark.documented("README.md#on-a-real-conoha-account")
-def test_the_first_environment_as_the_readme_tells_it(
+@pytest.mark.documented("docs/guides/getting-started.md#on-a-real-conoha-account")
+def test_the_first_environment_as_getting_started_tells_it(
     account: Workspace, prod: Toybox, procedure: Procedures, tmp_path: Path
 ) -> None:
     """From a clone to a complete preview, in a state of its own. The update itself, which the fixture `prod` has made

@@ -143,7 +143,7 @@ def new_project(folder: Path, s3: S3Server) -> Project:
 
 
 def operators_environment(folder: Path, root: Path, credentials: Path) -> dict[str, str]:
-    """A shell as README sets it up. Pulumi's home is the test's own, with the toolchain's plugins in it."""
+    """A shell as getting-started.md sets it up. Pulumi's home is the test's own, with the toolchain's plugins in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "AWS_", "GITHUB_"))}
     home = folder / "home"
     home.mkdir()

@@ -104,7 +104,7 @@ def test_an_official_pulumi_that_is_new_enough_is_used_with_the_official_plugins
     assert done.returncode == 0, done.stderr
     assert here.noted == [f"{here.official} plugin install resource {name} {sdk_version(name)}" for name in PLUGINS]
     assert str(here.official) in done.stderr
-    assert not (here.toolchain / "bin").exists(), "no Pulumi of ours, which README's exports would put first"
+    assert not (here.toolchain / "bin").exists(), "no Pulumi of ours, which getting-started.md's exports put first"
     assert not list((tmp_path / "cache/toybox").glob("part-*")), "nothing was built"
 
 
@@ -156,7 +156,7 @@ def test_what_is_official_is_never_replaced(tmp_path: Path, version: str) -> Non
 
 
 def test_a_pulumi_that_came_from_here_is_not_taken_for_an_official_one(tmp_path: Path) -> None:
-    """With `.toolchain/bin` on PATH, as the README has it, the script finds its own work there."""
+    """With `.toolchain/bin` on PATH, as docs/guides/getting-started.md has it, the script finds its own work there."""
     here = machine(tmp_path, NEEDED)
     ours = tmp_path / "cache/toybox/toolchain-0/bin/pulumi"
     ours.parent.mkdir(parents=True)
