@@ -105,7 +105,7 @@ def test_what_make_up_prints_at_its_end_works_as_it_stands(prod: Toybox) -> None
     assert lines["take it away"] == "make down"
 
 
-@pytest.mark.documented("README.md#pulumi-on-the-local-cloud")
+@pytest.mark.documented("docs/guides/local-cloud.md#pulumi-on-the-local-cloud")
 def test_pulumi_on_the_local_cloud(prod: Toybox, procedure: Procedures) -> None:
     """The first line is the runbook's, too, and leads to people's TOYBOX: the rest is run on the tests' own."""
     steps = procedure(Shell(prod.workspace.program, os.environ))

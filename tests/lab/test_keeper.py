@@ -50,7 +50,7 @@ def test_a_second_update_of_the_keeper_and_of_what_it_keeps_changes_nothing(keep
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.documented("README.md#the-keeper-on-the-local-cloud")
+@pytest.mark.documented("docs/guides/local-cloud.md#the-keeper-on-the-local-cloud")
 def test_the_keeper_on_the_local_cloud(keeper: Keeper, procedure: Procedures) -> None:
     """The line with `eval` leads to people's keeper: the rest is run on the tests' own."""
     steps = procedure(Shell(keeper.workspace.program, os.environ))
