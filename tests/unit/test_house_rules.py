@@ -1,4 +1,4 @@
-"""Rules of the house that no linter knows (docs: README, "The house")."""
+"""The rules of this repository that no linter knows. docs/reference/layout.md has the one for imports."""
 
 import ast
 import gc
