@@ -23,9 +23,12 @@ from tests.documentation import (
     prose,
     sections,
 )
+from tests.unit.test_house_rules import lines
 
 LANGUAGES = {"sh", "text", "mermaid", "yaml", "json", "python", "diff", "toml", "ini", "caddyfile"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+THIS = str(Path(__file__).resolve().relative_to(CHECKOUT))
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=page_name)
 
@@ -93,6 +96,17 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert target.is_relative_to(CHECKOUT), link
         if fragment:
             assert fragment in map(anchor, HEADING.findall(prose(target.read_text()))), link
+
+
+def test_pages_and_headings_that_code_names_exist() -> None:
+    """As in docs/runbook.md, "The server is off". A heading that goes on in the next line counts by its beginning."""
+    name = re.compile(r'\b(docs/[a-z/-]+\.md)(?:, \\?"([^"\\]+))?')
+    named = {found for where, line in lines() for found in name.findall(line) if not where.startswith(THIS)}
+    assert len(named) > 20
+    for page, heading in named:
+        assert (CHECKOUT / page).is_file(), page
+        titles = HEADING.findall(prose((CHECKOUT / page).read_text()))
+        assert any(title.startswith(heading) for title in titles), (page, heading)
 
 
 def test_links_from_the_readme_reach_every_page() -> None:
