@@ -27,13 +27,17 @@ env: ## shell settings for pulumi and toybox on the lab: eval "$(make -s env STA
 	@$(PYTHON) -m lab env $(STACK)
 
 # two processes, each with a project of the lab; tests/conftest.py says who runs what
-PYTEST := $(PYTHON) -m pytest --numprocesses 2 --no-loadscope-reorder
+PYTEST := $(PYTHON) -m pytest --numprocesses 2 --no-loadscope-reorder --durations 10 --durations-min 1
 RECOVERY := tests/lab/recovery
 
 test: ## every test but the long ones, those on the local cloud included
 	@toolchain/install
 	@$(PYTHON) -m lab up
 	@$(PYTEST) --ignore $(RECOVERY)
+
+test-without-lab: ## those that need no local cloud: functions, the command line, the toolchain, the state in a bucket
+	@toolchain/install
+	@$(PYTEST) tests/unit tests/command_line tests/toolchain tests/state
 
 test-recovery: ## the long ones: killed updates, lost servers, disks and clouds, and what comes back after each
 	@toolchain/install

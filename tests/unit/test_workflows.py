@@ -10,6 +10,9 @@ import yaml
 CHECKOUT = Path(__file__).resolve().parents[2]
 FILES = sorted((CHECKOUT / ".github" / "workflows").glob("*.yml"))
 KEEPER = CHECKOUT / ".github" / "workflows" / "keeper.yml"
+CHECK = CHECKOUT / ".github" / "workflows" / "check.yml"
+OURS = "github.event.pull_request.head.repo.full_name == github.repository"
+"""The condition of a job that sees no fork."""
 every_workflow = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 
 
@@ -28,6 +31,7 @@ def steps(file: Path) -> list[dict[str, Any]]:
 
 def test_they_are_all_there() -> None:
     assert [file.name for file in FILES] == [
+        "check.yml",
         "deploy.yml",
         "drift.yml",
         "keeper.yml",
@@ -51,7 +55,8 @@ def test_each_step_is_one_command_that_an_operator_can_type(file: Path) -> None:
         if "run" in step:
             assert "\n" not in step["run"].strip(), step
             program = step["run"].split()[0]
-            assert program in {"toolchain/install", "bin/toybox", "toybox", "pulumi", "echo"}, step
+            ours = {"toolchain/install", "bin/toybox", "toybox", "pulumi", "make"}
+            assert program in ours | {"echo", "apt-get", "git"}, step
 
 
 @every_workflow
@@ -86,7 +91,7 @@ def test_secrets_are_in_the_environment_of_the_one_step_that_writes_them_down(fi
     for step in steps(file):
         if "${{ secrets" in str(step):
             assert step["run"] == "bin/toybox ci prepare"
-    assert len(re.findall(r"\$\{\{ *secrets\b", text)) == 3
+    assert len(re.findall(r"\$\{\{ *secrets\b", text)) == (0 if file == CHECK else 3)
     assert "secrets: inherit" not in text
 
 
@@ -96,22 +101,39 @@ def test_code_of_forks_gets_no_secret_and_not_our_runner(file: Path) -> None:
     assert triggers(file) <= {"pull_request", "push", "schedule", "workflow_dispatch"}
     if "pull_request" not in triggers(file):
         return
-    ours = "github.event.pull_request.head.repo.full_name == github.repository"
-    for job in workflow(file)["jobs"].values():
-        if job["if"] != ours:
-            assert job["if"] == ours.replace("==", "!=")
-            assert job["runs-on"] == "ubuntu-24.04"
-            assert not [step for step in job["steps"] if "uses" in step or "env" in step]
+    for name, job in workflow(file)["jobs"].items():
+        if job.get("if") != OURS:
+            assert job["runs-on"] == "ubuntu-24.04", name
+            assert "${{ secrets" not in str(job), name
+            assert "environment" not in job, name
+            assert set(job.get("permissions", {}).items()) <= {("contents", "read")}, name
 
 
 @every_workflow
 def test_both_stacks_are_looked_after_each_in_its_own_environment(file: Path) -> None:
     for name, job in workflow(file)["jobs"].items():
-        if name == "fork" or file == KEEPER:
+        if name == "fork" or file in (KEEPER, CHECK):
             continue
         assert set(job["strategy"]["matrix"]["stack"]) == {"prod", "staging"}
         assert job["environment"] in {"${{ matrix.stack }}", "${{ matrix.stack }}-unattended"}
         assert job["timeout-minutes"] <= 90
+
+
+def test_a_pull_request_runs_the_checks_and_the_tests() -> None:
+    """Those without the lab on GitHub's machine, for forks as well; those on the lab for ours alone, on our runner."""
+    without_lab, lab = workflow(CHECK)["jobs"].values()
+    ran = [step["run"] for step in without_lab["steps"] if "run" in step]
+    assert ran[-2:] == ["make check", "make test-without-lab"]
+    assert "if" not in without_lab
+    assert (lab["if"], lab["runs-on"]) == (OURS, ["self-hosted", "toybox-lab"])
+    assert [step["run"] for step in lab["steps"] if "run" in step] == ["make test"]
+
+
+def test_every_test_without_the_lab_is_in_its_target() -> None:
+    makefile = (CHECKOUT / "Makefile").read_text()
+    (command,) = re.findall(r"^test-without-lab:.*\n(?:\t.*\n)*?\t@\$\(PYTEST\) (.+)$", makefile, re.MULTILINE)
+    folders = {file.relative_to(CHECKOUT).parts[1] for file in (CHECKOUT / "tests").rglob("test_*.py")}
+    assert {f"tests/{folder}" for folder in folders - {"lab"}} == set(command.split())
 
 
 def test_the_keeper_is_asked_every_hour_and_not_for_an_approval() -> None:
