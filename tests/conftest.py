@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from tests import measured
 from tests.documentation import section
 from tests.procedure import Procedure, Procedures, Shell
+from tests.progress import Progress
 
 STAGING = ("tests/lab/test_first_checks.py", "tests/lab/test_staging.py", "tests/lab/test_staging_refresh.py")
 """What needs staging beside production. One process has them all, so that it is made once."""
@@ -81,6 +82,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "documented(section): runs the commands of this section of the docs")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Forget what an earlier run measured, and show the progress of several processes."""
+    if hasattr(session.config, "workerinput"):
+        return
+    measured.forget()
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if (processes := session.config.getoption("numprocesses", 0)) and reporter and not session.config.option.verbose:
+        session.config.pluginmanager.register(Progress(session.config, reporter.write_line, processes))
+
+
 @pytest.fixture
 def procedure(request: pytest.FixtureRequest) -> Iterator[Procedures]:
     """The commands of the section that the test is marked with. All of them must have been run when it ends well."""
@@ -100,12 +112,6 @@ def procedure(request: pytest.FixtureRequest) -> Iterator[Procedures]:
         assert begun, f"{mark.args[0]}: none of its commands was run"
         for steps in begun:
             assert not steps.left, f"{mark.args[0]}: these were not run: {steps.left}"
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Forget what an earlier run measured."""
-    if not hasattr(session.config, "workerinput"):
-        measured.forget()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
