@@ -24,7 +24,10 @@ from functools import cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+PAGES = [
+    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((CHECKOUT / "docs").rglob("*.md")),
+]
 
 FENCE = re.compile(r"^ *```([\w-]*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -45,6 +48,10 @@ NOT_RUN = {
     "make up STACK=keeper": "as `make up`; tests/lab/test_keeper.py takes the same steps (lab/keeper.py)",
     "make test": "it is what runs this; .ci/run runs it",
     "make test-recovery": "as `make test`",
+    "make test-without-lab": "as `make test`",
+    ".venv/bin/python -m lab up": "as `make test`, which begins with it",
+    ".venv/bin/python -m pytest tests/unit/ops/guard": "it is a part of `make test`",
+    ".venv/bin/python -m pytest tests/lab/test_site.py": "`make test` runs it; a second pytest would empty its project",
     "make check": "takes as long as the unit tests, which it would run beside; .ci/run runs it",
     "make bench": "takes the lab away; tests/unit/lab/test_bench.py holds what it writes",
     "make bench-recovery": "takes people's prod away; tests/unit/lab/test_bench_recovery.py holds what it writes",
