@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ops.guard import declared, docker_volumes
+from ops.guard.command_words import DANGEROUS, shortened, sized
 from ops.guard.finding import Finding
 from ops.guard.preview import UNKNOWN, Change, Preview, State
-from ops.guard.words import DANGEROUS, shortened, sized
 
 HARMLESS = frozenset(
     {

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ops.guard import declared
+from ops.guard.command_words import DANGEROUS, shortened, sized
 from ops.guard.finding import Finding
 from ops.guard.preview import UNKNOWN, Change, Preview, State
-from ops.guard.words import DANGEROUS, shortened, sized
 
 TEXTS = ("create", "update", "delete", "dir", "interpreter", "environment", "archivePaths", "assetPaths")
 """Inputs of a command that decide which program runs. `stdin` may be a program, or files for one."""
