@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from ops import OpsError
 from ops.cloud import ROOT
-from ops.guard import declared, exceptions, preview, rules, text
+from ops.guard import allowed, declared, judgement, preview, rules
 from ops.guard.finding import Finding
 from ops.guard.preview import Change, Preview
 from ops.pulumi_cli import PulumiStack
@@ -36,13 +36,13 @@ def refuse_more(
     """
     printed, said, ended_well = stack.preview(refresh=False)
     found = preview.read(printed, said, ended_well=ended_well)
-    judged = exceptions.judge(
+    judged = judgement.judge(
         beyond(rules.findings(found), found, harms, first=first),
-        exceptions.read(ROOT / exceptions.FILE),
+        allowed.read(ROOT / allowed.FILE),
         found.stack,
         datetime.now(UTC).date(),
     )
-    if not text.passes(found, judged):
+    if not judgement.passes(found, judged):
         raise OpsError(refusal(stack.name, found, judged.stopped))
     for line in told(found):
         say(line)

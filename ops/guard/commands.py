@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ops import OpsError
-from ops.guard import exceptions, preview, rules, text
+from ops.guard import allowed, judgement, preview, rules, text
 from ops.guard.cost import cost
 from ops.pulumi_cli import PulumiStack
 
@@ -31,8 +31,8 @@ def guard(
         bool, typer.Option("--refresh", help="Ask the cloud first, so that what is gone there is seen.")
     ] = False,
     exceptions_file: Annotated[
-        Path, typer.Option("--exceptions", help="What may happen all the same.", show_default=exceptions.FILE)
-    ] = ROOT / exceptions.FILE,
+        Path, typer.Option("--exceptions", help="What may happen all the same.", show_default=allowed.FILE)
+    ] = ROOT / allowed.FILE,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say what an update would do to the data, and stop it if it loses any.
@@ -48,9 +48,9 @@ def guard(
             raise preview.PreviewError(
                 f"is of stack {found.stack}, not of {stack}.", f"Make it again: `{preview.COMMAND} --stack {stack}`."
             )
-        entries = exceptions.read(exceptions_file)
-        judged = exceptions.judge(rules.findings(found), entries, found.stack, today)
-    except (preview.PreviewError, exceptions.ExceptionsError) as error:
+        entries = allowed.read(exceptions_file)
+        judged = judgement.judge(rules.findings(found), entries, found.stack, today)
+    except (preview.PreviewError, allowed.ExceptionsError) as error:
         # Also on standard output: what stops a pull request belongs into the comment on it.
         refusal = {"stack": stack, "passes": False, "errors": [str(error)]}
         typer.echo(json.dumps(refusal, indent=2) if as_json else f"STOP: {error}")
@@ -60,7 +60,7 @@ def guard(
         typer.echo(json.dumps(text.document(found, judged, notes, costs), indent=2, ensure_ascii=False))
     else:
         typer.echo(text.report(found, judged, notes, costs, today), nl=False)
-    if not text.passes(found, judged):
+    if not judgement.passes(found, judged):
         raise typer.Exit(1)
 
 

@@ -6,18 +6,14 @@ from dataclasses import asdict
 from datetime import date, timedelta
 
 from ops.guard import declared
+from ops.guard.allowed import FILE
 from ops.guard.cost import Cost
-from ops.guard.exceptions import FILE, Judged
 from ops.guard.finding import Finding
+from ops.guard.judgement import Judged, passes
 from ops.guard.preview import Change, Preview
 
 WIDTH = 100
 WEEK = timedelta(days=7)
-
-
-def passes(preview: Preview, judged: Judged) -> bool:
-    """Whether the update may go on."""
-    return not preview.errors and not judged.stopped
 
 
 def report(preview: Preview, judged: Judged, notes: Sequence[str], cost: Cost, today: date) -> str:

@@ -1,11 +1,9 @@
-"""What may happen all the same: guard-exceptions.yaml, reviewed in the pull request that needs it.
+"""Read guard-exceptions.yaml, the changes that may happen all the same. A pull request that needs one adds its entry.
 
-An entry names one resource and one action, says why, and ends by itself. It passes that and nothing else: a preview
-that failed, or that is not whole, has no exceptions.
+An entry names one resource and one action, gives the reason, and ends by itself. judgement.py applies it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -149,19 +147,18 @@ def _problem(error: dict[str, Any]) -> Problem:
             return Problem(where, f"is {given}, which cannot be.", WHY, REMEDY)
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Findings and exceptions of one preview, matched.
+def refuse_wrong_ends(entries: Sequence[Entry], stack: str, today: date) -> None:
+    """Raise ExceptionsError if an entry of this stack has expired, or ends later than LONGEST from now. Pure.
 
-    Attributes:
-        stopped: findings that no entry is about.
-        excepted: findings that an entry lets pass, with it.
-        unused: entries for this stack that nothing in the preview needs.
+    An expired entry is no longer needed, or needs another review. One that ends too late would be a rule.
     """
-
-    stopped: tuple[Finding, ...]
-    excepted: tuple[tuple[Finding, Entry], ...]
-    unused: tuple[Entry, ...]
+    problems = [
+        problem
+        for number, entry in enumerate(entries)
+        if entry.stack == stack and (problem := _wrong_end(number, entry, today))
+    ]
+    if problems:
+        raise ExceptionsError(problems)
 
 
 def _wrong_end(number: int, entry: Entry, today: date) -> Problem | None:
@@ -183,29 +180,3 @@ def _wrong_end(number: int, entry: Entry, today: date) -> Problem | None:
             f"Write {today + LONGEST} at the latest; give it a new date and a reason if that is not enough.",
         )
     return None
-
-
-def judge(findings: Sequence[Finding], entries: Sequence[Entry], stack: str, today: date) -> Judged:
-    """Return the findings that the entries let pass, those that stop, and the unused entries. Pure.
-
-    Raise ExceptionsError if an entry of this stack has expired: it is no longer needed, or needs another review. Raise
-    it, too, for an entry that ends later than LONGEST from now: such an entry would be a rule.
-    """
-    problems = [
-        problem
-        for number, entry in enumerate(entries)
-        if entry.stack == stack and (problem := _wrong_end(number, entry, today))
-    ]
-    if problems:
-        raise ExceptionsError(problems)
-    excepted = []
-    stopped = []
-    for finding in findings:
-        entry = next((entry for entry in entries if entry.covers(finding)), None)
-        if entry:
-            excepted.append((finding, entry))
-        else:
-            stopped.append(finding)
-    used = [entry for _, entry in excepted]
-    unused = tuple(entry for entry in entries if entry.stack == stack and entry not in used)
-    return Judged(tuple(stopped), tuple(excepted), unused)
