@@ -1,4 +1,4 @@
-"""What would answer from outside that did not before: published ports and firewall rules, old against new.
+"""Check the doors that would open: firewall rules, security groups and published ports, old against new.
 
 Ports 80 and 443 are declared to be open to everybody, and nothing else is. An operator's address is an opening, too: it
 is one line in the settings, and whoever reviews it should see what that line does.
@@ -28,7 +28,7 @@ class Reach:
     group: str = ""
 
     def covers(self, other: "Reach") -> bool:
-        """Whether all that `other` lets in is let in by this alone."""
+        """Return whether this alone lets in all that `other` lets in."""
         if self.protocol not in ("", other.protocol):
             return False
         if not (self.ports[0] <= other.ports[0] and other.ports[1] <= self.ports[1]):
@@ -56,7 +56,7 @@ class Reach:
 
 
 def reach(inputs: Mapping[str, Any]) -> Reach | None:
-    """What a firewall rule lets in; None if it is one for the way out."""
+    """Return the reach of a firewall rule; None if it is one for the way out."""
     if inputs.get("direction") == "egress":
         return None
     protocol = str(inputs.get("protocol") or "")
@@ -81,20 +81,21 @@ def _network(inputs: Mapping[str, Any]) -> Network | None:
 
 
 def is_web(reached: Reach) -> bool:
-    """One of the two ports that are declared to be open to everybody."""
+    """Return whether this is one of the two ports that are declared to be open to everybody."""
     first, last = reached.ports
     return reached.protocol == "tcp" and first == last and first in declared.WEB_PORTS and reached.network is not None
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
-    """Every opening."""
-    yield from firewall_rules(preview)
-    yield from security_groups(preview)
-    yield from published_ports(preview)
+    """Yield a finding for every opening: of firewall rules, of security groups, of containers' ports."""
+    yield from _firewall_findings(preview)
+    yield from _group_findings(preview)
+    yield from _port_findings(preview)
 
 
-def firewall_rules(preview: Preview) -> Iterator[Finding]:
-    """A rule that lets in what no rule let in before. A rule with another name or id and the same effect is none."""
+def _firewall_findings(preview: Preview) -> Iterator[Finding]:
+    """Yield a finding for a rule that lets in more than the rules before. A rule with another name or id and the same
+    effect has none."""
     for change, new in _new_reaches(preview):
         if not _is_first_operator(preview, new):
             yield _opened(change, new, change.old, keeper=_is_keepers(preview, new))
@@ -153,8 +154,9 @@ def _opened(change: Change, new: Reach, old: State | None, *, keeper: bool) -> F
     )
 
 
-def security_groups(preview: Preview) -> Iterator[Finding]:
-    """A security group on the server that is not the stack's own: its rules are not in this preview."""
+def _group_findings(preview: Preview) -> Iterator[Finding]:
+    """Yield a finding for a security group on the server that is not the stack's own: its rules are not in this
+    preview."""
     own = {
         value
         for change in preview.of_type(declared.SECURITY_GROUP)
@@ -183,31 +185,32 @@ def _groups(state: State | None) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Published:
-    """A port of the host on which a container answers. `port` is None if Docker chooses one, or nobody knows yet."""
+class HostPort:
+    """A port of the host on which a container answers. `number` is None if Docker chooses it, or before
+    it is known."""
 
-    port: int | None
+    number: int | None
     protocol: str
     address: str
 
     @property
     def is_local(self) -> bool:
-        """Only the server itself reaches it."""
+        """Return whether only the server itself reaches it."""
         try:
             return ipaddress.ip_address(self.address).is_loopback
         except ValueError:
             return False
 
-    def covers(self, other: "Published") -> bool:
-        """Whether all who reach `other` reach this."""
-        same = self.port == other.port is not None and self.protocol == other.protocol
+    def covers(self, other: "HostPort") -> bool:
+        """Return whether all who reach `other` reach this."""
+        same = self.number == other.number is not None and self.protocol == other.protocol
         return same and self.address in ("0.0.0.0", "::", other.address)  # noqa: S104 - compared, not bound
 
 
-def published(inputs: Mapping[str, Any]) -> list[Published]:
-    """The ports that a container publishes."""
+def ports_of(inputs: Mapping[str, Any]) -> list[HostPort]:
+    """Return the ports that a container with these inputs publishes."""
     return [
-        Published(
+        HostPort(
             _number(port.get("external")),
             str(port.get("protocol") or "tcp"),
             str(port.get("ip") or "0.0.0.0"),  # noqa: S104 - Docker's meaning of nothing said
@@ -217,30 +220,31 @@ def published(inputs: Mapping[str, Any]) -> list[Published]:
     ]
 
 
-def published_ports(preview: Preview) -> Iterator[Finding]:
-    """A container that would answer on a port of the host where none did, or to more than before."""
+def _port_findings(preview: Preview) -> Iterator[Finding]:
+    """Yield a finding for a container that would answer on a port of the host where none did, or to more than
+    before."""
     containers = list(preview.of_type(declared.CONTAINER))
-    before = [port for change in containers if change.old for port in published(change.old.inputs)]
+    before = [port for change in containers if change.old for port in ports_of(change.old.inputs)]
     for change in containers:
         if change.new is None:
             continue
         name, old = change.new.inputs.get("name"), change.old.inputs if change.old else {}
-        for port in published(change.new.inputs):
+        for port in ports_of(change.new.inputs):
             declared_port = (
-                name == declared.WEB_CONTAINER and port.protocol == "tcp" and port.port in declared.WEB_PORTS
+                name == declared.WEB_CONTAINER and port.protocol == "tcp" and port.number in declared.WEB_PORTS
             )
             if not declared_port and not port.is_local and not any(each.covers(port) for each in before):
-                which = f"port {port.port}" if port.port else "a port that Docker chooses"
-                yield _published(change, f"The container {name} would publish {which} ({port.protocol}).")
+                which = f"port {port.number}" if port.number else "a port that Docker chooses"
+                yield _publishes(change, f"The container {name} would publish {which} ({port.protocol}).")
         if change.new.inputs.get("networkMode") == "host" != old.get("networkMode"):
-            yield _published(
+            yield _publishes(
                 change, f"The container {name} would use the server's own network: it publishes every port."
             )
         if change.new.inputs.get("publishAllPorts") is True is not old.get("publishAllPorts"):
-            yield _published(change, f"The container {name} would publish every port that its image names.")
+            yield _publishes(change, f"The container {name} would publish every port that its image names.")
 
 
-def _published(change: Change, happens: str) -> Finding:
+def _publishes(change: Change, happens: str) -> Finding:
     return Finding(
         "publish",
         change.urn,
@@ -253,7 +257,7 @@ def _published(change: Change, happens: str) -> Finding:
 
 
 def notes(preview: Preview) -> Iterator[str]:
-    """What is closed, and what a new stack opens to its operators."""
+    """Yield a note for a rule that closes, and for one that a new stack opens to its operators or its keeper."""
     rules = list(preview.of_type(declared.SECURITY_GROUP_RULE))
     after = [found for change in rules if change.new and (found := reach(change.new.inputs))]
     for change in rules:

@@ -6,7 +6,7 @@ from components import host_secrets, volumes
 from components.docker_host import bundle
 from ops.guard import declared, keeper
 from ops.guard.host_commands import LAUNCHER, NOTED
-from ops.guard.openings import is_web, published, reach
+from ops.guard.openings import is_web, ports_of, reach
 from settings import Keeper
 from tests.unit.ops.guard.recordings import DISK
 from tests.unit.program.conftest import STACKS, configuration
@@ -102,9 +102,9 @@ def test_every_named_volume_is_a_pointer_in_the_guards_eyes(run: Run) -> None:
 
 def test_the_declared_ports_are_those_that_the_program_publishes(run: Run) -> None:
     ports = {
-        (container.inputs["name"], port.port, port.protocol)
+        (container.inputs["name"], port.number, port.protocol)
         for container in run.of_type(declared.CONTAINER)
-        for port in published(container.inputs)
+        for port in ports_of(container.inputs)
     }
     assert ports == {(declared.WEB_CONTAINER, port, "tcp") for port in declared.WEB_PORTS}
 

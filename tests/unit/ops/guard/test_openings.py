@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.guard import rules
-from ops.guard.openings import ANY, Network, Published, Reach, published, reach
+from ops.guard.openings import ANY, HostPort, Network, Reach, ports_of, reach
 from ops.guard.preview import UNKNOWN, Preview
 from tests.unit.ops.guard.recordings import altered, found, step
 
@@ -229,6 +229,6 @@ def test_a_container_made_for_the_first_time_counts_as_an_opening_too() -> None:
 
 @given(st.lists(st.builds(port, st.integers(1, 65535), st.sampled_from(["0.0.0.0", "127.0.0.1", "192.0.2.7"]))))  # noqa: S104
 def test_published_ports_cover_themselves(ports: list[dict[str, object]]) -> None:
-    for one in published({"ports": ports}):
+    for one in ports_of({"ports": ports}):
         assert one.covers(one)
-        assert Published(one.port, one.protocol, "0.0.0.0").covers(one)  # noqa: S104
+        assert HostPort(one.number, one.protocol, "0.0.0.0").covers(one)  # noqa: S104
