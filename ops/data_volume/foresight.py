@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 
 from ops import OpsError
 from ops.cloud import ROOT
-from ops.guard import allowed, declared, judgement, preview, rules
-from ops.guard.finding import Finding
+from ops.guard import allowed, containers, declared, host_commands, judgement, preview, rules
+from ops.guard.data_volumes import DELETE, REPLACE, UNPROTECT, UNRETAIN
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import Change, Preview
 from ops.pulumi_cli import PulumiStack
 
-MAKING = frozenset({"delete", "replace", "unprotect", "unretain"})
+MAKING = frozenset({DELETE, REPLACE, UNPROTECT, UNRETAIN})
 """The harms that a command must not do when it brings a data volume into a state without one."""
-REPLACING = frozenset({"unprotect", "unretain"})
+REPLACING = frozenset({UNPROTECT, UNRETAIN})
 """The harms that a command must not do when it replaces the data volume. A killed refresh left the former volume to be
 deleted."""
 
@@ -25,9 +26,9 @@ MOST_LINES = 30
 
 
 def refuse_more(
-    stack: PulumiStack, say: Callable[[str], None], harms: Collection[str] | None = None, *, first: bool = False
+    stack: PulumiStack, say: Callable[[str], None], harms: Collection[Rule] | None = None, *, first: bool = False
 ) -> None:
-    """Print the update's other changes. `harms` are the guard's words for harms to the data volume that are not the
+    """Print the update's other changes. `harms` are the guard's rules for harms to the data volume that are not the
     command's purpose; None if the command leaves the state's volume alone. `first` says that no update has finished on
     this state: a resource that is new in it is new to the state alone.
 
@@ -49,7 +50,7 @@ def refuse_more(
 
 
 def beyond(
-    findings: Sequence[Finding], found: Preview, harms: Collection[str] | None, *, first: bool = False
+    findings: Sequence[Finding], found: Preview, harms: Collection[Rule] | None, *, first: bool = False
 ) -> tuple[Finding, ...]:
     """Return the findings that are not the command's own purpose. Its purpose includes another data volume: after a
     killed attempt the state has none. It also includes a new server, to which the pointers move: a failed update may
@@ -59,13 +60,13 @@ def beyond(
 
     def own(finding: Finding) -> bool:
         if f"::{declared.DATA_VOLUME}::" in finding.urn:
-            return harms is not None and finding.action not in harms
+            return harms is not None and finding.rule not in harms
         if finding.urn.split("::")[2].endswith(f"${declared.SERVER}"):
             # the server's restore points may belong to it, but the former volume stays
-            return finding.action == "replace"
-        if finding.action in ("run", "share") and finding.urn in new:
+            return finding.rule == REPLACE
+        if finding.rule in (host_commands.RUN, containers.SHARE) and finding.urn in new:
             return True
-        return finding.action == "replace" and finding.urn in moving
+        return finding.rule == REPLACE and finding.urn in moving
 
     return tuple(each for each in findings if not own(each))
 

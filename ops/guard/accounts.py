@@ -4,8 +4,15 @@ resource. Another place has none of the state's resources."""
 from collections.abc import Iterator
 
 from ops.guard import declared
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview
+
+MOVE = Rule(
+    "move",
+    "The stack works in another account, or its containers on another server's Docker. Or a resource comes from "
+    "another provider.",
+    "The site starts empty in the other place, and the state loses track of the data volume.",
+)
 
 ACCOUNT = ("authUrl", "region", "tenantName")
 
@@ -24,7 +31,7 @@ def _account(preview: Preview) -> Iterator[Finding]:
         other = [key for key in ACCOUNT if change.old.inputs.get(key) != change.new.inputs.get(key)]
         if other:
             yield Finding(
-                "move",
+                MOVE,
                 change.urn,
                 f"The stack would work in another account: {', '.join(other)} would change.",
                 "Nothing of what the state knows is there: a refresh would lose track of the data volume, and the next "
@@ -43,7 +50,7 @@ def _docker(preview: Preview) -> Iterator[Finding]:
         other = [key for key in change.changed_inputs() if key not in ("version", "sshOpts")]
         if other and not (server_is_new and other == ["host"] and change.new.inputs.get("host") == UNKNOWN):
             yield Finding(
-                "move",
+                MOVE,
                 change.urn,
                 f"Containers would be made on another Docker than now: {', '.join(other)} would change.",
                 "The server stays, and its containers run on there, unseen. Those that are made elsewhere have no data "
@@ -57,7 +64,7 @@ def _providers(preview: Preview) -> Iterator[Finding]:
         before, after = (_provider(state.provider) if state else "" for state in (change.old, change.new))
         if before and after and before != after and not _same_kind(before, after, change):
             yield Finding(
-                "move",
+                MOVE,
                 change.urn,
                 f"It would come from another provider: {_name(after)} instead of {_name(before)}.",
                 "The new provider may work in another account or on another server, where the thing is not.",

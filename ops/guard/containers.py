@@ -14,8 +14,27 @@ from typing import Any
 
 from ops.guard import declared, docker_volumes
 from ops.guard.command_words import DANGEROUS, shortened, sized
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview, State
+
+UNMOUNT = Rule(
+    "unmount",
+    "A container no longer writes to its data at its present path. The mount is gone, moved, read-only or "
+    "another volume's, or something lies over it. Or the program looks elsewhere (`PGDATA`, `data_directory` "
+    "...), or does not flush. Or the container is gone.",
+    "A database starts empty beside the old data, or loses writes that it has acknowledged.",
+)
+SHARE = Rule(
+    "share",
+    "One more container or server would write to data. Or a container would reach it past its mounts: by the "
+    "server's disk, its devices, Docker's socket or privileges.",
+    "A second writer destroys the first one's files, or a container can read and destroy all data.",
+)
+UPGRADE = Rule(
+    "upgrade",
+    "PostgreSQL or Redis of another major version or distribution runs on the same files.",
+    "The database cannot read its files, or its indexes break in silence.",
+)
 
 HARMLESS = frozenset(
     {
@@ -254,7 +273,7 @@ def _found_there(lost: Mount, new: State, devices: Mapping[str, str]) -> str:
 
 def _lost(change: Change, new: State, mount: Mount, means: str) -> Finding:
     return Finding(
-        "unmount",
+        UNMOUNT,
         change.urn,
         f"The container {_name(new)} would no longer write to {mount.shown} at {mount.target}.",
         means,
@@ -271,7 +290,7 @@ def _left(change: Change, old: State, mount: Mount, containers: _Containers) -> 
         if other.data == mount.data
     ]
     return Finding(
-        "unmount",
+        UNMOUNT,
         change.urn,
         f"The container {_name(old)}, which writes to {mount.shown} at {mount.target}, would be removed.",
         f"{elsewhere[0] if elsewhere else 'No other takes its place at this path, and its part of the site is down.'} "
@@ -325,7 +344,7 @@ def _reaches(data: str, known: set[str]) -> bool:
 def _sharing(change: Change, new: State, mount: Mount, owners: list[str]) -> Finding:
     now = f"which {' and '.join(sorted(owners))} writes to now" if owners else "which no container writes to now"
     return Finding(
-        "share",
+        SHARE,
         change.urn,
         f"The container {_name(new)} would write to {mount.shown} ({mount.data}), {now}.",
         "Two programs that do not know of each other destroy each other's files; a second PostgreSQL does so at once.",
@@ -343,7 +362,7 @@ def _past(change: Change) -> Iterator[Finding]:
     for way in _ways_past(change.new):
         if way not in had:
             yield Finding(
-                "share",
+                SHARE,
                 change.urn,
                 f"The container {_name(change.new)} would get {way}.",
                 "What runs in it reaches the data disk past every mount, and can read, change or destroy all data.",
@@ -424,7 +443,7 @@ def _is_not_known(container: State) -> bool:
 
 def _elsewhere(change: Change, new: State, what: str) -> Finding:
     return Finding(
-        "unmount",
+        UNMOUNT,
         change.urn,
         f"The container {_name(new)} {what}.",
         "It writes data, and these words say where that lies, what guards it, or how it is written: a database may "
@@ -473,7 +492,7 @@ def _upgraded(preview: Preview, containers: _Containers, change: Change) -> Iter
     before, after = _reference(preview, old, new=False), _reference(preview, new, new=True)
     if before and after and _release(before) != _release(after):
         yield Finding(
-            "upgrade",
+            UPGRADE,
             change.urn,
             f"The container {_name(new)} would run {after.partition('@')[0]} instead of {before.partition('@')[0]}.",
             "Another major version does not read the files of this one, and another distribution sorts text in another "

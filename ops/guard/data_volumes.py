@@ -7,8 +7,48 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.guard import declared, role
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview, State
+
+DELETE = Rule(
+    "delete",
+    "A data resource leaves the stack: the data volume, a Docker volume, the automatic backup, or another "
+    "protected resource. Or prod's server leaves, to which ConoHa's restore points belong.",
+    "The data or its restore points are lost, or stay where the stack no longer finds them.",
+)
+REPLACE = Rule(
+    "replace",
+    "Another resource takes the place of a data resource. Or a Docker volume is made again although its server "
+    "stays, or points elsewhere. Or prod's server is replaced.",
+    "The site runs on the new resource, and the old data or its restore points are deleted or left behind.",
+)
+ALTER = Rule(
+    "alter",
+    "An input of the data volume changes in place, such as its size.",
+    "The cloud may change the volume while its file system is in use, which can damage all data.",
+)
+UNPROTECT = Rule(
+    "unprotect",
+    "`protect` is taken away, or prod's data volume has none.",
+    "The next mistake can delete or replace the resource with its data.",
+)
+UNRETAIN = Rule(
+    "unretain",
+    "`retain_on_delete` is taken away, or a data volume has none.",
+    "A volume that leaves the program is deleted with the data that it holds.",
+)
+RECREATE = Rule(
+    "recreate",
+    "A data volume is made in a stack that should have one, or has one: the state or the cloud lost it, the "
+    "whole state is gone, or it is a second one. Or the preview has no data volume. Or a Docker volume would not "
+    "lie on the data disk.",
+    "The site starts on an empty disk, and the users' data is left aside.",
+)
+ADOPT = Rule(
+    "adopt",
+    "A volume, or another resource, is imported.",
+    "The preview does not know whose disk it is: the site may run on a blank one or another stack's.",
+)
 
 LABELS = frozenset({"name", "description", "metadata"})
 """Inputs of a volume that do not change its data. restore_points.py judges the settings for restore points in
@@ -70,7 +110,7 @@ def _deleted(change: Change, kind: declared.Kind) -> Finding:
     if change.new is not None:
         means += " It is what an interrupted replacement left behind; look whether the newer one has the data."
     return Finding(
-        "delete",
+        DELETE,
         change.urn,
         f"{_first_upper(kind.what)} would be deleted.",
         means,
@@ -86,7 +126,7 @@ def _replaced(preview: Preview, change: Change, kind: declared.Kind) -> Finding:
         else "the old one is deleted, and with it " + kind.holds
     )
     return Finding(
-        "replace",
+        REPLACE,
         change.urn,
         f"{_first_upper(kind.what)} would be replaced by {_made_from(preview, change.new)}{change.because}.",
         f"The site would run on the new one: {kept}.",
@@ -105,7 +145,7 @@ def _recreated(preview: Preview, change: Change) -> Finding:
     else:
         missing = "The stack has other resources, but its state does not know of one"
     return Finding(
-        "recreate",
+        RECREATE,
         change.urn,
         f"A data volume would be made: {_made_from(preview, change.new)}.",
         f"{missing}. The site would start on the new one, and whatever data there was would be left aside.",
@@ -117,7 +157,7 @@ def _recreated(preview: Preview, change: Change) -> Finding:
 
 def _second(preview: Preview, change: Change) -> Finding:
     return Finding(
-        "recreate",
+        RECREATE,
         change.urn,
         f"A second data volume would be made: {_made_from(preview, change.new)}.",
         "The data is on the first one. What the server or a container writes to the second one is in none of the "
@@ -129,7 +169,7 @@ def _second(preview: Preview, change: Change) -> Finding:
 def _adopted(preview: Preview, change: Change) -> Finding:
     if not declared.is_data_volume(preview, change):
         return Finding(
-            "adopt",
+            ADOPT,
             change.urn,
             "A resource that the stack does not know would be imported.",
             "It is taken as it is, and the preview does not know whose it is: another stack's, or one with data on it.",
@@ -137,7 +177,7 @@ def _adopted(preview: Preview, change: Change) -> Finding:
             "it is.",
         )
     return Finding(
-        "adopt",
+        ADOPT,
         change.urn,
         "The volume that the settings name would be adopted as the data volume.",
         "The site would run on what is on it. The preview does not know whose disk it is: another stack's, a restore "
@@ -149,7 +189,7 @@ def _adopted(preview: Preview, change: Change) -> Finding:
 
 def _altered(change: Change, names: list[str]) -> Finding:
     return Finding(
-        "alter",
+        ALTER,
         change.urn,
         f"The data volume would be changed in place: {', '.join(names)}.",
         "ConoHa changes no volume in place. The cloud may refuse it half-way, or do it while the file system is in "
@@ -165,7 +205,7 @@ def _options(preview: Preview, change: Change, kind: declared.Kind) -> Iterator[
     must = declared.is_data_volume(preview, change)
     if not new.protect and ((old and old.protect) or (must and role.is_production(preview))):
         yield Finding(
-            "unprotect",
+            UNPROTECT,
             change.urn,
             f"{_first_upper(kind.what)} would {'no longer' if old and old.protect else 'not'} be protected.",
             f"Nothing happens to the data now; but the next mistake could delete or replace it: {kind.holds}. Pulumi "
@@ -175,7 +215,7 @@ def _options(preview: Preview, change: Change, kind: declared.Kind) -> Iterator[
         )
     if not new.retain_on_delete and ((old and old.retain_on_delete) or must):
         yield Finding(
-            "unretain",
+            UNRETAIN,
             change.urn,
             f"{_first_upper(kind.what)} would {'no longer' if old and old.retain_on_delete else 'not'} be retained.",
             "Nothing happens to the data now; but from then on, taking it out of the program or destroying the stack "
@@ -186,7 +226,7 @@ def _options(preview: Preview, change: Change, kind: declared.Kind) -> Iterator[
 
 def _absent(preview: Preview) -> Finding:
     return Finding(
-        "recreate",
+        RECREATE,
         f"urn:pulumi:{preview.stack}::toybox::{declared.DATA_VOLUME}::data-volume",
         "The preview has no data volume, neither now nor afterwards.",
         "The stack does not know where its data is: the next `pulumi up` that declares a data volume makes an empty "

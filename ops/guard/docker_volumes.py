@@ -3,7 +3,7 @@ that directory, also under another URN."""
 
 from collections.abc import Iterator
 
-from ops.guard import declared
+from ops.guard import data_volumes, declared
 from ops.guard.finding import Finding
 from ops.guard.preview import Change, Preview, State
 
@@ -37,7 +37,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
             yield _docker_volume_deleted(change)
         if old and new and old.retain_on_delete and not new.retain_on_delete:
             yield Finding(
-                "unretain",
+                data_volumes.UNRETAIN,
                 change.urn,
                 "A Docker volume would no longer be retained.",
                 "From then on Docker is told to delete it, forcibly, when it is replaced or leaves the program. As "
@@ -64,7 +64,7 @@ def device(state: State) -> str:
 
 def _holds_data_itself(change: Change, new: State) -> Finding:
     return Finding(
-        "recreate",
+        data_volumes.RECREATE,
         change.urn,
         f"The Docker volume {new.inputs.get('name')} would be made inside Docker's own folder.",
         "It would be empty, and whatever is written to it would be gone with /var/lib/docker or with the server: this "
@@ -76,7 +76,7 @@ def _holds_data_itself(change: Change, new: State) -> Finding:
 
 def _off_the_data_disk(change: Change, new: State) -> Finding:
     return Finding(
-        "recreate",
+        data_volumes.RECREATE,
         change.urn,
         f"The Docker volume {new.inputs.get('name')} would point to {device(new)}, which is not on the data disk.",
         "The containers would find an empty directory on the server's own disk, and whatever they write there is gone "
@@ -87,7 +87,7 @@ def _off_the_data_disk(change: Change, new: State) -> Finding:
 
 def _points_elsewhere(change: Change, old: State, new: State) -> Finding:
     return Finding(
-        "replace",
+        data_volumes.REPLACE,
         change.urn,
         f"A Docker volume would point to {device(new)} instead of {device(old)}.",
         f"The containers would see the new directory, which may be empty. The data stays in {device(old)}.",
@@ -97,7 +97,7 @@ def _points_elsewhere(change: Change, old: State, new: State) -> Finding:
 
 def _docker_volume_replaced(change: Change) -> Finding:
     return Finding(
-        "replace",
+        data_volumes.REPLACE,
         change.urn,
         f"A Docker volume would be replaced{change.because}.",
         "It is a pointer, so the data on the disk stays; but every container that uses it must be stopped first, and "
@@ -109,7 +109,7 @@ def _docker_volume_replaced(change: Change) -> Finding:
 def _docker_volume_deleted(change: Change) -> Finding:
     where = device(change.old) if change.old else ""
     return Finding(
-        "delete",
+        data_volumes.DELETE,
         change.urn,
         "A Docker volume would be deleted.",
         f"The data stays in {where} on the data disk, but no container sees it any more."

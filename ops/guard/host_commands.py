@@ -19,8 +19,14 @@ from dataclasses import dataclass
 
 from ops.guard import declared
 from ops.guard.command_words import DANGEROUS, shortened, sized
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview, State
+
+RUN = Rule(
+    "run",
+    "A program that is not known to be harmless runs on the server or on the operator's machine.",
+    "It reaches all data, and can read, change or delete it.",
+)
 
 TEXTS = ("create", "update", "delete", "dir", "interpreter", "environment", "archivePaths", "assetPaths")
 """Inputs of a command that decide which program runs. `stdin` may be a program, or files for one."""
@@ -286,7 +292,7 @@ def _runs(change: Change, stops: list[Difference]) -> Finding:
     machine = "the operator's machine" if change.type.startswith("command:local:") else "the server, as root"
     new = "" if change.before else " It is new."
     return Finding(
-        "run",
+        RUN,
         change.urn,
         f"Another program would run on {machine}: {where}.{new}",
         f"It reaches all data, and the guard does not know it to be harmless: {shown}.",

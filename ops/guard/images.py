@@ -4,8 +4,14 @@ import re
 from collections.abc import Iterator
 
 from ops.guard import declared, role
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview
+
+UNPIN = Rule(
+    "unpin",
+    "An image in prod has no digest.",
+    "Anybody who can push to the registry chooses the program that runs on prod's data.",
+)
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 LOCAL = re.compile(r"^sha256:[0-9a-f]{64}$")
@@ -16,7 +22,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
     if role.is_production(preview):
         for change, reference in unpinned(preview):
             yield Finding(
-                "unpin",
+                UNPIN,
                 change.urn,
                 f"The image {reference} has no digest.",
                 "Whoever can push to the registry decides what runs on prod's data; and a new PostgreSQL base can "

@@ -10,8 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.guard import declared
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview, State
+
+PUBLISH = Rule(
+    "publish",
+    "A container answers on a port of the server where none did, or to more addresses. Caddy's 80 and 443 are "
+    "declared.",
+    "A database that answers from outside can be read and emptied.",
+)
+OPEN = Rule(
+    "open",
+    "The firewall lets in more than before, an operator's own address included. Or somebody else may log in as "
+    "the keeper. Or the server gets a security group that is not the stack's own. 80 and 443 for everybody are "
+    "declared.",
+    "Somebody else can reach the server, or read the whole database and every upload.",
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 EVERYWHERE = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
@@ -146,7 +160,7 @@ def _opened(change: Change, new: Reach, old: State | None, *, keeper: bool) -> F
     else:
         means = "Whatever listens there, now or later, answers from outside; only 80 and 443 are meant to."
     return Finding(
-        "open",
+        OPEN,
         change.urn,
         f"The firewall would let in {new}.{before}",
         means,
@@ -168,7 +182,7 @@ def _group_findings(preview: Preview) -> Iterator[Finding]:
         before, after = _groups(change.old), _groups(change.new)
         for group in sorted(after - before - own):
             yield Finding(
-                "open",
+                OPEN,
                 change.urn,
                 f"The server would get the security group {group}, which is not the stack's own.",
                 "What that group lets in is decided elsewhere, and can change without a pull request.",
@@ -246,7 +260,7 @@ def _port_findings(preview: Preview) -> Iterator[Finding]:
 
 def _publishes(change: Change, happens: str) -> Finding:
     return Finding(
-        "publish",
+        PUBLISH,
         change.urn,
         happens,
         "Docker opens published ports past the server's own packet filter; only the security group may still stand in "

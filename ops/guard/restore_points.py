@@ -3,9 +3,15 @@ ConoHa restore points belong to a server."""
 
 from collections.abc import Iterator
 
-from ops.guard import declared, role
-from ops.guard.finding import Finding
+from ops.guard import data_volumes, declared, role
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import Change, Preview, State
+
+FORGET = Rule(
+    "forget",
+    "Fewer restore points are kept, or an unknown number.",
+    "The oldest restore points are deleted, and older damage can no longer be mended.",
+)
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
@@ -85,7 +91,7 @@ def _hang_on_the_server(preview: Preview) -> bool:
 
 def _subscription(change: Change) -> Finding:
     return Finding(
-        "delete" if change.removed else "replace",
+        data_volumes.DELETE if change.removed else data_volumes.REPLACE,
         change.urn,
         "The automatic backup would be cancelled"
         + ("." if change.removed else " and subscribed again, for the same server."),
@@ -100,7 +106,7 @@ def _subscription(change: Change) -> Finding:
 
 def _fewer(change: Change, before: str, after: str) -> Finding:
     return Finding(
-        "forget",
+        FORGET,
         change.urn,
         f"{_first_upper(after)} restore points would be kept instead of {before}.",
         "Those beyond the number go, the oldest first. Damage that is found later than they reach back cannot be "
@@ -111,7 +117,7 @@ def _fewer(change: Change, before: str, after: str) -> Finding:
 
 def _server_goes(change: Change) -> Finding:
     return Finding(
-        "replace" if change.replaced else "delete",
+        data_volumes.REPLACE if change.replaced else data_volumes.DELETE,
         change.urn,
         f"The server would be {'replaced' if change.replaced else 'deleted'}{change.because}.",
         "ConoHa's restore points belong to a server, and it is not known yet whether those of a deleted server stay: "

@@ -6,8 +6,14 @@ A missing or unknown role counts as production, also in a state from before this
 from collections.abc import Iterator
 
 from ops.guard import declared
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import Change, Preview, State
+
+ROLE = Rule(
+    "role",
+    "A production stack becomes staging, or a staging stack becomes production.",
+    "The scrub overwrites people's addresses and passwords, or the stack mails real people from a copy of their data.",
+)
 
 STAGING = "staging"
 
@@ -29,7 +35,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
         if (before == STAGING) != (after == STAGING):
             was = f"{before} now" if before else "not known to the state, and so production"
             yield Finding(
-                "role",
+                ROLE,
                 change.urn,
                 f"The stack would become {after or 'one without a role'}. It is {was}.",
                 _means(after),

@@ -2,7 +2,7 @@
 
 A change is a finding or a note if it touches the way from a data resource to the process that writes it. So is one that
 runs a program on the host. Only changes that are known to be harmless pass. There is one module for each family of
-rules.
+rules, which declares their words. A word of several families is declared in the first of them.
 """
 
 from ops.guard import (
@@ -19,12 +19,23 @@ from ops.guard import (
     servers,
     unknowns,
 )
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import Preview
+
+FAMILIES = (
+    *(data_volumes, role, restore_points, docker_volumes, containers, servers),
+    *(host_commands, accounts, openings, keeper, images, unknowns),
+)
+"""The modules that declare rules, in the order of the table in docs/guard.md."""
+
+RULES: tuple[Rule, ...] = tuple(
+    declared for family in FAMILIES for declared in vars(family).values() if isinstance(declared, Rule)
+)
+"""All rules. Exceptions name their words."""
 
 
 def findings(preview: Preview) -> tuple[Finding, ...]:
-    """All findings, data first."""
+    """Return all findings, data first."""
     return (
         *role.findings(preview),
         *data_volumes.findings(preview),
@@ -42,7 +53,7 @@ def findings(preview: Preview) -> tuple[Finding, ...]:
 
 
 def notes(preview: Preview) -> tuple[str, ...]:
-    """What is no reason to stop, and should be known."""
+    """Return notes that do not stop the update."""
     return (
         *data_volumes.notes(preview),
         *restore_points.notes(preview),

@@ -3,9 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ops.guard import declared
-from ops.guard.finding import Finding
+from ops.guard import containers, declared, host_commands
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview, State
+
+DETACH = Rule(
+    "detach",
+    "A server is made, replaced or changed without the data volume, or with one that the cloud deletes together "
+    "with the server.",
+    "The site is down without its data, or the data is deleted with the server.",
+)
 
 SILENT = frozenset({"flavorName", "metadata", "name", "tags", "securityGroups", "blockDevices"})
 """Inputs of a server whose change is not reported here: other rules judge them, or the report shows why it is
@@ -81,7 +88,7 @@ def _brings_data(new: State, kept: set[str], attached: set[str], *, imported: bo
 def _detached(change: Change) -> Finding:
     how = "replaced" if change.replaced else "made" if change.made else "left"
     return Finding(
-        "detach",
+        DETACH,
         change.urn,
         f"The server would be {how} without the data volume.",
         "The data stays on its volume, but the new server does not have it: Docker does not start there, and "
@@ -94,7 +101,7 @@ def _detached(change: Change) -> Finding:
 
 def _second(change: Change) -> Finding:
     return Finding(
-        "share",
+        containers.SHARE,
         change.urn,
         "A second server would be made beside the one that has the data volume.",
         "Two servers that mount one ext4 destroy it, and a second site on an empty disk takes what users write from "
@@ -105,7 +112,7 @@ def _second(change: Change) -> Finding:
 
 def _runs(change: Change, programs: list[str]) -> Finding:
     return Finding(
-        "run",
+        host_commands.RUN,
         change.urn,
         f"The server would be told to run or write something else at its first boot: {', '.join(programs)}.",
         "It is secret, so the preview does not show it. It runs as root, with the data volume attached.",
@@ -115,7 +122,7 @@ def _runs(change: Change, programs: list[str]) -> Finding:
 
 def _server_takes_along(change: Change, which: str) -> Finding:
     return Finding(
-        "detach",
+        DETACH,
         change.urn,
         f"{which} has a volume with `delete_on_termination`.",
         "When that server is deleted or replaced, the cloud deletes the data volume with it, without asking Pulumi: "

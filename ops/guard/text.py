@@ -146,9 +146,9 @@ def document(preview: Preview, judged: Judged, notes: Sequence[str], cost: Cost)
         "stack": preview.stack,
         "passes": passes(preview, judged),
         "errors": list(preview.errors),
-        "findings": [{"name": finding.name, **asdict(finding)} for finding in judged.stopped],
+        "findings": [_finding_document(finding) for finding in judged.stopped],
         "excepted": [
-            {"name": finding.name, **asdict(finding), "exception": entry.model_dump(mode="json")}
+            {**_finding_document(finding), "exception": entry.model_dump(mode="json")}
             for finding, entry in judged.excepted
         ],
         "unused_exceptions": [entry.model_dump(mode="json") for entry in judged.unused],
@@ -162,4 +162,15 @@ def document(preview: Preview, judged: Judged, notes: Sequence[str], cost: Cost)
             "whole": cost.is_whole,
             "items": [asdict(item) for item in cost.items],
         },
+    }
+
+
+def _finding_document(finding: Finding) -> dict[str, str]:
+    return {
+        "name": finding.name,
+        "action": finding.action,
+        "urn": finding.urn,
+        "happens": finding.happens,
+        "means": finding.means,
+        "proceed": finding.proceed,
     }

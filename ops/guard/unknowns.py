@@ -3,8 +3,14 @@
 from collections.abc import Iterator
 
 from ops.guard import declared
-from ops.guard.finding import Finding
+from ops.guard.finding import Finding, Rule
 from ops.guard.preview import Preview
+
+UNKNOWN_KIND = Rule(
+    "unknown",
+    "A resource changes whose kind the guard does not know.",
+    "It may lie on the way to the data, run a program on the server, or open it.",
+)
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
@@ -13,7 +19,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
         known = change.is_component or change.type in declared.JUDGED | declared.HARMLESS
         if not known and change.touched:
             yield Finding(
-                "unknown",
+                UNKNOWN_KIND,
                 change.urn,
                 f"The guard does not know what a {change.type} is, and it would be {_verb(change.ops)}.",
                 "It may lie on the way to the data, run something on the server, or open it.",

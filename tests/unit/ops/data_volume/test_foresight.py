@@ -10,6 +10,7 @@ import pytest
 from ops import OpsError
 from ops.data_volume import foresight
 from ops.guard import declared, preview, rules
+from ops.guard.finding import Rule
 from tests.unit.ops.data_volume.world import MemoryStack, World, nothing_to_do
 from tests.unit.ops.guard import recordings
 
@@ -17,7 +18,7 @@ URN = f"urn:pulumi:prod::toybox::{declared.DATA_VOLUME}::data-volume"
 CADDY = "urn:pulumi:prod::toybox::docker:index/container:Container::caddy-container"
 
 
-def looked(world: World, previewed: dict[str, Any], harms: Collection[str] | None = None) -> list[str]:
+def looked(world: World, previewed: dict[str, Any], harms: Collection[Rule] | None = None) -> list[str]:
     world.previewed = previewed
     said: list[str] = []
     foresight.refuse_more(MemoryStack("prod", world), said.append, harms)
@@ -63,7 +64,7 @@ def test_what_else_would_change_is_said(world: World) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("harms", [None, foresight.MAKING])
 def test_what_the_guard_finds_stops_the_command(
-    world: World, previewed: dict[str, Any], harms: Collection[str] | None
+    world: World, previewed: dict[str, Any], harms: Collection[Rule] | None
 ) -> None:
     with pytest.raises(OpsError, match=r"the guard stops it\. Nothing was changed"):
         looked(world, previewed, harms)
@@ -141,7 +142,7 @@ def test_without_a_whole_preview_nothing_begins(
     ],
 )
 def test_of_the_engines_own_previews_only_what_is_not_the_commands_purpose_is_left(
-    recording: str, harms: Collection[str] | None, left: set[tuple[str, str]]
+    recording: str, harms: Collection[Rule] | None, left: set[tuple[str, str]]
 ) -> None:
     found = preview.read(recordings.text(recording))
     beyond = foresight.beyond(rules.findings(found), found, harms)

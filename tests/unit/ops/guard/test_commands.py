@@ -120,6 +120,7 @@ def test_the_document_for_programs_says_what_the_text_says(recorded: Recorded) -
         ("unprotect", "data-volume"),
         ("replace", "server-instance"),
     ]
+    assert list(said["findings"][0]) == ["name", "action", "urn", "happens", "means", "proceed"]
     assert said["cost"]["after"] - said["cost"]["before"] == 3_025
     assert said["cost"]["dated"] == "2026-09-28"
 

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 
 from ops.guard.allowed import LONGEST, ExceptionsError
+from ops.guard.data_volumes import REPLACE
 from ops.guard.finding import Finding
 from ops.guard.judgement import judge
 from tests.unit.ops.guard.test_allowed import DAYS, URN, entry
 
-FINDING = Finding("replace", URN, "It would be replaced.", "Nothing.", "Do not.")
+FINDING = Finding(REPLACE, URN, "It would be replaced.", "Nothing.", "Do not.")
 
 
 @pytest.mark.parametrize("resource", ["data-volume", URN])
