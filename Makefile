@@ -58,6 +58,7 @@ bench-recovery: ## measure a recovery and thirty nights of backups, and write th
 	@$(PYTHON) -m lab up
 	@$(PYTHON) -m lab.bench_recovery
 
-docs: ## write docs/settings.md and docs/keeper-settings.md from the models
+docs: ## write the settings' pages from the models, and the table of docs/guard.md from the rules
 	@$(INSTALLED)
 	@$(PYTHON) -m ops.settings_reference
+	@$(PYTHON) -m ops.guard.reference

@@ -62,7 +62,7 @@ def test_every_make_target_exists(page: Path) -> None:
 
 
 def test_the_readme_names_every_make_target() -> None:
-    """But for `docs`, which is for whoever changes the settings, and says so in docs/settings.md."""
+    """But for `docs`, which is for a change of the settings or the guard's rules. The pages that it writes say so."""
     readme = "\n".join(code((CHECKOUT / "README.md").read_text()))
     assert not {target for target in make_targets() - {"docs"} if not re.search(rf"make (-s )?{target}\b", readme)}
 
