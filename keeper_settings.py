@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from checks import models, values
-from checks.models import Model, allowed
-from checks.problems import Problem
-from settings import checked, configured, sibling_settings
+from settings import checked, configured, models, sibling_settings, values
+from settings.models import Model, allowed
+from settings.problems import Problem
 
 __all__ = ["DECLARED", "ENVIRONMENT", "SECRETS", "KeeperSettings", "load", "parse"]
 

@@ -10,8 +10,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from checks import rules
-from checks.problems import SettingsError
 from ops import OpsError, api, host_key, init, keeper_stack
 from ops.adopt.commands import adopt
 from ops.backup import commands as backup
@@ -29,6 +27,8 @@ from ops.staging import commands as staging
 from ops.state import commands as state
 from ops.state.login import login
 from ops.status.commands import status_command
+from settings import rules
+from settings.problems import SettingsError
 
 ROOT = Path(__file__).parent.parent
 

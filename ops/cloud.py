@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keeper_settings
-from checks import models
-from checks.models import NAMESPACE
-from checks.problems import SettingsError
 from ops import OpsError
 from ops.pulumi_cli import PulumiStack
-from settings import DECLARED, Declared, OpenStack
+from settings import DECLARED, Declared, OpenStack, models
+from settings.models import NAMESPACE
+from settings.problems import SettingsError
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

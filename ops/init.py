@@ -14,10 +14,9 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 import keeper_settings
-from checks import rules, values
-from checks.models import NAMESPACE
-from checks.problems import Problem, SettingsError
-from settings import SECRETS
+from settings import SECRETS, rules, values
+from settings.models import NAMESPACE
+from settings.problems import Problem, SettingsError
 
 ASKED = "openstackPassword"
 """The one secret that only the operator knows."""

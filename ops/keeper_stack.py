@@ -1,11 +1,11 @@
 """The stack of a keeper, seen from the command line: whether a stack is one, and what others must know of it."""
 
 import keeper_settings
-from checks.models import NAMESPACE
 from ops import OpsError, scram
 from ops.cloud import plain_settings
 from ops.pulumi_cli import PulumiStack
 from settings import ssh_public_key
+from settings.models import NAMESPACE
 
 UNKNOWN = "<the keeper's fixed IPv4 address>"
 

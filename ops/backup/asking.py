@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from checks import models
-from checks.models import NAMESPACE
-from checks.problems import SettingsError
 from host.ssh import NoAnswerError, last_words, remote_command
 from host.ssh_files import write_ssh_config
 from keeper_settings import DECLARED, ENVIRONMENT, Declared
 from ops import OpsError
 from ops.cloud import ROOT, plain_settings
 from ops.pulumi_cli import PulumiStack
+from settings import models
+from settings.models import NAMESPACE
+from settings.problems import SettingsError
 
 PROGRAM = "toybox-keeper"
 SECONDS = 120

@@ -19,10 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from checks.problems import Problem, one_of, shown
 from ops import OpsError
 from ops.guard.finding import Finding
 from ops.guard.rules import RULES
+from settings.problems import Problem, one_of, shown
 
 FILE = "guard-exceptions.yaml"
 """In the root of the repository."""

@@ -6,7 +6,6 @@ keeper that was set up anew, without production's state, pulls from none: then i
 
 import subprocess
 
-from checks.models import NAMESPACE
 from host.ssh import NoAnswerError, remote_command
 from host.ssh_files import write_ssh_config
 from ops import OpsError
@@ -14,6 +13,7 @@ from ops.backup.asking import Keeper, ask, config
 from ops.pulumi_cli import PulumiStack
 from ops.status.outside.site import ask_site
 from settings import Declared, ssh_public_key
+from settings.models import NAMESPACE
 
 WHERE = "ssh -G -F /etc/toybox-keeper/ssh_config source | sed -n 's/^hostname //p'"
 """Prints the address that the keeper pulls from."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from checks.problems import nearest
 from ops import OpsError
 from ops.state.store import Version
+from settings.problems import nearest
 
 
 def key(stack: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from checks.problems import Problem
 from ops import OpsError
+from settings.problems import Problem
 
 VARIABLE = "PULUMI_BACKEND_URL"
 IN_THE_PROJECT = "backend.url in Pulumi.yaml"

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from checks.problems import SettingsError
 from keeper_settings import ENVIRONMENT
 from ops import OpsError
 from ops.backup.asking import keeper_of
@@ -11,6 +10,7 @@ from ops.cloud import plain_settings
 from ops.pulumi_cli import PulumiStack
 from ops.status.line import Line
 from settings import Declared
+from settings.problems import SettingsError
 
 NAME = "keeper"
 

@@ -32,11 +32,11 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
-        for part in ("ops", "checks", "conoha", "host", "keeper"):
+        for part in ("ops", "conoha", "host", "keeper", "settings"):
             shutil.copytree(CHECKOUT / part, self.root / part, ignore=shutil.ignore_patterns("__pycache__"))
         (self.root / "bin").mkdir()
         shutil.copy(CHECKOUT / "bin" / "toybox", self.root / "bin")
-        for module in ("settings.py", "keeper_settings.py"):
+        for module in ("keeper_settings.py",):
             shutil.copy(CHECKOUT / module, self.root)
         for link in (".venv", ".toolchain"):
             if (CHECKOUT / link).exists():

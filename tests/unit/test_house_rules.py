@@ -16,11 +16,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "host": {"host"},
     "keeper": {"keeper"},
     "components": {"components", "conoha", "host", "keeper", "keeper_settings", "settings"},
-    "keeper_settings": {"checks", "settings"},
-    "settings": {"checks", "conoha"},
-    "checks": {"checks", "conoha"},
+    "keeper_settings": {"settings"},
+    "settings": {"settings", "conoha"},
     "conoha": {"conoha"},
-    "ops": {"ops", "checks", "conoha", "host", "keeper", "keeper_settings", "settings"},
+    "ops": {"ops", "conoha", "host", "keeper", "keeper_settings", "settings"},
     "lab": {"lab", "ops", "conoha", "host", "settings"},
 }
 """Imports point one way, and nothing of what runs on ConoHa knows the lab or the tests."""

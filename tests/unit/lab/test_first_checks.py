@@ -12,7 +12,7 @@ MARK = re.compile(r"UNCONFIRMED(?: \(([a-z0-9-]+)\))?")
 
 def marks() -> set[tuple[str, str]]:
     """(name, file) of every mark in the project's own code."""
-    parts = ("checks", "components", "conoha", "host", "keeper", "lab", "ops")
+    parts = ("components", "conoha", "host", "keeper", "lab", "ops", "settings")
     files = [file for part in parts for file in (CHECKOUT / part).rglob("*.py")] + [*CHECKOUT.glob("*.py")]
     explains = CHECKOUT / "lab" / "conoha_rules" / "__init__.py"
     return {

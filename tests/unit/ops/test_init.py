@@ -8,9 +8,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import settings
-from checks.problems import SettingsError
 from ops import init
 from ops.init import MAKERS, Stored, complete, missing
+from settings.problems import SettingsError
 
 EVERY_SECRET = [key for (key,) in settings.SECRETS]
 PASSWORD = "Canary-password1"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import keeper_settings
-from checks.problems import SettingsError
 from ops import OpsError, cloud, host_key, keeper_stack, scram
 from ops.init import COPY_KEYS, KEEPER_MAKERS, Stored, complete, ed25519_key, missing
 from ops.pulumi_cli import PulumiStack
 from settings import ssh_public_key
+from settings.problems import SettingsError
 from tests.unit.ops.test_init import FakeStack, nobody, silently
 
 ALONE = {"toybox:environment": Stored("keeper", encrypted=False)}

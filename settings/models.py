@@ -11,8 +11,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails
 
-from checks.problems import Problem, nearest, one_of, shown
-from checks.values import REFUSED
+from settings.problems import Problem, nearest, one_of, shown
+from settings.values import REFUSED
 
 NAMESPACE = "toybox"
 

@@ -12,13 +12,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict
 
-from checks import models, rules, values
-from checks.models import NAMESPACE
-from checks.models import Model as _Model
-from checks.models import allowed as _allowed
-from checks.problems import Problem, SettingsError
 from conoha import account, retention, volumes
 from conoha.flavors import FLAVORS
+from settings import models, rules, values
+from settings.models import NAMESPACE
+from settings.models import Model as _Model
+from settings.models import allowed as _allowed
+from settings.problems import Problem, SettingsError
 
 __all__ = ["DECLARED", "NAMESPACE", "SECRETS", "Settings", "SettingsError", "load", "parse", "ssh_public_key"]
 
@@ -491,7 +491,7 @@ def sibling_settings(folder: Path, stack: str) -> dict[str, dict[str, object]]:
 def load() -> Settings:
     """The settings of the stack that the running Pulumi program is for. Raises SettingsError."""
     stack, given, encrypted = configured(DECLARED)
-    return parse(stack, given, encrypted, sibling_settings(Path(__file__).parent, stack))
+    return parse(stack, given, encrypted, sibling_settings(Path(__file__).parents[1], stack))
 
 
 def configured(catalogue: models.Catalogue) -> tuple[str, dict[str, object], set[str]]:

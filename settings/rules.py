@@ -7,10 +7,10 @@ missing or of a wrong type is the models' business: there a rule keeps silent.
 import ipaddress
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from checks.problems import Problem, shown
-from checks.values import MOST_KEPT, priced
 from conoha import account, names, retention, volumes
 from conoha.flavors import FLAVORS
+from settings.problems import Problem, shown
+from settings.values import MOST_KEPT, priced
 
 Values = Mapping[str, object]
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
-from checks.problems import one_of, shown
 from conoha import account, names, volumes
 from conoha.flavors import FLAVORS
+from settings.problems import one_of, shown
 
 REFUSED = "refused"
 """The type of the errors that this module raises, with `wrong`, `why` and `remedy` in their context.
