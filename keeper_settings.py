@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from settings import checked, configured, models, sibling_settings, values
+from settings import models, values
+from settings.loading import checked, configured, sibling_settings
 from settings.models import Model, allowed
 from settings.problems import Problem
 

@@ -1,0 +1,9 @@
+"""Return the public half of an SSH key that the settings hold."""
+
+
+def ssh_public_key(private: str) -> str:
+    """The public half (`ssh-ed25519 AAAA...`, as authorized_keys and known_hosts have it) of an OpenSSH private key."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+
+    public = load_ssh_private_key(private.encode(), password=None).public_key()
+    return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
