@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keeper_settings
 from ops import OpsError
 from ops.pulumi_cli import PulumiStack
 from settings import DECLARED, Declared, OpenStack, models
+from settings import keeper as keeper_settings
 from settings.models import NAMESPACE
 from settings.problems import SettingsError
 

@@ -13,8 +13,8 @@ from typing import Protocol
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
-import keeper_settings
-from settings import SECRETS, rules, values
+from settings import SECRETS, keeper_rules, rules, values
+from settings import keeper as keeper_settings
 from settings.models import NAMESPACE
 from settings.problems import Problem, SettingsError
 
@@ -94,7 +94,7 @@ def known_secrets(stored: Mapping[str, Stored]) -> list[str]:
 def missing(stored: Mapping[str, Stored]) -> tuple[str, ...]:
     """The secrets that the stack needs and does not have, in the order of the settings."""
     if is_keeper(stored):
-        unused = () if f"{NAMESPACE}:copy" in stored else keeper_settings.OF_THE_COPY
+        unused = () if f"{NAMESPACE}:copy" in stored else keeper_rules.OF_THE_COPY
         return tuple(key for key in known_secrets(stored) if f"{NAMESPACE}:{key}" not in stored and key not in unused)
     access = stored.get(f"{NAMESPACE}:access")
     needed = [key for (key,), setting in SECRETS.items() if setting.required or (access and access.value == "password")]

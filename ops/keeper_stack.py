@@ -1,9 +1,9 @@
 """The stack of a keeper, seen from the command line: whether a stack is one, and what others must know of it."""
 
-import keeper_settings
 from ops import OpsError, scram
 from ops.cloud import plain_settings
 from ops.pulumi_cli import PulumiStack
+from settings import keeper as keeper_settings
 from settings import ssh_public_key
 from settings.models import NAMESPACE
 

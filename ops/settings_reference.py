@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-import keeper_settings
 import settings
+from settings import keeper as keeper_settings
 from settings.models import Catalogue, Described, path_text
 
 FILE = Path(__file__).parent.parent / "docs" / "settings.md"

@@ -7,10 +7,10 @@ address and host key are read from its outputs.
 import pulumi
 import pulumi_command as command
 
-import keeper_settings
 from components.keeper import Keeper, kept_source
 from host.ssh_files import write_ssh_config
 from settings import SettingsError
+from settings import keeper as keeper_settings
 
 try:
     settings = keeper_settings.load()

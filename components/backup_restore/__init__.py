@@ -12,12 +12,12 @@ from pathlib import Path
 import pulumi
 import pulumi_command as command
 
-import keeper_settings
 from components.data_disk import DataDisk
 from components.docker_host import DockerHost
 from components.postgres import DATABASE
 from components.volumes import KEPT_FILES
 from settings import Kept, Settings, sibling_settings
+from settings import keeper as keeper_settings
 
 PROGRAM = ".venv/bin/python -m components.backup_restore.bring"
 """Run from the project's folder, where the engine starts its plugins."""

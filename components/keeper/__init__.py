@@ -17,7 +17,7 @@ from components.keeper.condition import Condition
 from components.keeper.source import Source, kept_source
 from components.secret_output import secret_output
 from host.ssh_files import USER
-from keeper_settings import Copy, Machine, Secrets
+from settings.keeper import Copy, Machine, Secrets
 
 __all__ = ["Keeper", "Source", "kept_source"]
 

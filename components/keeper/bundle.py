@@ -15,7 +15,7 @@ from keeper.bucket import CREDENTIALS
 from keeper.places import DATA, FOLDERS, RATE, ROLE, RUN, USER
 from keeper.retention import FEWEST
 from keeper.signature import NAMESPACE, REQUEST
-from keeper_settings import Copy, Secrets
+from settings.keeper import Copy, Secrets
 
 FILES = Path(__file__).parent / "files"
 PROGRAM = Path(keeper.__file__).parent

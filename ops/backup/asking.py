@@ -10,11 +10,11 @@ from typing import Any
 
 from host.ssh import NoAnswerError, last_words, remote_command
 from host.ssh_files import write_ssh_config
-from keeper_settings import DECLARED, ENVIRONMENT, Declared
 from ops import OpsError
 from ops.cloud import ROOT, plain_settings
 from ops.pulumi_cli import PulumiStack
 from settings import models
+from settings.keeper import DECLARED, ENVIRONMENT, Declared
 from settings.models import NAMESPACE
 from settings.problems import SettingsError
 

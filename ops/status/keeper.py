@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from keeper_settings import ENVIRONMENT
 from ops import OpsError
 from ops.backup.asking import keeper_of
 from ops.backup.commands import look
@@ -10,6 +9,7 @@ from ops.cloud import plain_settings
 from ops.pulumi_cli import PulumiStack
 from ops.status.line import Line
 from settings import Declared
+from settings.keeper import ENVIRONMENT
 from settings.problems import SettingsError
 
 NAME = "keeper"

@@ -36,8 +36,6 @@ class Project:
             shutil.copytree(CHECKOUT / part, self.root / part, ignore=shutil.ignore_patterns("__pycache__"))
         (self.root / "bin").mkdir()
         shutil.copy(CHECKOUT / "bin" / "toybox", self.root / "bin")
-        for module in ("keeper_settings.py",):
-            shutil.copy(CHECKOUT / module, self.root)
         for link in (".venv", ".toolchain"):
             if (CHECKOUT / link).exists():
                 (self.root / link).symlink_to((CHECKOUT / link).resolve())

@@ -123,8 +123,6 @@ def new_project(folder: Path, s3: S3Server) -> Project:
     root = folder / "project"
     for part in ("ops", "conoha", "host", "keeper", "settings", "bin"):
         shutil.copytree(CHECKOUT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for module in ("keeper_settings.py",):
-        shutil.copy(CHECKOUT / module, root)
     for link in (".venv", ".toolchain"):
         (root / link).symlink_to((CHECKOUT / link).resolve())
     (root / "Pulumi.yaml").write_text(

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from syrupy.assertion import SnapshotAssertion
 
-import keeper_settings
 import settings
 from ops.init import ed25519_key
 from ops.settings_reference import KEEPER_FILE, example_file, keeper_text
 from settings import SettingsError
+from settings import keeper as keeper_settings
 from tests.unit.test_settings import PLAIN, committed_settings
 
 ROOT = Path(__file__).parent.parent.parent

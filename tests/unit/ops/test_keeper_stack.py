@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import keeper_settings
 from ops import OpsError, cloud, host_key, keeper_stack, scram
 from ops.init import COPY_KEYS, KEEPER_MAKERS, Stored, complete, ed25519_key, missing
 from ops.pulumi_cli import PulumiStack
-from settings import ssh_public_key
+from settings import keeper as keeper_settings
+from settings import keeper_rules, ssh_public_key
 from settings.problems import SettingsError
 from tests.unit.ops.test_init import FakeStack, nobody, silently
 
@@ -36,7 +36,7 @@ def test_everything_is_made_but_the_keys_of_the_copy_which_are_asked_for() -> No
 
 def test_a_keeper_without_a_copy_is_asked_for_nothing() -> None:
     stack = FakeStack(ALONE)
-    assert set(complete(stack, nobody, silently)) == set(EVERY_SECRET) - set(keeper_settings.OF_THE_COPY)
+    assert set(complete(stack, nobody, silently)) == set(EVERY_SECRET) - set(keeper_rules.OF_THE_COPY)
 
 
 @pytest.mark.parametrize("answer", ["", "short", "with a blank in it", "ends with a quote'"])

@@ -19,8 +19,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from components.docker_host.bundle import pack
 from components.keeper.bundle import keeper_bundle
-from keeper_settings import Copy
 from settings import ssh_public_key
+from settings.keeper import Copy
 from tests.unit.program.conftest import Secrets, private_key
 from tests.unit.program.recording import CHECKOUT, Run, Secret, revealed, run_program
 from tests.unit.program.test_children import masked

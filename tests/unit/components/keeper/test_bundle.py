@@ -16,9 +16,9 @@ from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
 from components.volumes import VOLUMES
 from keeper import boot, bucket, jobs, places, signature, status
 from keeper.refusal import Refusal
-from keeper_settings import Copy, Secrets
 from ops.init import ed25519_key
 from settings import ssh_public_key
+from settings.keeper import Copy, Secrets
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"
 COPY = Copy(endpoint="https://s3.example", bucket="toybox-keeper", region="conoha")
