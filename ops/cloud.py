@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from ops import OpsError
 from ops.pulumi_cli import PulumiStack
-from settings import DECLARED, Declared, OpenStack, models
+from settings import DECLARED, Declared, OpenStack, validation
 from settings import keeper as keeper_settings
-from settings.models import NAMESPACE
+from settings.catalogue import NAMESPACE
 from settings.problems import SettingsError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def declared(stack: PulumiStack) -> Declared:
             f"Stack {stack.name} is a keeper (toybox:environment): it has no account with the cloud, no server there "
             "and no site. This command is for the stacks that have them."
         )
-    if found := models.problems(Declared, plain, DECLARED):
+    if found := validation.problems(Declared, plain, DECLARED):
         raise SettingsError(stack.name, found)
     return Declared.model_validate(plain)
 

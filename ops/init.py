@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from settings import SECRETS, keeper_rules, rules, values
 from settings import keeper as keeper_settings
-from settings.models import NAMESPACE
+from settings.catalogue import NAMESPACE
 from settings.problems import Problem, SettingsError
 
 ASKED = "openstackPassword"

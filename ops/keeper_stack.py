@@ -5,7 +5,7 @@ from ops.cloud import plain_settings
 from ops.pulumi_cli import PulumiStack
 from settings import keeper as keeper_settings
 from settings import ssh_public_key
-from settings.models import NAMESPACE
+from settings.catalogue import NAMESPACE
 
 UNKNOWN = "<the keeper's fixed IPv4 address>"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import settings
 from settings import keeper as keeper_settings
-from settings.models import Catalogue, Described, path_text
+from settings.catalogue import Catalogue, Described, path_text
 
 FILE = Path(__file__).parent.parent / "docs" / "settings.md"
 KEEPER_FILE = FILE.with_name("keeper-settings.md")

@@ -1,7 +1,7 @@
 """The settings of a site's stack, for the program and for `toybox`. `settings.keeper` has those of a keeper's stack."""
 
+from settings.catalogue import NAMESPACE
 from settings.loading import from_pulumi, load, parse, sibling_settings
-from settings.models import NAMESPACE
 from settings.problems import SettingsError
 from settings.site import (
     DECLARED,

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from settings import keeper_rules, models, values
+from settings import keeper_rules, values
+from settings.catalogue import Model, allowed, describe
 from settings.loading import checked, configured, sibling_settings
-from settings.models import Model, allowed
 
 ENVIRONMENT = "keeper"
 """What `toybox:environment` is in such a stack, and in no other."""
@@ -125,8 +125,8 @@ class KeeperSettings(Declared):
     secrets: Secrets
 
 
-DECLARED = models.describe(Declared)
-SECRETS = models.describe(Secrets)
+DECLARED = describe(Declared)
+SECRETS = describe(Secrets)
 """Both: settings by path, for messages and for docs/keeper-settings.md."""
 
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from settings import models, rules
-from settings.models import NAMESPACE, Model
+from settings import rules, validation
+from settings.catalogue import NAMESPACE, Catalogue, Described, Model, describe
 from settings.problems import Problem, SettingsError
 from settings.site import DECLARED, Declared, Secrets, Settings
 
@@ -44,26 +44,26 @@ def checked(
     Raises:
         SettingsError: with the problems of both models, those `across` settings, and secrets in plain text.
     """
-    plain, secret = models.describe(declared), models.describe(secrets)
+    plain, secret = describe(declared), describe(secrets)
     catalogue = {**plain, **secret}
     ours = {key: value for key, value in given.items() if (key,) in secret}
     others = {key: value for key, value in given.items() if (key,) not in secret}
     problems = [
         *rules.stack_name(stack),
-        *models.problems(declared, others, catalogue),
-        *models.problems(secrets, ours, catalogue),
+        *validation.problems(declared, others, catalogue),
+        *validation.problems(secrets, ours, catalogue),
         *across,
         *rules.encryption(given, [key for (key,) in secret], encrypted),
     ]
     if problems:
-        raise SettingsError(stack, models.in_order(problems, catalogue))
+        raise SettingsError(stack, validation.in_order(problems, catalogue))
     return {**others, "secrets": ours, "stack": stack}
 
 
 # The edge: what the running Pulumi program and the files beside it hold.
 
 
-def from_pulumi(raw: Mapping[str, str], catalogue: models.Catalogue = DECLARED) -> dict[str, object]:
+def from_pulumi(raw: Mapping[str, str], catalogue: Catalogue = DECLARED) -> dict[str, object]:
     """The namespace's values as plain data. Pulumi hands them to a program as text, with lists and blocks as JSON."""
     prefix = f"{NAMESPACE}:"
     return {
@@ -73,7 +73,7 @@ def from_pulumi(raw: Mapping[str, str], catalogue: models.Catalogue = DECLARED) 
     }
 
 
-def _plain(setting: models.Described | None, text: str) -> object:
+def _plain(setting: Described | None, text: str) -> object:
     if setting is None or setting.kind not in ("block", "list"):
         return text  # What is text anyway stays as it is: a password may look like JSON.
     try:
@@ -112,7 +112,7 @@ def load() -> Settings:
     return parse(stack, given, encrypted, sibling_settings(Path(__file__).parents[1], stack))
 
 
-def configured(catalogue: models.Catalogue) -> tuple[str, dict[str, object], set[str]]:
+def configured(catalogue: Catalogue) -> tuple[str, dict[str, object], set[str]]:
     """Return the running program's stack, its values by key, and the keys of those that are stored encrypted."""
     import pulumi
     from pulumi.runtime import config

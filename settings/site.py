@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict
 
 from conoha import account, retention, volumes
 from conoha.flavors import FLAVORS
-from settings import models, values
-from settings.models import Model, allowed
+from settings import values
+from settings.catalogue import Model, allowed, describe
 
 
 class OpenStack(Model):
@@ -374,6 +374,6 @@ class Settings(Declared):
     secrets: Secrets
 
 
-DECLARED = models.describe(Declared)
-SECRETS = models.describe(Secrets)
+DECLARED = describe(Declared)
+SECRETS = describe(Secrets)
 """Both: settings by path, for messages and for docs/settings.md."""

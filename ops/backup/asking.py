@@ -13,9 +13,9 @@ from host.ssh_files import write_ssh_config
 from ops import OpsError
 from ops.cloud import ROOT, plain_settings
 from ops.pulumi_cli import PulumiStack
-from settings import models
+from settings import validation
+from settings.catalogue import NAMESPACE
 from settings.keeper import DECLARED, ENVIRONMENT, Declared
-from settings.models import NAMESPACE
 from settings.problems import SettingsError
 
 PROGRAM = "toybox-keeper"
@@ -63,7 +63,7 @@ def keeper_of(stack: str) -> Keeper:
             f"Stack {stack} is no keeper: its toybox:environment is {plain.get('environment')}, so it keeps nothing.\n"
             "    Way out: name the keeper's stack with --stack."
         )
-    if found := models.problems(Declared, plain, DECLARED):
+    if found := validation.problems(Declared, plain, DECLARED):
         raise SettingsError(stack, found)
     declared = Declared.model_validate(plain)
     ensure_config(chosen, declared.machine.host_key)

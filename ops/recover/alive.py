@@ -13,7 +13,7 @@ from ops.backup.asking import Keeper, ask, config
 from ops.pulumi_cli import PulumiStack
 from ops.status.outside.site import ask_site
 from settings import Declared, ssh_public_key
-from settings.models import NAMESPACE
+from settings.catalogue import NAMESPACE
 
 WHERE = "ssh -G -F /etc/toybox-keeper/ssh_config source | sed -n 's/^hostname //p'"
 """Prints the address that the keeper pulls from."""
