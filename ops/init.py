@@ -140,9 +140,9 @@ def complete(
 def checked(stack: str, key: str, answer: str) -> str:
     """The answer, if it can be a password of ConoHa, or a key of an object storage. Raises SettingsError."""
     check, what = (
-        (values.openstack_password, "the password of the API user, from ConoHa's control panel")
+        (values.secrets.openstack_password, "the password of the API user, from ConoHa's control panel")
         if key == ASKED
-        else (values.storage_key, "the key, as the object storage has it")
+        else (values.secrets.storage_key, "the key, as the object storage has it")
     )
     try:
         check(SecretStr(answer))

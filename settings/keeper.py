@@ -21,12 +21,12 @@ ENVIRONMENT = "keeper"
 class Machine(Model):
     """The keeper itself: a machine that exists. The program sets it up and does not make it."""
 
-    address: Annotated[str, AfterValidator(values.machine_address)] = Field(
+    address: Annotated[str, AfterValidator(values.keeper.machine_address)] = Field(
         description="The machine's fixed IPv4 address. `pulumi up` reaches it there, and the kept stack lets it in.",
         examples=["203.0.113.9"],
         json_schema_extra=allowed("an IPv4 address"),
     )
-    host_key: Annotated[str, AfterValidator(values.machine_host_key)] = Field(
+    host_key: Annotated[str, AfterValidator(values.keeper.machine_host_key)] = Field(
         description="The public half of the machine's ed25519 host key, to which every connection is pinned.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"],
         json_schema_extra=allowed("`ssh-ed25519` and the key, without a comment"),
@@ -36,17 +36,17 @@ class Machine(Model):
 class Copy(Model):
     """Where the encrypted copy of the keeper goes."""
 
-    endpoint: Annotated[str, AfterValidator(values.storage_endpoint)] = Field(
+    endpoint: Annotated[str, AfterValidator(values.keeper.storage_endpoint)] = Field(
         description="The address of the object storage: any S3 service, such as ConoHa's.",
         examples=["https://s3.c3j1.conoha.io"],
         json_schema_extra=allowed("https:// and a host"),
     )
-    bucket: Annotated[str, AfterValidator(values.storage_bucket)] = Field(
+    bucket: Annotated[str, AfterValidator(values.keeper.storage_bucket)] = Field(
         description="The bucket, which has the copies of this keeper and nothing else. The first copy makes it.",
         examples=["toybox-keeper"],
         json_schema_extra=allowed("3 to 63 small letters, digits and dashes"),
     )
-    region: Annotated[str, AfterValidator(values.storage_region)] = Field(
+    region: Annotated[str, AfterValidator(values.keeper.storage_region)] = Field(
         description="The region that requests are signed for. ConoHa takes any.",
         examples=["conoha"],
         json_schema_extra=allowed("small letters, digits and dashes"),
@@ -64,7 +64,7 @@ class Declared(Model):
         description="The keeper itself: a Debian 12 machine at another provider than the stack that it keeps, with a "
         "disk of its own mounted at /srv/toybox-keeper, and root reached by the key sshPrivateKey."
     )
-    keeps: Annotated[str, AfterValidator(values.kept_stack)] = Field(
+    keeps: Annotated[str, AfterValidator(values.keeper.kept_stack)] = Field(
         description="The stack that is kept. Its address and its host key are read from its outputs.",
         examples=["prod"],
         json_schema_extra=allowed("the name of a stack whose environment is production"),
@@ -80,37 +80,37 @@ class Declared(Model):
 class Secrets(Model):
     """The settings that are stored encrypted. `toybox init keeper` makes them, and asks for the keys of the copy."""
 
-    ssh_private_key: Annotated[SecretStr, AfterValidator(values.ssh_private_key)] = Field(
+    ssh_private_key: Annotated[SecretStr, AfterValidator(values.secrets.ssh_private_key)] = Field(
         description="The key with which Pulumi and operators log in to the keeper as root (OpenSSH, ed25519).",
         json_schema_extra=allowed("an ed25519 key in OpenSSH's format, without a passphrase"),
     )
-    pull_key: Annotated[SecretStr, AfterValidator(values.pull_key)] = Field(
+    pull_key: Annotated[SecretStr, AfterValidator(values.secrets.pull_key)] = Field(
         description="The key with which the keeper logs in to the kept server, to pull and for nothing else. The kept "
         "stack's settings have its public half.",
         json_schema_extra=allowed("an ed25519 key in OpenSSH's format, other than sshPrivateKey"),
     )
-    database_password: Annotated[SecretStr, AfterValidator(values.database_password)] = Field(
+    database_password: Annotated[SecretStr, AfterValidator(values.secrets.database_password)] = Field(
         description="The password of the kept database's role keeper. The kept stack's settings have a verifier of "
         "it, with which nobody can log in.",
         json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9"),
     )
-    repository_password: Annotated[SecretStr, AfterValidator(values.repository_password)] = Field(
+    repository_password: Annotated[SecretStr, AfterValidator(values.secrets.repository_password)] = Field(
         description="The password that encrypts the repository of files. Without it no file comes back: keep a copy "
         "of it where the keeper is not.",
         json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9"),
     )
 
-    copy_access_key: Annotated[SecretStr, AfterValidator(values.storage_key)] | None = Field(
+    copy_access_key: Annotated[SecretStr, AfterValidator(values.secrets.storage_key)] | None = Field(
         default=None,
         description="The access key of the object storage that the copy goes to. Required with copy.",
         json_schema_extra=allowed("8 to 128 of A-Z a-z 0-9 / + = _ -"),
     )
-    copy_secret_key: Annotated[SecretStr, AfterValidator(values.storage_key)] | None = Field(
+    copy_secret_key: Annotated[SecretStr, AfterValidator(values.secrets.storage_key)] | None = Field(
         default=None,
         description="The secret key that belongs to it. Required with copy.",
         json_schema_extra=allowed("8 to 128 of A-Z a-z 0-9 / + = _ -"),
     )
-    copy_password: Annotated[SecretStr, AfterValidator(values.copy_password)] | None = Field(
+    copy_password: Annotated[SecretStr, AfterValidator(values.secrets.copy_password)] | None = Field(
         default=None,
         description="The password that encrypts the copy, another one than repositoryPassword. Without it no copy "
         "comes back: keep it where the keeper is not. Required with copy.",

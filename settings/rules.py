@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from conoha import account, names, retention, volumes
 from conoha.flavors import FLAVORS
 from settings.problems import Problem, shown
-from settings.values import MOST_KEPT, priced
+from settings.values.restore_points import MOST_KEPT
+from settings.values.server import priced
 
 Values = Mapping[str, object]
 

@@ -18,27 +18,27 @@ from settings.catalogue import Model, allowed, describe
 class OpenStack(Model):
     """The account in which everything is made."""
 
-    auth_url: Annotated[str, AfterValidator(values.auth_url)] = Field(
+    auth_url: Annotated[str, AfterValidator(values.openstack.auth_url)] = Field(
         description="Where to log in: ConoHa's Identity API, or that of another OpenStack with ConoHa's names.",
         examples=[account.AUTH_URL],
         json_schema_extra=allowed("an address that ends with /v3; https, or http on this machine"),
     )
-    region: Annotated[str, AfterValidator(values.region)] = Field(
+    region: Annotated[str, AfterValidator(values.openstack.region)] = Field(
         description="The region in which server and volumes are made.",
         examples=[account.REGION],
         json_schema_extra=allowed(account.REGION),
     )
-    domain_name: Annotated[str, AfterValidator(values.domain_name)] = Field(
+    domain_name: Annotated[str, AfterValidator(values.openstack.domain_name)] = Field(
         description="The Keystone domain of user and tenant, the same for every ConoHa account.",
         examples=[account.DOMAIN],
         json_schema_extra=allowed(account.DOMAIN),
     )
-    tenant_name: Annotated[str, AfterValidator(values.tenant_name)] = Field(
+    tenant_name: Annotated[str, AfterValidator(values.openstack.tenant_name)] = Field(
         description="The API tenant that owns and pays for everything.",
         examples=["gnct12345678"],
         json_schema_extra=allowed(f"{account.TENANT_PREFIX} and a number"),
     )
-    user_name: Annotated[str, AfterValidator(values.user_name)] = Field(
+    user_name: Annotated[str, AfterValidator(values.openstack.user_name)] = Field(
         description="The API user that Pulumi logs in as. Its password is the secret openstackPassword.",
         examples=["gncu12345678"],
         json_schema_extra=allowed(f"{account.USER_PREFIX} and a number"),
@@ -53,7 +53,7 @@ class Tls(Model):
         "which no browser trusts; for rehearsals.",
         examples=["acme"],
     )
-    email: Annotated[str, AfterValidator(values.email)] | None = Field(
+    email: Annotated[str, AfterValidator(values.site.email)] | None = Field(
         default=None,
         description="Where the CA writes when a certificate is about to lapse. Required with issuer acme.",
         examples=["operators@toybox.example.jp"],
@@ -64,27 +64,27 @@ class Tls(Model):
 class BootVolume(Model):
     """The server's own disk. It is lost when the server is replaced, and nothing of value lives on it."""
 
-    type: Annotated[str, AfterValidator(values.boot_volume_type)] = Field(
+    type: Annotated[str, AfterValidator(values.server.boot_volume_type)] = Field(
         description="ConoHa's volume type for boot volumes.",
         examples=[volumes.BOOT.name],
         json_schema_extra=allowed(volumes.BOOT.name),
     )
-    size: Annotated[int, AfterValidator(values.boot_volume_size)] = Field(
+    size: Annotated[int, AfterValidator(values.server.boot_volume_size)] = Field(
         description="In GB. The 512 MB plan takes 30 and nothing else; every other plan 100 or more.",
         examples=[100],
-        json_schema_extra=allowed(values.priced(volumes.BOOT, volumes.BOOT.sizes)),
+        json_schema_extra=allowed(values.server.priced(volumes.BOOT, volumes.BOOT.sizes)),
     )
 
 
 class Server(Model):
     """The disposable part: replacing it keeps the data volume."""
 
-    flavor: Annotated[str, AfterValidator(values.flavor)] = Field(
+    flavor: Annotated[str, AfterValidator(values.server.flavor)] = Field(
         description="ConoHa's plan: vCPUs and memory. PostgreSQL and the workers are tuned to its memory.",
         examples=["g2l-t-c4m4"],
         json_schema_extra=allowed("; ".join(f"{plan.name} ({plan})" for plan in FLAVORS.values())),
     )
-    image: Annotated[str, AfterValidator(values.server_image)] = Field(
+    image: Annotated[str, AfterValidator(values.server.server_image)] = Field(
         description="The image the server starts from: one of ConoHa's with Docker, looked up by name; or an image's "
         "id.",
         examples=["vmi-docker-26.1-ubuntu-22.04-amd64"],
@@ -114,12 +114,12 @@ class RestorePoint(Model):
         description=Blank.model_fields["source"].description,
         examples=["backup"],
     )
-    id: Annotated[str, AfterValidator(values.origin_id)] = Field(
+    id: Annotated[str, AfterValidator(values.server.origin_id)] = Field(
         description="The id of the backup, snapshot or volume. Required with backup, snapshot, volume and adopted.",
         examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
         json_schema_extra=allowed("a UUID"),
     )
-    size: Annotated[int, AfterValidator(values.origin_size)] = Field(
+    size: Annotated[int, AfterValidator(values.server.origin_size)] = Field(
         description="In GB, of the volume that was saved or is cloned, so that one that cannot fit is refused in "
         "the preview. Required with backup, snapshot and volume.",
         examples=[200],
@@ -134,7 +134,7 @@ class Adopted(Model):
         description=Blank.model_fields["source"].description,
         examples=["adopted"],
     )
-    id: Annotated[str, AfterValidator(values.origin_id)] = Field(
+    id: Annotated[str, AfterValidator(values.server.origin_id)] = Field(
         description=RestorePoint.model_fields["id"].description,
         examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
         json_schema_extra=allowed("a UUID"),
@@ -148,7 +148,7 @@ class Kept(Model):
         description=Blank.model_fields["source"].description,
         examples=["keeper"],
     )
-    to: Annotated[str, AfterValidator(values.origin_time)] = Field(
+    to: Annotated[str, AfterValidator(values.server.origin_time)] = Field(
         description="The second that the database goes back to, with its offset and in quotes; or latest, for the last "
         "one that is kept. Required with keeper and copy.",
         examples=['"2026-01-22T20:49:00+09:00"'],
@@ -159,15 +159,15 @@ class Kept(Model):
 class DataVolume(Model):
     """The disk that outlives the server: PostgreSQL, Redis, uploads, certificates."""
 
-    type: Annotated[str, AfterValidator(values.data_volume_type)] = Field(
+    type: Annotated[str, AfterValidator(values.server.data_volume_type)] = Field(
         description="ConoHa's volume type for additional volumes.",
         examples=[volumes.DATA.name],
         json_schema_extra=allowed(volumes.DATA.name),
     )
-    size: Annotated[int, AfterValidator(values.data_volume_size)] = Field(
+    size: Annotated[int, AfterValidator(values.server.data_volume_size)] = Field(
         description="In GB. A volume cannot be resized later: a larger one means a new volume and a copy.",
         examples=[200],
-        json_schema_extra=allowed(values.priced(volumes.DATA, volumes.DATA.sizes)),
+        json_schema_extra=allowed(values.server.priced(volumes.DATA, volumes.DATA.sizes)),
     )
     origin: Annotated[Blank | RestorePoint | Kept | Adopted, Field(discriminator="source")] = Field(
         description="What the volume is made from, the first time."
@@ -183,18 +183,19 @@ class SnapshotPolicy(Model):
         "snapshots live 24 hours.",
         examples=["conoha"],
     )
-    schedule: Annotated[Literal["daily", "off"], BeforeValidator(values.schedule)] = Field(
+    schedule: Annotated[Literal["daily", "off"], BeforeValidator(values.restore_points.schedule)] = Field(
         description='daily: one restore point a day. off: none are taken. Write "off" in quotes: without them it is a '
         "truth value to YAML.",
         examples=["daily"],
     )
-    keep: Annotated[int, AfterValidator(values.keep)] | None = Field(
+    keep: Annotated[int, AfterValidator(values.restore_points.keep)] | None = Field(
         default=None,
         description="How many restore points are kept. Required with schedule daily. ConoHa keeps at least 14: less "
         "becomes 14 there.",
         examples=[7],
         json_schema_extra=allowed(
-            f"1 to {retention.MOST_KEPT} with driver conoha, 1 to {values.MOST_KEPT} with driver openstack"
+            f"1 to {retention.MOST_KEPT} with driver conoha, "
+            f"1 to {values.restore_points.MOST_KEPT} with driver openstack"
         ),
     )
 
@@ -222,18 +223,18 @@ _SCHEDULE, _KEEP = "toybox-schedule", "toybox-keep"
 class Keeper(Model):
     """The machine at another provider that pulls the backups, and nothing of it but what lets it in."""
 
-    address: Annotated[str, AfterValidator(values.keeper_address)] = Field(
+    address: Annotated[str, AfterValidator(values.keeper.keeper_address)] = Field(
         description="The keeper's fixed IPv4 address. Port 22 is open to it, for the login keeper alone.",
         examples=["192.0.2.9"],
         json_schema_extra=allowed("one IPv4 address"),
     )
-    ssh_key: Annotated[str, AfterValidator(values.authorized_key)] = Field(
+    ssh_key: Annotated[str, AfterValidator(values.site.authorized_key)] = Field(
         description="The public key with which the keeper logs in as keeper. `toybox init` prints it for the keeper's "
         "stack.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1wq0mV8sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bx"],
         json_schema_extra=allowed("an ed25519 key as authorized_keys has it, without options; none that opens root"),
     )
-    database_verifier: Annotated[str, AfterValidator(values.database_verifier)] = Field(
+    database_verifier: Annotated[str, AfterValidator(values.keeper.database_verifier)] = Field(
         description="What PostgreSQL stores of the keeper's password, in its own form (RFC 5803). Nobody can log in "
         "with it. `toybox init` prints it for the keeper's stack.",
         examples=[
@@ -247,7 +248,7 @@ class Keeper(Model):
 class Images(Model):
     """The container images, each with its digest: what was tested is what runs."""
 
-    postgres: Annotated[str, AfterValidator(values.postgres_image)] = Field(
+    postgres: Annotated[str, AfterValidator(values.images.postgres_image)] = Field(
         description="PostgreSQL 15, with its Debian release named in the tag.",
         examples=[
             "docker.io/library/postgres:15-bookworm"
@@ -255,19 +256,19 @@ class Images(Model):
         ],
         json_schema_extra=allowed("a reference with its digest; a tag, if there is one, begins with 15"),
     )
-    redis: Annotated[str, AfterValidator(values.image)] = Field(
+    redis: Annotated[str, AfterValidator(values.images.image)] = Field(
         description="Redis 7.",
         examples=[
             "docker.io/library/redis:7-bookworm@sha256:595cc6f2bb3af6e03347b90deb6123c6aa2c81dea05ce08128de8a174b6ac67b"
         ],
         json_schema_extra=allowed("a reference with its digest"),
     )
-    caddy: Annotated[str, AfterValidator(values.image)] = Field(
+    caddy: Annotated[str, AfterValidator(values.images.image)] = Field(
         description="Caddy 2: the base of the image that is built on the server with the Caddyfile inside.",
         examples=["docker.io/library/caddy:2@sha256:f2a1290d0463aad60660d4ec134943f183ee2a5f6c3eb7bf32dd984f2f020772"],
         json_schema_extra=allowed("a reference with its digest"),
     )
-    django: Annotated[str, AfterValidator(values.image)] = Field(
+    django: Annotated[str, AfterValidator(values.images.image)] = Field(
         description="TOYBOX's own image: web, worker, beat and migrations all run from it.",
         examples=["ghcr.io/toybox/toybox@sha256:" + "0123456789abcdef" * 4],
         json_schema_extra=allowed("a reference with its digest"),
@@ -284,7 +285,7 @@ class Declared(Model):
         examples=["production"],
     )
     openstack: OpenStack = Field(description="The account in which everything is made.")
-    domain: Annotated[str, AfterValidator(values.domain)] = Field(
+    domain: Annotated[str, AfterValidator(values.site.domain)] = Field(
         description="The site's name. Its DNS record must point to the server. No two stacks may share one.",
         examples=["toybox.example.jp"],
         json_schema_extra=allowed("a full domain name in lower case; with tls.issuer acme one that you own"),
@@ -296,9 +297,9 @@ class Declared(Model):
         examples=["public"],
     )
     operators: Annotated[
-        tuple[Annotated[str, AfterValidator(values.operator)], ...],
+        tuple[Annotated[str, AfterValidator(values.site.operator)], ...],
         Strict(False),  # A file has lists, and a frozen model tuples.
-        AfterValidator(values.operators),
+        AfterValidator(values.site.operators),
     ] = Field(
         description="The networks that may reach port 22, the machine that runs `pulumi up` included. 80 and 443 "
         "are open to everybody. Nothing is open by IPv6.",
@@ -306,7 +307,7 @@ class Declared(Model):
         json_schema_extra=allowed("networks in CIDR notation, IPv4 from /8; at least one"),
     )
     authorized_keys: Annotated[
-        tuple[Annotated[str, AfterValidator(values.authorized_key)], ...],
+        tuple[Annotated[str, AfterValidator(values.site.authorized_key)], ...],
         Strict(False),  # as above
     ] = Field(
         default=(),
@@ -335,31 +336,31 @@ class Declared(Model):
 class Secrets(Model):
     """The settings that are stored encrypted. `toybox init STACK` makes them; openstackPassword it asks for."""
 
-    openstack_password: Annotated[SecretStr, AfterValidator(values.openstack_password)] = Field(
+    openstack_password: Annotated[SecretStr, AfterValidator(values.secrets.openstack_password)] = Field(
         description="The password of openstack.userName, chosen in ConoHa's control panel.",
         json_schema_extra=allowed("9 to 70 printable characters"),
     )
-    ssh_private_key: Annotated[SecretStr, AfterValidator(values.ssh_private_key)] = Field(
+    ssh_private_key: Annotated[SecretStr, AfterValidator(values.secrets.ssh_private_key)] = Field(
         description="The key with which Pulumi and operators log in to the server as root (OpenSSH, ed25519).",
         json_schema_extra=allowed("an ed25519 key in OpenSSH's format, without a passphrase"),
     )
-    ssh_host_key: Annotated[SecretStr, AfterValidator(values.ssh_host_key)] = Field(
+    ssh_host_key: Annotated[SecretStr, AfterValidator(values.secrets.ssh_host_key)] = Field(
         description="The server's own host key (OpenSSH, ed25519), so that every connection can be pinned to it.",
         json_schema_extra=allowed("an ed25519 key in OpenSSH's format, other than sshPrivateKey"),
     )
-    postgres_password: Annotated[SecretStr, AfterValidator(values.postgres_password)] = Field(
+    postgres_password: Annotated[SecretStr, AfterValidator(values.secrets.postgres_password)] = Field(
         description="The password of the database's owner.",
         json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9 _ -"),
     )
-    redis_password: Annotated[SecretStr, AfterValidator(values.redis_password)] = Field(
+    redis_password: Annotated[SecretStr, AfterValidator(values.secrets.redis_password)] = Field(
         description="The password of Redis: cache, sessions and the queue of jobs.",
         json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9 _ -"),
     )
-    django_secret_key: Annotated[SecretStr, AfterValidator(values.django_secret_key)] = Field(
+    django_secret_key: Annotated[SecretStr, AfterValidator(values.secrets.django_secret_key)] = Field(
         description="The key with which Django signs sessions, cookies and password reset links.",
         json_schema_extra=allowed("50 to 256 printable characters"),
     )
-    access_password: Annotated[SecretStr, AfterValidator(values.access_password)] | None = Field(
+    access_password: Annotated[SecretStr, AfterValidator(values.secrets.access_password)] | None = Field(
         default=None,
         description="What a visitor types, after the user name toybox, where access is password. Required there, "
         "unused elsewhere.",

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from settings.catalogue import NAMESPACE, Catalogue, Described, path_text
 from settings.problems import Problem, nearest, one_of, shown
-from settings.values import REFUSED
+from settings.values.refusal import REFUSED
 
 
 def problems(model: type[BaseModel], values: Mapping[str, object], catalogue: Catalogue) -> list[Problem]:

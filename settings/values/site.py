@@ -1,0 +1,103 @@
+"""Check the site's name, and who may reach it."""
+
+import ipaddress
+import re
+
+from settings.problems import shown
+from settings.values.refusal import refused
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def domain(value: str) -> str:
+    """A full domain name in lower case."""
+    labels = value.split(".")
+    whole = len(labels) > 1 and len(value) <= 253 and not labels[-1].isdigit()
+    if not whole or not all(_LABEL.fullmatch(label) for label in labels):
+        raise refused(
+            f"is {shown(value)}, which is not a full domain name in lower case.",
+            "Caddy asks for a certificate of exactly this name, and Django answers to no other.",
+            "Write the bare name, such as toybox.example.jp: no https://, no path, no port, no dot at the end; "
+            "a name in another script as xn--...",
+        )
+    return value
+
+
+def email(value: str) -> str:
+    """An address that at least looks like one."""
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", value):
+        raise refused(
+            f"is {shown(value)}, which is not an e-mail address.",
+            "The CA writes there when a certificate is about to lapse or is revoked.",
+            "Write an address that somebody reads.",
+        )
+    return value
+
+
+_WIDEST = 8
+"""The shortest prefix that can still be called an operator's own network."""
+
+
+def operator(value: str) -> str:
+    """One network that may reach port 22, spelt as OpenStack spells it."""
+    example = "Write your own address, such as 203.0.113.7/32, or your network's, such as 203.0.113.0/24."
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise refused(
+            f"is {shown(value)}, which is not a network in CIDR notation.",
+            "These addresses may reach port 22; anybody else is turned away before SSH answers.",
+            example,
+        ) from None
+    if network.version != 4:
+        raise refused(
+            f"is {value}, a network of IPv6.",
+            "Pulumi reaches the server by its IPv4 address, and the security group lets nothing in by IPv6.",
+            example,
+        )
+    if network.prefixlen < _WIDEST:
+        whom = "the whole world" if network.prefixlen == 0 else f"{network.num_addresses:,} addresses"
+        raise refused(
+            f"is {value}, which opens port 22 to {whom}.",
+            "A login there is the key to all data. Who is no operator has no business even trying.",
+            f"{example} With a changing address, name your provider's network (/{_WIDEST} or smaller).",
+        )
+    if value != str(network):
+        address = value.split("/")[0]
+        single = f", or {address}/{network.max_prefixlen} for that one address" if "/" in value else ""
+        raise refused(
+            f"is {shown(value)}; as a network it is written {network}.",
+            "OpenStack stores the network's own spelling, and every later preview would show a difference.",
+            f"Write {network}{single}.",
+        )
+    return value
+
+
+def authorized_key(value: str) -> str:
+    """Return one ed25519 key. Refuse options: they could let in less, or more, than a reader of the settings
+    expects."""
+    if not re.fullmatch(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}( [\w.@+-]+)?", value):
+        raise refused(
+            f"is {shown(value)}, which is not an ed25519 public key.",
+            "sshd ignores a line that it cannot read, so that whoever has the key would be locked out.",
+            "Write the whole line of the .pub file that `ssh-keygen -t ed25519` made.",
+        )
+    return value
+
+
+def operators(value: tuple[str, ...]) -> tuple[str, ...]:
+    """At least one network, none twice."""
+    if not value:
+        raise refused(
+            "is empty.",
+            "Nobody could reach the server over SSH, Pulumi included, so nothing could be set up on it.",
+            "Name at least the address from which `pulumi up` runs, such as 203.0.113.7/32.",
+        )
+    twice = sorted({each for each in value if value.count(each) > 1})
+    if twice:
+        raise refused(
+            f"names {', '.join(twice)} more than once.",
+            "Each entry becomes a security group rule, and OpenStack refuses the second of two equal ones.",
+            "Keep one of them.",
+        )
+    return value
