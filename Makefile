@@ -60,5 +60,5 @@ bench-recovery: ## measure a recovery and thirty nights of backups, and write th
 
 docs: ## write the settings' pages from the models, and the table of docs/guard.md from the rules
 	@$(INSTALLED)
-	@$(PYTHON) -m ops.settings_reference
+	@$(PYTHON) -m settings.reference
 	@$(PYTHON) -m ops.guard.reference

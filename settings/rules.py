@@ -1,7 +1,7 @@
-"""Which settings fit together.
+"""Which settings of a site's stack fit together.
 
-The rules read the raw values and not the models, so that they speak up even where another setting is broken. What is
-missing or of a wrong type is the models' business: there a rule keeps silent.
+The rules read the raw values and not the models, so that they speak up even where another setting is broken. The
+models report missing and mistyped values; rules ignore them.
 """
 
 import ipaddress

@@ -12,9 +12,9 @@ from syrupy.assertion import SnapshotAssertion
 
 import settings
 from ops.init import ed25519_key
-from ops.settings_reference import KEEPER_FILE, example_file, keeper_text
 from settings import SettingsError
 from settings import keeper as keeper_settings
+from settings.reference import KEEPER_FILE, example_file, keeper_text
 from tests.unit.test_settings import PLAIN, committed_settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -157,7 +157,7 @@ def test_a_site_that_calls_itself_a_keeper_is_told_what_a_keeper_is() -> None:
 
 
 def test_the_reference_is_current() -> None:
-    assert KEEPER_FILE.read_text() == keeper_text(), "run: python -m ops.settings_reference"
+    assert KEEPER_FILE.read_text() == keeper_text(), "run: python -m settings.reference"
 
 
 def test_the_references_example_is_valid() -> None:

@@ -21,8 +21,8 @@ import settings
 from components import memory
 from conoha import flavors, volumes
 from ops.init import ed25519_key
-from ops.settings_reference import FILE, example_file, text
 from settings import SettingsError
+from settings.reference import FILE, example_file, text
 
 ROOT = Path(__file__).parent.parent.parent
 ID = "3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"
@@ -451,7 +451,7 @@ def committed_settings(stack: str) -> dict[str, Any]:
 
 
 def test_the_reference_is_current() -> None:
-    assert FILE.read_text() == text(), "run: python -m ops.settings_reference"
+    assert FILE.read_text() == text(), "run: python -m settings.reference"
 
 
 def test_the_references_example_lacks_only_real_addresses() -> None:

@@ -1,10 +1,9 @@
-"""Makes docs/settings.md from the models in settings.py, and docs/keeper-settings.md from those in keeper_settings.py:
-`python -m ops.settings_reference`. Tests check them."""
+"""Write docs/settings.md and docs/keeper-settings.md from the models: `python -m settings.reference`.
+Tests check them."""
 
 from pathlib import Path
 
-import settings
-from settings import keeper as keeper_settings
+from settings import keeper, site
 from settings.catalogue import Catalogue, Described, path_text
 
 FILE = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -13,7 +12,7 @@ KEEPER_FILE = FILE.with_name("keeper-settings.md")
 HEAD = """\
 # Settings
 
-<!-- Made from settings.py by `python -m ops.settings_reference`: change it there. -->
+<!-- Made from settings/site.py by `python -m settings.reference`: change it there. -->
 
 A stack's settings stand in `Pulumi.<stack>.yaml`, under `toybox:`. All of them are checked before anything is created,
 and all problems are reported together: an unknown key, a size that ConoHa does not sell, a data volume smaller than
@@ -38,7 +37,7 @@ Each is stored encrypted in the same file. `toybox init STACK` makes those that 
 KEEPER_HEAD = """\
 # The keeper's settings
 
-<!-- Made from keeper_settings.py by `python -m ops.settings_reference`: change it there. -->
+<!-- Made from settings/keeper.py by `python -m settings.reference`: change it there. -->
 
 The settings of the stack that keeps backups stand in `Pulumi.keeper.yaml`, under `toybox:`. All of them are checked
 before anything is changed, and all problems are reported together.
@@ -59,23 +58,23 @@ is there. Each time it prints the block `toybox:keeper` for the kept stack's set
 
 def keeper_text() -> str:
     """Return the whole file of the keeper's settings."""
-    parts = [KEEPER_HEAD.format(example=example_file(keeper_settings.DECLARED))]
-    parts += [_section(path, each) for path, each in keeper_settings.DECLARED.items()]
+    parts = [KEEPER_HEAD.format(example=example_file(keeper.DECLARED))]
+    parts += [_section(path, each) for path, each in keeper.DECLARED.items()]
     parts += [KEEPER_SECRETS_HEAD]
-    parts += [_section(path, each) for path, each in keeper_settings.SECRETS.items()]
+    parts += [_section(path, each) for path, each in keeper.SECRETS.items()]
     return "\n".join(parts)
 
 
 def text() -> str:
     """The whole file."""
     parts = [HEAD.format(example=example_file())]
-    parts += [_section(path, each) for path, each in settings.DECLARED.items()]
+    parts += [_section(path, each) for path, each in site.DECLARED.items()]
     parts += [SECRETS_HEAD]
-    parts += [_section(path, each) for path, each in settings.SECRETS.items()]
+    parts += [_section(path, each) for path, each in site.SECRETS.items()]
     return "\n".join(parts)
 
 
-def example_file(catalogue: Catalogue = settings.DECLARED) -> str:
+def example_file(catalogue: Catalogue = site.DECLARED) -> str:
     """A complete settings file without secrets, put together from the examples. Of a choice of blocks, the simplest."""
     return "config:\n" + "".join(_example_lines(catalogue))
 
