@@ -7,8 +7,9 @@ import settings as stack_settings
 from components.backup_restore import restored
 from components.caddy import Caddy, render_access
 from components.cloud import openstack_provider
+from components.data.data_volume import DataVolume
+from components.data.snapshot_policy import SnapshotPolicy
 from components.data_census import counted
-from components.data_volume import DataVolume
 from components.django import Django
 from components.docker_host import DockerHost
 from components.former_passwords import FormerPasswords
@@ -20,7 +21,6 @@ from components.platform import Platform
 from components.postgres import Postgres
 from components.redis import Redis
 from components.server import Server
-from components.snapshot_policy import SnapshotPolicy
 from components.ssh import identity, write_ssh_files
 from components.staging_scrub import scrubbed
 from components.tidy import Tidy

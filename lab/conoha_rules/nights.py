@@ -116,7 +116,7 @@ def expire_snapshots(connection: Connection) -> list[str]:
 
 def volumes_of(connection: Connection, server: str) -> list[Mapping[str, Any]] | None:
     """The volumes that a server has now. None if the server is gone: its subscription ends then, and its backups stay
-    (which nobody has proved of ConoHa, see components/snapshot_policy.py)."""
+    (which nobody has proved of ConoHa, see components/data/snapshot_policy.py)."""
     found = connection.compute.find_server(server)
     if found is None:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NAME = "data-volume"
-"""Its logical name in the program (components/data_volume.py)."""
+"""Its logical name in the program (components/data/data_volume.py)."""
 
 
 @dataclass(frozen=True)

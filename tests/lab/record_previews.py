@@ -129,7 +129,7 @@ def with_option(name: str, option: str, value: object) -> Callable[[Resources], 
 
 UNPROTECTED = edit(("programs/site.py", "protect=settings.is_production", "protect=False"))
 ANOTHER_ORIGIN = both(
-    edit(("components/data_volume.py", "ignore_changes=[*ORIGIN_PROPERTIES, ", "ignore_changes=[")),
+    edit(("components/data/data_volume.py", "ignore_changes=[*ORIGIN_PROPERTIES, ", "ignore_changes=[")),
     settings(dataVolume__origin={"source": "backup", "id": SOME_ID, "size": 200}),
 )
 

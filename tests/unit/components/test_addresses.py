@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.data_volume import data_device
+from components.data.data_volume import data_device
 from components.docker_host.bundle import (
     DISK_CHECK,
     mount_unit_name,

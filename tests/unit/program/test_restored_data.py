@@ -10,7 +10,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.data_volume import ORIGIN_PROPERTIES, refuse_anothers
+from components.data.data_volume import ORIGIN_PROPERTIES, refuse_anothers
 from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import Run, run_program
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.snapshot_policy import effect
+from components.data.snapshot_policy import effect
 from settings import SnapshotPolicy
 from tests.unit.program.conftest import canaries, configuration
 from tests.unit.program.recording import Run, Secret, run_program

@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from components.data.data_volume import data_device
 from components.data_disk import DataDisk
-from components.data_volume import data_device
 from components.docker_host.bundle import host_bundle, pack
 from ops.guard import declared, preview, rules
 from ops.guard.preview import UNKNOWN, Preview
