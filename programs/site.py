@@ -21,7 +21,7 @@ from components.platform import Platform
 from components.postgres import Postgres
 from components.redis import Redis
 from components.server import Server
-from components.ssh import identity, write_ssh_files
+from components.server.ssh import identity, write_ssh_files
 from components.staging_scrub import scrubbed
 from components.tidy import Tidy
 from conoha.flavors import FLAVORS

@@ -25,7 +25,7 @@ from components.docker_host.every_update import in_every_update
 from components.docker_host.keeper_login import login_files
 from components.docker_host.make_room import make_room_hook
 from components.docker_host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
-from components.ssh import Identity
+from components.server.ssh import Identity
 from host.ssh_files import USER
 
 REACHABLE = """\

@@ -9,8 +9,8 @@ import pulumi
 import pulumi_openstack as openstack
 
 from components.cloud import Cloud
+from components.server.ssh import Identity
 from components.server.user_data import render_user_data
-from components.ssh import Identity
 from settings import Keeper
 from settings import Server as ServerSettings
 
