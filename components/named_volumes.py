@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.docker_host import DockerHost
+from components.host import DockerHost
 from components.volumes import VOLUMES, Volume
 
 

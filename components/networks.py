@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_docker as docker
 
-from components.docker_host import DockerHost
-from components.docker_host.make_room import NAME_LABEL
+from components.host import DockerHost
+from components.host.make_room import NAME_LABEL
 from components.keeper_network import GATEWAY, NAME, SUBNET
 
 

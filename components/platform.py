@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.docker_host import DockerHost
-from components.host_secrets import HostSecrets
+from components.host import DockerHost
+from components.host.host_secrets import HostSecrets
 from components.named_volumes import NamedVolumes
 from components.networks import Networks
 

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from components.docker_host import DockerHost
+from components.host import DockerHost
 
 
 class PulledImage(pulumi.ComponentResource):

@@ -8,9 +8,9 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from components.docker_host.bundle import LIBRARY, LOG_DRIVER
-from components.docker_host.make_room import NAME_LABEL
-from components.host_secrets import DIRECTORY, HostSecrets, folder
+from components.host.bundle import LIBRARY, LOG_DRIVER
+from components.host.host_secrets import DIRECTORY, HostSecrets, folder
+from components.host.make_room import NAME_LABEL
 from components.memory import SHARES
 from components.platform import Platform
 from components.volumes import Volume

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_command as command
 
-from components.docker_host.bundle import LIBRARY
-from components.host_secrets import DIRECTORY
+from components.host.bundle import LIBRARY
+from components.host.host_secrets import DIRECTORY
 from components.platform import Platform
 
 

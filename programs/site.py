@@ -11,9 +11,9 @@ from components.data.data_volume import DataVolume
 from components.data.snapshot_policy import SnapshotPolicy
 from components.data_census import counted
 from components.django import Django
-from components.docker_host import DockerHost
 from components.former_passwords import FormerPasswords
-from components.host_secrets import HostSecrets
+from components.host import DockerHost
+from components.host.host_secrets import HostSecrets
 from components.keeper_access import admit_keeper
 from components.named_volumes import NamedVolumes
 from components.networks import Networks

@@ -13,7 +13,7 @@ import pulumi
 import pulumi_command as command
 
 from components.data_disk import DataDisk
-from components.docker_host import DockerHost
+from components.host import DockerHost
 from components.postgres import DATABASE
 from components.volumes import KEPT_FILES
 from settings import Kept, Settings, sibling_settings

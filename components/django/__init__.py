@@ -19,7 +19,7 @@ from components.django.specs import (
     web_spec,
     worker_spec,
 )
-from components.docker_host.bundle import LIBRARY
+from components.host.bundle import LIBRARY
 from components.platform import Platform
 from components.pulled_image import PulledImage
 from components.service import Service, Spec

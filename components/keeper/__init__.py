@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_command as command
 
-from components.docker_host.bundle import pack, unpack_and_run
-from components.docker_host.unreachable import KNOWN_SERVER, is_unreachable
-from components.host_secrets import version
+from components.host.bundle import pack, unpack_and_run
+from components.host.host_secrets import version
+from components.host.unreachable import KNOWN_SERVER, is_unreachable
 from components.keeper.bundle import LIBRARY, keeper_bundle, secrets_bundle
 from components.keeper.condition import Condition
 from components.keeper.source import Source, kept_source

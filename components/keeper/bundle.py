@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keeper
-from components.docker_host.bundle import BundleFile, render_manifest
+from components.host.bundle import BundleFile, render_manifest
 from components.keeper import units
 from components.postgres import DATABASE
 from components.volumes import KEPT_FILES

@@ -13,7 +13,7 @@ from typing import Any
 
 import pulumi
 
-from components.docker_host.make_room import on_the_server
+from components.host.make_room import on_the_server
 from components.keeper.look import APPLIED
 
 LOOK = Path(__file__).with_name("look.py")

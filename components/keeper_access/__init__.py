@@ -1,7 +1,7 @@
 """What production's database grants the keeper: the role `keeper`, its own database, and no more.
 
 What it does not do: the login on the host, the firewall's rule and the Docker network are where those of everybody are
-(components/docker_host, components/server, components/networks). It holds no password: the settings have a verifier.
+(components/host, components/server, components/networks). It holds no password: the settings have a verifier.
 """
 
 from pathlib import Path

@@ -10,7 +10,7 @@ import pulumi_command as command
 from pydantic import SecretStr
 
 from components import keeper_network
-from components.host_secrets import version
+from components.host.host_secrets import version
 from components.memory import memory_limit
 from components.platform import Platform
 from components.postgres.tuning import MAX_CONNECTIONS, memory_settings, shared_memory

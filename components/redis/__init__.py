@@ -11,7 +11,7 @@ import pulumi
 import pulumi_command as command
 from pydantic import SecretStr
 
-from components.host_secrets import version
+from components.host.host_secrets import version
 from components.memory import memory_limit
 from components.platform import Platform
 from components.pulled_image import PulledImage

@@ -15,7 +15,7 @@ import pulumi_command as command
 
 from components import data_disk, postgres, redis
 from components.data_disk import DataDisk
-from components.docker_host.bundle import LIBRARY, BundleFile, pack, unpack_and_run
+from components.host.bundle import LIBRARY, BundleFile, pack, unpack_and_run
 from components.platform import Platform
 from components.volumes import MOUNT_POINT
 from settings import Settings

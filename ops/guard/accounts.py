@@ -55,7 +55,7 @@ def _docker(preview: Preview) -> Iterator[Finding]:
                 f"Containers would be made on another Docker than now: {', '.join(other)} would change.",
                 "The server stays, and its containers run on there, unseen. Those that are made elsewhere have no data "
                 "disk: the site would start empty.",
-                "Take the change back: Docker's address comes from the stack's own server (components/docker_host).",
+                "Take the change back: Docker's address comes from the stack's own server (components/host).",
             )
 
 

@@ -59,9 +59,9 @@ HARMLESS = frozenset(
 MOUNT_POINT = "/srv/toybox"
 """Where the data disk is mounted on the server (components/volumes.py)."""
 LIBRARY = "/usr/local/lib/toybox"
-"""The folder of the host bundle's scripts on the server (components/docker_host/bundle.py)."""
+"""The folder of the host bundle's scripts on the server (components/host/bundle.py)."""
 SECRETS = "/etc/toybox/secrets"
-"""The folder of the secret files on the server (components/host_secrets.py). They are no data."""
+"""The folder of the secret files on the server (components/host/host_secrets.py). They are no data."""
 DATABASES = ("postgres", "redis")
 """The Docker volumes whose files only their own program's version can read (components/volumes.py)."""
 WEB_PORTS = frozenset({80, 443})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from components.docker_host.bundle import LIBRARY
+from components.host.bundle import LIBRARY
 from components.postgres import login_role
 from host.ssh_files import render_ssh_config
 from lab import deploy

@@ -119,7 +119,7 @@ def test_links_from_the_readme_reach_every_page() -> None:
 @every_page
 def test_every_script_of_the_server_that_is_named_is_in_the_bundle(page: Path) -> None:
     named = set(re.findall(r"/usr/local/lib/toybox/([\w-]+)", page.read_text()))
-    assert named <= {file.name for file in (CHECKOUT / "components" / "docker_host" / "files").iterdir()}
+    assert named <= {file.name for file in (CHECKOUT / "components" / "host" / "files").iterdir()}
 
 
 @every_page

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.data.data_volume import data_device
-from components.docker_host.bundle import (
+from components.host.bundle import (
     DISK_CHECK,
     mount_unit_name,
     render_disk_check_unit,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.caddy.build_context import CONTEXT, content_hash, read_context
-from components.docker_host import bundle_version
-from components.docker_host.bundle import BundleFile, host_bundle, pack, unpack_and_run
-from components.host_secrets import version
+from components.host import bundle_version
+from components.host.bundle import BundleFile, host_bundle, pack, unpack_and_run
+from components.host.host_secrets import version
 from tests.unit.components.test_data_disk import disk
 
 NAMES = st.lists(

@@ -12,9 +12,9 @@ from syrupy.assertion import SnapshotAssertion
 from components.caddy import build_arguments, caddy_spec
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
-from components.docker_host import REACHABLE, READY
-from components.docker_host import bundle as host
-from components.host_secrets import versioned
+from components.host import REACHABLE, READY
+from components.host import bundle as host
+from components.host.host_secrets import versioned
 from components.memory import LEAST
 from components.postgres import HAND_OVER, add_login_sql, end_former_logins_sql, login_role, postgres_spec
 from components.redis import cache_spec, redis_spec

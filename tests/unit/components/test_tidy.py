@@ -2,8 +2,8 @@
 
 import shlex
 
-from components.docker_host.bundle import LIBRARY
-from components.host_secrets import DIRECTORY
+from components.host.bundle import LIBRARY
+from components.host.host_secrets import DIRECTORY
 from components.tidy import tidy_command
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components import volumes
-from components.docker_host import bundle
+from components.host import bundle
 from host import fitness, look
 from tests.documentation import CHECKOUT
 

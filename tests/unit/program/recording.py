@@ -281,8 +281,8 @@ def run_program(
         pulumi.runtime.set_all_config(dict(config), encrypted)
         with (
             mock.patch.object(pulumi.runtime.stack, "asyncio", OutputsAwaitedOnce()),  # as the language host does
-            mock.patch("components.docker_host.condition.ask", ask),
-            mock.patch("components.docker_host.every_update.ssh_arguments", return_value=list(ssh)),
+            mock.patch("components.host.condition.ask", ask),
+            mock.patch("components.host.every_update.ssh_arguments", return_value=list(ssh)),
         ):
             await run_in_stack(program)
 

@@ -9,7 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from components.caddy.build_context import CONTEXT
 from components.data_disk import DataDisk
-from components.docker_host.bundle import host_bundle, pack
+from components.host.bundle import host_bundle, pack
 from settings import ssh_public_key
 from tests.unit.program.conftest import STACKS, canaries, configuration
 from tests.unit.program.recording import CHECKOUT, Run, Secret, run_program

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from components.docker_host.bundle import LIBRARY
-from components.host_secrets import DIRECTORY
+from components.host.bundle import LIBRARY
+from components.host.host_secrets import DIRECTORY
 from components.memory import memory_limit
 from components.volumes import VOLUMES
 from tests.unit.program.recording import CHECKOUT, Registered, Run

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from components.docker_host.keeper_login import login_files
+from components.host.keeper_login import login_files
 from components.keeper_access import dismiss_command
 from components.keeper_network import DATABASE_ADDRESS, GATEWAY, SUBNET
 from settings import Keeper
@@ -125,7 +125,7 @@ def test_without_a_keeper_each_update_ends_the_role_that_a_data_disk_brought(
         ran.append(command)
         return pulumi.Output.from_input("")
 
-    monkeypatch.setattr("components.docker_host.in_every_update", note)
+    monkeypatch.setattr("components.host.in_every_update", note)
     run_program("staging", *configuration("staging"), tmp_path)
     assert dismiss_command() in ran
     ran.clear()

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
-from components.docker_host.bundle import pack
+from components.host.bundle import pack
 from components.keeper.bundle import keeper_bundle
 from settings import ssh_public_key
 from settings.keeper import Copy

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.host_secrets import DIRECTORY
+from components.host.host_secrets import DIRECTORY
 from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import RecordingMonitor, Run, run_program
 

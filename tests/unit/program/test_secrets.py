@@ -6,7 +6,7 @@ import io
 import re
 import tarfile
 
-from components.host_secrets import DIRECTORY
+from components.host.host_secrets import DIRECTORY
 from tests.unit.program.conftest import Secrets
 from tests.unit.program.recording import Run, Secret, revealed, texts
 
@@ -66,7 +66,7 @@ def test_no_environment_variable_is_named_like_a_secret_unless_it_names_a_file(r
 
 
 def test_the_secrets_bundle_is_these_files_and_for_root_only(run: Run) -> None:
-    """The one script that takes them in decides who may read them (components/docker_host/files/install-secrets)."""
+    """The one script that takes them in decides who may read them (components/host/files/install-secrets)."""
     packed = base64.b64decode(revealed(run.one("secrets-installed").inputs["stdin"]))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         modes = {member.name: member.mode for member in archive.getmembers()}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.django.specs import DRILL, boot_facts, environment, web_spec
-from components.docker_host.bundle import BundleFile
+from components.host.bundle import BundleFile
 from components.keeper import bundle, render_unreachable, units
 from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
 from components.volumes import VOLUMES

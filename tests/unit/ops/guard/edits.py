@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from components.docker_host.bundle import BundleFile, pack
+from components.host.bundle import BundleFile, pack
 from ops.guard import declared
 from tests.unit.ops.guard.recordings import Edit, step
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from components.data.data_volume import data_device
 from components.data_disk import DataDisk
-from components.docker_host.bundle import host_bundle, pack
+from components.host.bundle import host_bundle, pack
 from ops.guard import declared, preview, rules
 from ops.guard.preview import UNKNOWN, Preview
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components import host_secrets, volumes
-from components.docker_host import bundle
+from components import volumes
+from components.host import bundle, host_secrets
 from ops.guard import declared, keeper
 from ops.guard.host_commands import LAUNCHER, NOTED
 from ops.guard.openings import is_web, ports_of, reach

@@ -3,7 +3,7 @@
 import pytest
 
 from components.data_disk import DataDisk
-from components.docker_host.bundle import BundleFile, host_bundle, pack
+from components.host.bundle import BundleFile, host_bundle, pack
 from components.staging_scrub import scrub_bundle
 from ops.guard.declared import DATA_VOLUME
 from ops.guard.host_commands import findings

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from components.docker_host import keeper_files, keeper_gate
-from components.docker_host.bundle import LIBRARY, BundleFile, mount_unit_name
+from components.host import keeper_files, keeper_gate
+from components.host.bundle import LIBRARY, BundleFile, mount_unit_name
 from components.keeper_network import DATABASE_ADDRESS, DATABASE_PORT
 from components.volumes import KEPT_FILES
 from host.fitness import KEEPER_GATE, KEEPER_KEYS

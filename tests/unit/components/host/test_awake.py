@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.docker_host.awake import render_gone, wake
+from components.host.awake import render_gone, wake
 
 
 class Compute:

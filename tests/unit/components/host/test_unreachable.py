@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.docker_host.unreachable import KNOWN_SERVER, NEW_SERVER, is_unreachable, render_unreachable
+from components.host.unreachable import KNOWN_SERVER, NEW_SERVER, is_unreachable, render_unreachable
 
 SILENT = (
     "cannot connect to 198.51.100.7:22 as root: dial tcp 198.51.100.7:22: i/o timeout (after 41 attempts)",

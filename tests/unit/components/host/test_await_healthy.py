@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.docker_host.bundle import FILES
+from components.host.bundle import FILES
 
 DOCKER = """\
 #!/bin/bash

@@ -13,8 +13,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from components import keeper_network, postgres
-from components.docker_host import keeper_files, keeper_gate, keeper_login
-from components.docker_host.bundle import LIBRARY, host_bundle
+from components.host import keeper_files, keeper_gate, keeper_login
+from components.host.bundle import LIBRARY, host_bundle
 from components.volumes import KEPT_FILES, VOLUMES, Rebuilt
 from host import fitness
 from settings import Keeper

@@ -13,18 +13,18 @@ import pulumi_openstack as openstack
 
 from components.cloud import Cloud
 from components.data_disk import DataDisk
-from components.docker_host.awake import awake_hook
-from components.docker_host.bundle import (
+from components.host.awake import awake_hook
+from components.host.bundle import (
     LIBRARY,
     host_bundle,
     pack,
     unpack_and_run,
 )
-from components.docker_host.condition import Condition
-from components.docker_host.every_update import in_every_update
-from components.docker_host.keeper_login import login_files
-from components.docker_host.make_room import make_room_hook
-from components.docker_host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
+from components.host.condition import Condition
+from components.host.every_update import in_every_update
+from components.host.keeper_login import login_files
+from components.host.make_room import make_room_hook
+from components.host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.server.ssh import Identity
 from host.ssh_files import USER
 

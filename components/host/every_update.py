@@ -11,7 +11,7 @@ import asyncio
 
 import pulumi
 
-from components.docker_host.make_room import ssh_arguments
+from components.host.make_room import ssh_arguments
 
 UNREACHABLE = 255
 """ssh(1) exits with it if the connection failed; every other code is the command's."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pulumi
 
-from components.docker_host.make_room import on_the_server
+from components.host.make_room import on_the_server
 from host import fitness
 from host.containers import ailment, is_declared
 from host.look import APPLIED

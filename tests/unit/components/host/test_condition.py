@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.docker_host.condition import Verdict, report, seen
+from components.host.condition import Verdict, report, seen
 from host.ssh import NoAnswerError
 
 FOR_PEOPLE = Verdict("new", "two daemons", for_people=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.docker_host.condition import Verdict
-from components.docker_host.unreachable import PORT
+from components.host.condition import Verdict
+from components.host.unreachable import PORT
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

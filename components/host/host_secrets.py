@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_command as command
 
-from components.docker_host import DockerHost
-from components.docker_host.bundle import LIBRARY, BundleFile, pack, render_manifest, unpack_and_run
+from components.host import DockerHost
+from components.host.bundle import LIBRARY, BundleFile, pack, render_manifest, unpack_and_run
 from host.look import SECRETS
 
 DIRECTORY = SECRETS
