@@ -7,7 +7,7 @@ trial, and a failed update leaves old containers that can start again.
 import pulumi
 
 from components import postgres
-from components.platform import Platform
+from components.containers.platform import Platform
 from components.redis import ACCEPT
 
 

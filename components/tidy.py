@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_command as command
 
+from components.containers.platform import Platform
 from components.host.bundle import LIBRARY
 from components.host.host_secrets import DIRECTORY
-from components.platform import Platform
 
 
 def tidy_command(secrets: Sequence[str], images: Sequence[str]) -> str:

@@ -7,6 +7,9 @@ import settings as stack_settings
 from components.backup_restore import restored
 from components.caddy import Caddy, render_access
 from components.cloud import openstack_provider
+from components.containers.named_volumes import NamedVolumes
+from components.containers.networks import Networks
+from components.containers.platform import Platform
 from components.data.data_volume import DataVolume
 from components.data.snapshot_policy import SnapshotPolicy
 from components.data_census import counted
@@ -15,9 +18,6 @@ from components.former_passwords import FormerPasswords
 from components.host import DockerHost
 from components.host.host_secrets import HostSecrets
 from components.keeper_access import admit_keeper
-from components.named_volumes import NamedVolumes
-from components.networks import Networks
-from components.platform import Platform
 from components.postgres import Postgres
 from components.redis import Redis
 from components.server import Server

@@ -87,7 +87,7 @@ def _on_conoha(values: Values) -> bool:
 
 
 LEAST_MEMORY = 1024
-"""MiB. The limits of TOYBOX's containers (components/memory.py) do not fit in less."""
+"""MiB. The limits of TOYBOX's containers (components/containers/memory.py) do not fit in less."""
 
 
 def _containers_fit_flavor(values: Values) -> Iterator[Problem]:

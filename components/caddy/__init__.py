@@ -12,9 +12,9 @@ import pulumi
 import pulumi_docker as docker
 
 from components.caddy.build_context import CONTEXT, content_hash, read_context
-from components.memory import memory_limit
-from components.platform import Platform
-from components.service import HealthCheck, Service, Spec
+from components.containers.memory import memory_limit
+from components.containers.platform import Platform
+from components.containers.service import HealthCheck, Service, Spec
 from components.volumes import CADDY_CONFIG, CADDY_DATA, DJANGO_UID, MEDIA, STATIC
 from settings import Settings, Tls
 

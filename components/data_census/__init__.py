@@ -10,7 +10,7 @@ from pathlib import Path
 import pulumi
 import pulumi_command as command
 
-from components.platform import Platform
+from components.containers.platform import Platform
 from settings import Settings
 
 SCRIPT = Path(__file__).with_name("census.py")

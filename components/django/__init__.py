@@ -10,6 +10,9 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
+from components.containers.platform import Platform
+from components.containers.pulled_image import PulledImage
+from components.containers.service import Service, Spec
 from components.django.specs import (
     beat_spec,
     boot_facts,
@@ -20,9 +23,6 @@ from components.django.specs import (
     worker_spec,
 )
 from components.host.bundle import LIBRARY
-from components.platform import Platform
-from components.pulled_image import PulledImage
-from components.service import Service, Spec
 from components.volumes import STATIC
 from conoha.flavors import Flavor
 

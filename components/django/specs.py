@@ -4,8 +4,8 @@ server's size."""
 from collections.abc import Mapping
 
 from components import postgres, redis
-from components.memory import SHARES, memory_limit
-from components.service import SECRETS_IN_CONTAINER, HealthCheck, Spec, tmpfs_options
+from components.containers.memory import SHARES, memory_limit
+from components.containers.service import SECRETS_IN_CONTAINER, HealthCheck, Spec, tmpfs_options
 from components.volumes import BEAT, MEDIA, STATIC
 
 MEDIA_ROOT = "/srv/media"

@@ -1,7 +1,8 @@
 """What production's database grants the keeper: the role `keeper`, its own database, and no more.
 
 What it does not do: the login on the host, the firewall's rule and the Docker network are where those of everybody are
-(components/host, components/server, components/networks). It holds no password: the settings have a verifier.
+(components/host, components/server, components/containers/networks). It holds no password: the settings have a
+verifier.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ import pulumi
 import pulumi_command as command
 
 from components import postgres
-from components.platform import Platform
+from components.containers.platform import Platform
 from settings import Keeper
 
 HERE = Path(__file__).parent

@@ -10,12 +10,12 @@ import pulumi_command as command
 from pydantic import SecretStr
 
 from components import keeper_network
+from components.containers.memory import memory_limit
+from components.containers.platform import Platform
+from components.containers.pulled_image import PulledImage
+from components.containers.service import HealthCheck, Service, Spec, locked_entrypoint
 from components.host.host_secrets import version
-from components.memory import memory_limit
-from components.platform import Platform
 from components.postgres.tuning import MAX_CONNECTIONS, memory_settings, shared_memory
-from components.pulled_image import PulledImage
-from components.service import HealthCheck, Service, Spec, locked_entrypoint
 from components.volumes import DATABASE_UID, POSTGRES
 
 HERE = Path(__file__).parent

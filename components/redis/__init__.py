@@ -11,11 +11,11 @@ import pulumi
 import pulumi_command as command
 from pydantic import SecretStr
 
+from components.containers.memory import memory_limit
+from components.containers.platform import Platform
+from components.containers.pulled_image import PulledImage
+from components.containers.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
 from components.host.host_secrets import version
-from components.memory import memory_limit
-from components.platform import Platform
-from components.pulled_image import PulledImage
-from components.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
 from components.volumes import DATABASE_UID, REDIS
 
 HERE = Path(__file__).parent

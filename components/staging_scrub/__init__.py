@@ -14,9 +14,9 @@ import pulumi
 import pulumi_command as command
 
 from components import data_disk, postgres, redis
+from components.containers.platform import Platform
 from components.data_disk import DataDisk
 from components.host.bundle import LIBRARY, BundleFile, pack, unpack_and_run
-from components.platform import Platform
 from components.volumes import MOUNT_POINT
 from settings import Settings
 

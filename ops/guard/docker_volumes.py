@@ -69,8 +69,8 @@ def _holds_data_itself(change: Change, new: State) -> Finding:
         f"The Docker volume {new.inputs.get('name')} would be made inside Docker's own folder.",
         "It would be empty, and whatever is written to it would be gone with /var/lib/docker or with the server: this "
         "is how the data was lost on 2026-01-22.",
-        f"Make it a pointer to a directory below {declared.MOUNT_POINT}, as components/named_volumes.py does for each "
-        "entry of components/volumes.py.",
+        f"Make it a pointer to a directory below {declared.MOUNT_POINT}, as components/containers/named_volumes.py "
+        "does for each entry of components/volumes.py.",
     )
 
 
@@ -102,7 +102,8 @@ def _docker_volume_replaced(change: Change) -> Finding:
         f"A Docker volume would be replaced{change.because}.",
         "It is a pointer, so the data on the disk stays; but every container that uses it must be stopped first, and "
         "every input of a Docker volume forces this, a label included.",
-        "Bring the ignored inputs back (`ignore_changes` in components/named_volumes.py), or take the change back.",
+        "Bring the ignored inputs back (`ignore_changes` in components/containers/named_volumes.py), or take the "
+        "change back.",
     )
 
 

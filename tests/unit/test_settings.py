@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from syrupy.assertion import SnapshotAssertion
 
 import settings
-from components import memory
+from components.containers import memory
 from conoha import flavors, volumes
 from ops.init import ed25519_key
 from settings import SettingsError
@@ -355,7 +355,7 @@ def test_a_boot_volume_is_taken_exactly_where_the_plan_takes_it(flavor: str, siz
 
 @pytest.mark.parametrize("plan", flavors.FLAVORS.values(), ids=lambda plan: plan.name)
 def test_a_plan_is_taken_exactly_where_the_containers_fit(plan: flavors.Flavor) -> None:
-    """Their limits together are less than its memory: components/memory.py."""
+    """Their limits together are less than its memory: components/containers/memory.py."""
     changes = {"server.flavor": plan.name, "server.bootVolume.size": plan.boot_sizes[0]}
     if plan.memory >= memory.LEAST:
         assert parse(changes).server.flavor == plan.name

@@ -66,7 +66,7 @@ def test_killed_when_docker_had_made_the_database(prod: Toybox, procedure: Proce
         # changes nothing but the container
         "components/postgres/__init__.py": ('check_interval": "2s"', 'check_interval": "3s"'),
         # the provider answers when the database is healthy: the window is seconds long
-        "components/service.py": ("wait=False", 'wait=spec.name == "postgres"'),
+        "components/containers/service.py": ("wait=False", 'wait=spec.name == "postgres"'),
     }
     with ExitStack() as changed:
         for name, (present, other) in changes.items():

@@ -28,11 +28,11 @@ def uploads(prod: Toybox) -> Iterator[None]:
 def test_another_label_on_a_docker_volume_replaces_none(prod: Toybox) -> None:
     """Every input of a Docker volume forces a replacement, and a replacement deletes (kreuzwerker/docker,
     resource_docker_volume.go): adding a label could once delete a database."""
-    text = (prod.workspace.program / "components" / "named_volumes.py").read_text()
+    text = (prod.workspace.program / "components" / "containers" / "named_volumes.py").read_text()
     driver = '                driver="local",\n'
     label = f'{driver}                labels=[docker.VolumeLabelArgs(label="team", value="toybox")],\n'
     assert text.count(driver) == 1, "the volumes are declared in another way: change this test with it"
-    with prod.changed_file("components/named_volumes.py", text.replace(driver, label)):
+    with prod.changed_file("components/containers/named_volumes.py", text.replace(driver, label)):
         done = prod.pulumi("preview", "--expect-no-changes")
     assert done.returncode == 0, done.stdout
 

@@ -10,16 +10,16 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from components.caddy import build_arguments, caddy_spec
+from components.containers.memory import LEAST
+from components.containers.service import await_healthy_command
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
 from components.host import REACHABLE, READY
 from components.host import bundle as host
 from components.host.host_secrets import versioned
-from components.memory import LEAST
 from components.postgres import HAND_OVER, add_login_sql, end_former_logins_sql, login_role, postgres_spec
 from components.redis import cache_spec, redis_spec
 from components.server.user_data import render_user_data
-from components.service import await_healthy_command
 from conoha import user_data
 from conoha.flavors import FLAVORS, Flavor
 from host.look import MANIFEST

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.caddy import caddy_spec
+from components.containers.memory import LEAST, SHARES, SYSTEM, memory_limit
+from components.containers.service import Spec
 from components.django.specs import (
     beat_spec,
     celery_concurrency,
@@ -17,11 +19,9 @@ from components.django.specs import (
     web_spec,
     worker_spec,
 )
-from components.memory import LEAST, SHARES, SYSTEM, memory_limit
 from components.postgres import postgres_spec
 from components.postgres.tuning import MAX_CONNECTIONS, PARALLEL_WORKERS, memory_settings
 from components.redis import ITSELF, cache_spec, redis_spec
-from components.service import Spec
 from conoha.flavors import FLAVORS, Flavor
 
 MEMORY = st.integers(min_value=LEAST, max_value=1024 * 1024)

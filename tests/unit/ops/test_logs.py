@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from components.memory import SHARES
+from components.containers.memory import SHARES
 from ops import OpsError
 from ops.logs import CONTAINERS, IN_DOCKER, journal_command
 

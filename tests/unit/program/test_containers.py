@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
+from components.containers.memory import memory_limit
 from components.host.bundle import LIBRARY
 from components.host.host_secrets import DIRECTORY
-from components.memory import memory_limit
 from components.volumes import VOLUMES
 from tests.unit.program.recording import CHECKOUT, Registered, Run
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from components.containers.memory import LEAST
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
 from components.host import REACHABLE
 from components.host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
 from components.host.host_secrets import versioned
-from components.memory import LEAST
 from components.staging_scrub import INSTALL_AND_RUN
 from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor

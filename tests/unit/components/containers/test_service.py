@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.service import duration, environment_list
+from components.containers.service import duration, environment_list
 
 
 @given(st.dictionaries(st.text("ABC_", min_size=1), st.text()), st.randoms())

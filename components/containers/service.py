@@ -8,11 +8,11 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
+from components.containers.memory import SHARES
+from components.containers.platform import Platform
 from components.host.bundle import LIBRARY, LOG_DRIVER
 from components.host.host_secrets import DIRECTORY, HostSecrets, folder
 from components.host.make_room import NAME_LABEL
-from components.memory import SHARES
-from components.platform import Platform
 from components.volumes import Volume
 
 SECRETS_IN_CONTAINER = "/run/secrets"

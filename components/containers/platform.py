@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import pulumi
 
+from components.containers.named_volumes import NamedVolumes
+from components.containers.networks import Networks
 from components.host import DockerHost
 from components.host.host_secrets import HostSecrets
-from components.named_volumes import NamedVolumes
-from components.networks import Networks
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Live in the Docker of a host and go with its server: networks, named volumes, images, and containers with a gate."""
