@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from components.cloud_leftovers import EqualRules
+from components.cloud.leftovers import EqualRules
 from components.host.bundle import LIBRARY
 from lab.stack import Workspace
 from tests.lab.toybox import Toybox, cloud, new_stack

@@ -334,7 +334,7 @@ class MemoryStack(PulumiStack):
             world.states[stack]["deployment"]["resources"] = [*kept, *noted]
 
     def look(self, adopted: str | None, *, blank: bool) -> None:
-        """As components/cloud_leftovers.py, before all else."""
+        """As components/cloud/leftovers.py, before all else."""
         cloud: Any = MemoryCloud(self.world)
         found = leftovers.find(cloud, self.name, self.exported(), lambda _: None, adopted=adopted, blank=blank)
         self.world.warning = found.gone

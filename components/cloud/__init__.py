@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_openstack as openstack
 
-from components.cloud_leftovers import EqualRules, connection, stop_for_leftovers
+from components.cloud.leftovers import EqualRules, connection, stop_for_leftovers
 from components.secret_output import secret_output
 from settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.cloud_leftovers import EqualRules, equal_rules, exported_state
+from components.cloud.leftovers import EqualRules, equal_rules, exported_state
 
 RULE = {
     "securityGroupId": "group",
@@ -52,6 +52,6 @@ def test_only_the_equal_rule_of_our_own_group_is_removed() -> None:
 
 def test_an_update_that_cannot_read_its_state_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     done = SimpleNamespace(returncode=255, stdout="", stderr="error: no such bucket")
-    monkeypatch.setattr("components.cloud_leftovers.subprocess.run", lambda *_, **__: done)
+    monkeypatch.setattr("components.cloud.leftovers.subprocess.run", lambda *_, **__: done)
     with pytest.raises(pulumi.RunError, match=r"Nothing was changed(.|\n)*no such bucket"):
         exported_state("prod")
