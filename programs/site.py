@@ -10,6 +10,7 @@ from components.cloud import openstack_provider
 from components.containers.named_volumes import NamedVolumes
 from components.containers.networks import Networks
 from components.containers.platform import Platform
+from components.containers.prune import Tidy
 from components.data.data_volume import DataVolume
 from components.data.snapshot_policy import SnapshotPolicy
 from components.data_census import counted
@@ -23,7 +24,6 @@ from components.redis import Redis
 from components.server import Server
 from components.server.ssh import identity, write_ssh_files
 from components.staging_scrub import scrubbed
-from components.tidy import Tidy
 from conoha.flavors import FLAVORS
 
 try:

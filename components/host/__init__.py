@@ -24,7 +24,7 @@ from components.host.condition import Condition
 from components.host.every_update import in_every_update
 from components.host.keeper_login import login_files
 from components.host.make_room import make_room_hook
-from components.host.unreachable import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
+from components.host.ssh_retries import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.server.ssh import Identity
 from host.ssh_files import USER
 

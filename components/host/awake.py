@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components.host.condition import Verdict
-from components.host.unreachable import PORT
+from components.host.ssh_retries import PORT
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

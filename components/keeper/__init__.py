@@ -11,7 +11,7 @@ import pulumi_command as command
 
 from components.host.bundle import pack, unpack_and_run
 from components.host.host_secrets import version
-from components.host.unreachable import KNOWN_SERVER, is_unreachable
+from components.host.ssh_retries import KNOWN_SERVER, is_unreachable
 from components.keeper.bundle import LIBRARY, keeper_bundle, secrets_bundle
 from components.keeper.condition import Condition
 from components.keeper.source import Source, kept_source

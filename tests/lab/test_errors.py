@@ -63,7 +63,7 @@ def test_an_image_that_the_cloud_does_not_have_is_named_with_the_way_out(prod: T
 
 def test_a_server_that_lets_nobody_in_is_given_up_with_what_was_tried_and_where_to_look(prod: Toybox) -> None:
     """With sshd stopped on a real server. The wait is shortened; how long the real one is, tests/unit holds."""
-    name = "components/host/unreachable.py"
+    name = "components/host/ssh_retries.py"
     text = (prod.workspace.program / name).read_text()
     assert "NEW_SERVER = Patience(errors=40" in text
     # a second one undoes the first: nobody could get in to do it

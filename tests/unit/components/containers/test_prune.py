@@ -2,9 +2,9 @@
 
 import shlex
 
+from components.containers.prune import tidy_command
 from components.host.bundle import LIBRARY
 from components.host.host_secrets import DIRECTORY
-from components.tidy import tidy_command
 
 
 def test_secrets_and_images_are_told_apart() -> None:

@@ -1,8 +1,8 @@
-"""The one message about a server that does not let us in."""
+"""How long a server is tried, and the one message about one that does not let us in."""
 
 import pytest
 
-from components.host.unreachable import KNOWN_SERVER, NEW_SERVER, is_unreachable, render_unreachable
+from components.host.ssh_retries import KNOWN_SERVER, NEW_SERVER, is_unreachable, render_unreachable
 
 SILENT = (
     "cannot connect to 198.51.100.7:22 as root: dial tcp 198.51.100.7:22: i/o timeout (after 41 attempts)",

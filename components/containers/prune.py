@@ -1,8 +1,10 @@
-"""The last step of an update: removes what the new version no longer needs.
+"""Prune the server as the last step of an update: remove images and secret files that the new version does not need.
 
 Without it every release leaves an image behind until the server's root disk is full, and a secret that is no longer
 declared stays readable on it. What it does not do: it fails no update, touches no image that a container uses, no
 repository but TOYBOX's, and nothing on the data disk.
+
+Type token, logical name and script on the server are `tidy`. Another name would change the state and the server.
 """
 
 import shlex

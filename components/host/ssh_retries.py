@@ -1,4 +1,7 @@
-"""What people read when the server does not let us in: what was tried, and where to look, instead of a dial error."""
+"""How often a server is tried over SSH, and the message when it does not let us in.
+
+The message says what was tried, and where to look. The command plugin would report a dial error.
+"""
 
 import re
 from collections.abc import Sequence
