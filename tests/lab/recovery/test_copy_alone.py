@@ -4,11 +4,11 @@ import yaml
 
 from keeper.copy import IDLE, KEPT
 from lab import loss, object_storage, registry
+from lab.bench_recovery import FILES
 from lab.keeper import secret
 from lab.stack import initialise
 from settings import ssh_public_key
 from tests.lab.keeper import DATA, Keeper
-from tests.lab.recovery.test_recover import FILES
 from tests.lab.test_adopt import lose_the_state
 from tests.lab.toybox import Toybox
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from lab import loss
+from lab.bench_recovery import FILES, OWNERS
 from lab.credentials import KEYSTONE_URL, credentials, stock
 from tests.lab.keeper import SLOT, STREAMING, Keeper
 from tests.lab.test_staging_refresh import sql
@@ -15,8 +16,6 @@ from tests.procedure import Procedures
 
 RTO_GOAL = 900
 """Seconds."""
-FILES = "cd /srv/toybox && find media caddy-data -type f -exec sha256sum {} + | sort"
-OWNERS = "cd /srv/toybox && find media caddy-data -printf '%p %m %U %G\\n' | sort"
 
 
 @pytest.mark.documented("docs/disaster-recovery.md#prod-is-gone")

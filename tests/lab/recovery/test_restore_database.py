@@ -5,9 +5,9 @@ import time
 import pytest
 
 from lab import loss
+from lab.bench_recovery import FILES
 from ops.status.cloud.server import find_server
 from tests.lab.keeper import Keeper
-from tests.lab.recovery.test_recover import FILES
 from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox, cloud
 from tests.procedure import Procedures
