@@ -3,7 +3,7 @@
 The keeper's own verdict is not asked for: a keeper whose clock stands still finds everything fresh.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keeper.database import CLOCKS_MAY_DIFFER
@@ -45,6 +45,7 @@ def keeper_lines(told: Told, keeper: Keeper, now: float) -> list[Line]:
         clock_line(float(told["now"]), keeper, now),
         *(first_line(kind, told) or kept_line(kind, told[kind], keeper, now, record) for kind in HOLDS),
         *(drill_line(kind, told, keeper, now) for kind in DRILLS if kind == "drill" or told.get(kind)),
+        *vanished_lines(told.get("vanished", ()), keeper),
         *wanted_lines(told.get("wanted"), keeper),
         *(line for kind in BY_THE_MINUTE if (line := failure_line(kind, told[kind], keeper))),
         units_line(told["units"], keeper),
@@ -56,6 +57,12 @@ def keeper_lines(told: Told, keeper: Keeper, now: float) -> list[Line]:
             *(Line("keeper", "bad", each, f"{keeper.ssh} toybox-keeper status") for each in told["problems"]),
         ]
     return lines
+
+
+def vanished_lines(segments: Sequence[str], keeper: Keeper) -> list[Line]:
+    """Return a line for each segment of WAL that is gone. No other fault may hide it."""
+    lost = "was received and is gone, and with it the seconds after it"
+    return [Line("wal", "bad", f"segment {name} {lost}", f"{keeper.ssh} toybox-keeper list") for name in segments]
 
 
 def whose_line(told: Told, keeper: Keeper) -> Line:

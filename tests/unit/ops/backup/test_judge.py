@@ -219,6 +219,18 @@ def test_a_hole_in_the_wal_is_red_until_a_full_backup_is_taken() -> None:
     assert line.command == "toybox backup run full --stack keeper"
 
 
+def test_a_segment_of_wal_that_is_gone_is_red_beside_other_faults() -> None:
+    gone, failed = "00000001000000000000002B", {"why": "the dump broke off", "started": "2026-11-26T22:33:00Z"}
+
+    def change(told: dict[str, Any]) -> None:
+        told["vanished"] = [gone]
+        told["dump"]["failed"] = failed
+
+    found = red(changed(change))
+    assert gone in found["wal"].text
+    assert "broke off" in found["dump"].text
+
+
 def test_what_the_keeper_finds_wrong_itself_is_red_whatever_it_is() -> None:
     assert (
         "a new kind of trouble"
