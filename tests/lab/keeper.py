@@ -58,6 +58,10 @@ class Keeper(Toybox):
         told = self.run("status")[1]
         return "\n".join(f"{line['name']}: {line['text']}" for line in told["checks"] if line["verdict"] == "bad")
 
+    def whole(self) -> int:
+        """The number of its full backups that have ended well; a list has the one that runs as well."""
+        return len([backup for backup in self.run("list")[1]["full"] if backup["status"] == "DONE"])
+
     def await_stream(self, seconds: float = 120) -> None:
         """Wait until it receives production's WAL."""
         deadline = time.monotonic() + seconds

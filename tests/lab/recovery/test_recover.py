@@ -63,10 +63,10 @@ def test_every_acknowledged_row_and_every_file_is_back_when_all_of_production_is
 def follow(keeper: Keeper, left: list[str]) -> None:
     """The keeper streams from the new server: the same cluster on a new timeline, of which it takes a full backup."""
     assert "pulumi up --stack keeper" not in left, "it is not run as printed, for its settings are another shell's"
-    before = len(keeper.run("list")[1]["full"])
+    before = keeper.whole()
     keeper.up()
     deadline = time.monotonic() + 150
-    while len(keeper.run("list")[1]["full"]) == before:
+    while keeper.whole() == before:
         assert time.monotonic() < deadline, keeper.ssh("journalctl --no-pager -u 'toybox-keeper-*' -n 60")
         time.sleep(2)
     keeper.backed_up("files", "dump")

@@ -48,10 +48,10 @@ def test_prod_goes_back_to_a_second_and_keeps_what_it_had(
 
 def test_the_keeper_goes_on_from_the_earlier_second_with_a_new_full_backup(keeper: Keeper, prod: Toybox) -> None:
     """What it had received lies after that second: the stream cannot go on from there, and begins anew."""
-    before = len(keeper.run("list")[1]["full"])
+    before = keeper.whole()
     keeper.up()
     deadline = time.monotonic() + 240
-    while len(keeper.run("list")[1]["full"]) == before or keeper.run("status")[1]["checks"][2]["verdict"] != "good":
+    while keeper.whole() == before or keeper.run("status")[1]["checks"][2]["verdict"] != "good":
         assert time.monotonic() < deadline, keeper.ssh("journalctl --no-pager -u 'toybox-keeper-*' -n 60")
         time.sleep(3)
     sql(prod, "CREATE TABLE posts_after AS SELECT 1")
