@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keeper import database, notes, retention, wal
-from keeper.places import ROLE, Places
+from keeper.places import RATE, ROLE, Places
 from keeper.programs import FailedError, must, run
 from keeper.refusal import Refusal
 from keeper.retention import Backup
@@ -62,7 +62,8 @@ def take_backup(places: Places) -> str:
             "Barman would take the new one for the first, and delete the WAL that every other one needs.",
             "`timedatectl`, on the keeper.",
         )
-    taking = barman(places, "backup", "--wait", "--wait-timeout", "900", places.source)
+    # not `bandwidth_limit` of barman.conf: that slows a restore down as well
+    taking = barman(places, "backup", "--bwlimit", str(RATE), "--wait", "--wait-timeout", "900", places.source)
     must("The full backup", LOOK_AT_BARMAN, *taking, seconds=5 * HOURS)
     made = [backup for backup in backups(places) if backup.id not in before]
     if not made or made[0].status != retention.DONE:

@@ -12,7 +12,7 @@ from components.postgres import DATABASE
 from components.volumes import KEPT_FILES
 from keeper import boot
 from keeper.bucket import CREDENTIALS
-from keeper.places import DATA, FOLDERS, RATE, ROLE, RUN, USER
+from keeper.places import DATA, FOLDERS, ROLE, RUN, USER
 from keeper.retention import FEWEST
 from keeper.signature import NAMESPACE, REQUEST
 from settings.keeper import Copy, Secrets
@@ -113,7 +113,6 @@ slot_name = {ROLE}
 create_slot = auto
 path_prefix = {units.PROGRAMS}
 immediate_checkpoint = true
-bandwidth_limit = {RATE}
 minimum_redundancy = {FEWEST}
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keeper import catalogue, database, jobs, mirror, notes
+from keeper import catalogue, database, jobs, mirror, notes, wal
 from keeper.notes import Manifest
 from keeper.places import Places
 from keeper.refusal import Refusal
@@ -323,6 +323,19 @@ def test_the_first_segment_is_asked_for(places: Places, monkeypatch: pytest.Monk
     monkeypatch.setattr(catalogue, "must", lambda *command, **_: ran.append(str(command[5])))
     catalogue.take_backup(places)
     assert ran == ["switch-wal", "backup"]
+
+
+def test_a_full_backup_leaves_a_third_of_a_line_of_100_mbit_to_the_visitors(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(wal, "archived", lambda _: {"00000001000000000000000A": Path()})
+    lists = iter([[], [Backup("20261126T101500", "DONE", 1.0)]])
+    monkeypatch.setattr(catalogue, "backups", lambda _: next(lists))
+    monkeypatch.setattr(catalogue, "must", lambda *command, **_: ran.append(list(map(str, command))))
+    catalogue.take_backup(places)
+    (command,) = ran
+    assert int(command[command.index("--bwlimit") + 1]) * 1024 * 8 < 0.7 * 100e6
 
 
 def test_a_backup_without_its_wal_is_no_backup(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

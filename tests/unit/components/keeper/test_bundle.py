@@ -139,10 +139,9 @@ def test_barman_has_no_retention_of_its_own() -> None:
     assert read["barman"]["barman_home"] == "/srv/toybox-keeper/barman"
 
 
-def test_a_full_backup_leaves_a_third_of_a_line_of_100_mbit_to_the_visitors() -> None:
-    read = configparser.ConfigParser(interpolation=None)
-    read.read_string(text("/etc/toybox-keeper/barman.conf"))
-    assert int(read["prod"]["bandwidth_limit"]) * 1024 * 8 < 0.7 * 100e6
+def test_a_restore_takes_all_the_speed_that_there_is() -> None:
+    """Barman's setting for a full backup holds for its restore as well, which then takes two minutes for 1 GB."""
+    assert "bandwidth_limit" not in text("/etc/toybox-keeper/barman.conf")
 
 
 def test_the_keeper_reads_the_settings_that_it_is_sent(tmp_path: Path) -> None:
