@@ -4,14 +4,17 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).parents[2]
 
 
 def test_a_command_leaves_no_log() -> None:
     """Pulumi would keep one of each for a week, a few hundred megabytes after a day of tests."""
     toolchain = (CHECKOUT / ".toolchain").resolve()
-    home = toolchain / "home" if (toolchain / "bin" / "pulumi").exists() else None
-    assert home, "an official Pulumi is used: its home is left alone"
+    if not (toolchain / "bin" / "pulumi").exists():
+        pytest.skip("an official Pulumi is used: its home is left alone")
+    home = toolchain / "home"
     done = subprocess.run(
         [toolchain / "bin" / "pulumi", "plugin", "ls", "--json"],
         env=os.environ | {"PULUMI_HOME": str(home), "PULUMI_SKIP_UPDATE_CHECK": "true"},
