@@ -27,9 +27,9 @@ KEEPERS = (
     ),
     ("tests/lab/recovery/test_copy.py", "tests/lab/recovery/test_drill_damage.py"),
 )
-"""What needs production's keeper, in groups. One process has all of a group, one after the other, so that a keeper is
-made for it once. All of them come before what needs none. A database of 1 GB comes last in its group: each look at all
-that is kept reads every full backup."""
+"""What needs production's keeper, in groups. One process has all of a group, one after the other, and a keeper is made
+for it once. All of them come before what needs none. A database of 1 GB comes last in its group: each look at all that
+is kept reads every full backup."""
 KEEPER = tuple(file for group in KEEPERS for file in group)
 
 FIRST = "tests/lab/test_guard.py"
@@ -51,9 +51,9 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
         return next((name for name, group in groups.items() if file in group), file)
 
 
-def needs_keeper(nodeid: str) -> bool:
-    """Whether a test is in one of the files that share the keeper."""
-    return nodeid.partition("::")[0] in KEEPER
+def keepers_group(nodeid: str) -> tuple[str, ...] | None:
+    """The files that share a keeper with this test's file."""
+    return next((group for group in KEEPERS if nodeid.partition("::")[0] in group), None)
 
 
 @pytest.hookimpl(optionalhook=True)

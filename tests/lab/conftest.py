@@ -14,7 +14,7 @@ from lab.credentials import credentials
 from lab.locks import locked
 from lab.paths import CREDENTIALS, LAB_DIR
 from lab.stack import Workspace
-from tests.conftest import needs_keeper
+from tests.conftest import keepers_group
 from tests.lab.keeper import Keeper, bring_up, take_away
 from tests.lab.toybox import FOLDER, PROJECT, Toybox, copy_of_the_program, empty_the_project
 
@@ -97,18 +97,21 @@ def staging(workspace: Workspace, prod: Toybox) -> Toybox:
 made: list[Keeper] = []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keeper(prod: Toybox) -> Keeper:
-    """Production's keeper, one for all files of tests/conftest.py's KEEPER. Production has none before and after."""
-    made.append(bring_up(prod))
+    """Production's keeper, one for all files of a group of tests/conftest.py. Production has none before and after."""
+    if not made:
+        made.append(bring_up(prod))
     return made[0]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Take the keeper away after the last test that needs it: the other tests' production has none. Pytest's own
-    teardown comes after it: with the session's last test the workspace goes."""
-    if made and not (nextitem and needs_keeper(nextitem.nodeid)):
+    """Take the keeper away after the last test of its group. The other tests' production has none, and another group's
+    keeper must know nothing of this one's data: less than half of it fails a backup. Pytest's own teardown comes after
+    it: with the session's last test the workspace goes."""
+    group = keepers_group(item.nodeid)
+    if made and not (group and nextitem and keepers_group(nextitem.nodeid) == group):
         last = made.pop()
         # after the very last test production is gone, too
         take_away(last) if nextitem else last.machine.remove()
