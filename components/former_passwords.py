@@ -6,33 +6,34 @@ trial, and a failed update leaves old containers that can start again.
 
 import pulumi
 
-from components import postgres
 from components.containers.platform import Platform
-from components.redis import ACCEPT
+from components.containers.prune import Tidy
+from components.postgres import DATABASE, RUN_SQL, Postgres, end_former_logins_sql
+from components.redis import ACCEPT, Redis
 
 
 class FormerPasswords(pulumi.ComponentResource):
-    """Runs after the step that removes the files of former passwords, whenever a password has changed.
-
-    Args:
-        login: PostgreSQL's login that stays.
-        redis: the version of Redis's present password.
+    """Runs after the step that removes the files of former passwords, whenever a password has changed. `ready` resolves
+    when the present passwords alone open PostgreSQL and Redis.
     """
 
-    def __init__(self, name: str, *, login: str, redis: str, platform: Platform, after: pulumi.Resource) -> None:
+    ready: pulumi.Output[str]
+
+    def __init__(self, name: str, *, postgres: Postgres, redis: Redis, platform: Platform, after: Tidy) -> None:
         super().__init__("toybox:services:FormerPasswords", name)
-        platform.host.command(
+        database = platform.host.command(
             f"{name}-postgres",
-            create=postgres.RUN_SQL.format(database=postgres.DATABASE),
-            stdin=postgres.end_former_logins_sql(login),
+            create=RUN_SQL.format(database=DATABASE),
+            stdin=end_former_logins_sql(postgres.login),
             parent=self,
-            depends_on=[after],
+            depends_on=[after.ready],
         )
-        platform.host.command(
+        broker = platform.host.command(
             f"{name}-redis",
             create=ACCEPT,
-            triggers=[redis],
+            triggers=[redis.password],
             parent=self,
-            depends_on=[after],
+            depends_on=[after.ready],
         )
+        self.ready = pulumi.Output.all(database.stdout, broker.stdout).apply(lambda _: "")
         self.register_outputs({})

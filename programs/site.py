@@ -5,8 +5,9 @@ import pulumi_command as command
 
 import settings as stack_settings
 from components.backup_restore import restored
-from components.caddy import Caddy, render_access
+from components.caddy import Caddy
 from components.cloud import openstack_provider
+from components.containers.last_look import end_with_healthy
 from components.containers.named_volumes import NamedVolumes
 from components.containers.networks import Networks
 from components.containers.platform import Platform
@@ -21,6 +22,7 @@ from components.host.host_secrets import HostSecrets
 from components.keeper_access import admit_keeper
 from components.postgres import Postgres
 from components.redis import Redis
+from components.secret_files import secret_files
 from components.server import Server
 from components.server.ssh import identity, write_ssh_files
 from components.staging_scrub import scrubbed
@@ -34,13 +36,6 @@ except stack_settings.SettingsError as error:
 flavor = FLAVORS[settings.server.flavor]
 keys = identity(settings)
 passwords = settings.secrets
-secret_files = {
-    "postgres_password": passwords.postgres_password.get_secret_value(),
-    "redis_password": passwords.redis_password.get_secret_value(),
-    "django_secret_key": passwords.django_secret_key.get_secret_value(),
-}
-if passwords.access_password:
-    secret_files["access"] = render_access(passwords.access_password.get_secret_value(), settings.domain)
 cloud, commands = openstack_provider(settings), command.Provider("command")
 
 # data
@@ -72,7 +67,7 @@ host = DockerHost(
     cloud=cloud,
     provider=commands,
 )
-secrets = HostSecrets("secrets", host=host, values=secret_files)
+secrets = HostSecrets("secrets", host=host, values=secret_files(settings))
 
 # services, once what a keeper kept is on the data volume
 volumes = NamedVolumes("volumes", host=host, after=restored("backup-restore", settings, data.disk, host))
@@ -94,9 +89,12 @@ django = Django(
     depends_on=scrubbed("scrub", settings, data.disk, platform, after=database),
     platform=platform,
 )
-caddy = Caddy("caddy", settings=settings, memory=flavor.memory, depends_on=[django.web], platform=platform)
-tidy = Tidy("tidy", images=[images.postgres, images.redis, images.django, caddy.reference], platform=platform)
-FormerPasswords("former-passwords", login=postgres.login, redis=redis.password, platform=platform, after=tidy.done)
+caddy = Caddy("caddy", settings=settings, memory=flavor.memory, depends_on=[django.ready], platform=platform)
+services = [*postgres.services, *redis.services, *django.services, *caddy.services]
+used = [images.postgres, images.redis, images.django, caddy.reference]
+tidy = Tidy("tidy", images=used, platform=platform, after=services)
+former = FormerPasswords("former-passwords", postgres=postgres, redis=redis, platform=platform, after=tidy)
+end_with_healthy(services, host=host, after=former.ready)
 
 pulumi.export("address", server.address)
 pulumi.export("sshHostKey", keys.host_public_key)

@@ -88,6 +88,7 @@ class Caddy(pulumi.ComponentResource):
     """Image and container. A Caddyfile that does not validate fails the build, and the old container keeps serving."""
 
     image: docker.RemoteImage
+    services: list[Service]
     reference: str
 
     def __init__(
@@ -119,13 +120,15 @@ class Caddy(pulumi.ComponentResource):
             keep_locally=True,
             opts=platform.host.options(self),
         )
-        Service(
-            name,
-            spec=caddy_spec(settings.access, memory),
-            image_id=self.image.image_id,
-            platform=platform,
-            networks=[platform.networks.edge],
-            depends_on=depends_on,
-            parent=self,
-        )
+        self.services = [
+            Service(
+                name,
+                spec=caddy_spec(settings.access, memory),
+                image_id=self.image.image_id,
+                platform=platform,
+                networks=[platform.networks.edge],
+                depends_on=depends_on,
+                parent=self,
+            )
+        ]
         self.register_outputs({})

@@ -14,6 +14,7 @@ import pulumi
 import pulumi_command as command
 
 from components.containers.platform import Platform
+from components.containers.service import Service
 from components.host.bundle import LIBRARY
 from components.host.host_secrets import DIRECTORY
 
@@ -25,20 +26,20 @@ def tidy_command(secrets: Sequence[str], images: Sequence[str]) -> str:
 
 
 class Tidy(pulumi.ComponentResource):
-    """Runs once every service that was declared before it is healthy.
+    """Runs once every service is healthy.
 
     Args:
         images: the references that the stack uses now.
     """
 
-    done: command.remote.Command
+    ready: command.remote.Command
 
-    def __init__(self, name: str, *, images: Sequence[str], platform: Platform) -> None:
+    def __init__(self, name: str, *, images: Sequence[str], platform: Platform, after: Sequence[Service]) -> None:
         super().__init__("toybox:services:Tidy", name)
-        self.done = platform.host.command(
+        self.ready = platform.host.command(
             f"{name}-done",
             create=tidy_command(platform.secrets.files, images),
             parent=self,
-            depends_on=list(platform.healthy),
+            depends_on=[service.ready for service in after],
         )
         self.register_outputs({})

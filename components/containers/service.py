@@ -141,7 +141,7 @@ def await_healthy_command(spec: Spec) -> str:
 
 
 class Service(pulumi.ComponentResource):
-    """One container and its health gate, `healthy`. Resources that need the service depend on the gate and not on the
+    """One container and its health gate, `ready`. Resources that need the service depend on the gate and not on the
     container.
 
     If the container does not become healthy, the gate fails the update with its last log lines. Each new container
@@ -152,8 +152,9 @@ class Service(pulumi.ComponentResource):
         addresses: {fixed IPv4 address: the network in which the container has it}.
     """
 
+    spec: Spec
     container: docker.Container
-    healthy: command.remote.Command
+    ready: command.remote.Command
 
     def __init__(
         self,
@@ -168,6 +169,7 @@ class Service(pulumi.ComponentResource):
         parent: pulumi.Resource | None = None,
     ) -> None:
         super().__init__("toybox:services:Service", name, None, pulumi.ResourceOptions(parent=parent))
+        self.spec = spec
         host = platform.host
         volumes = [platform.volumes.resources[volume] for volume, _ in spec.volumes.values()]
         entrypoint, words = started(spec)
@@ -223,11 +225,10 @@ class Service(pulumi.ComponentResource):
                 replace_on_changes=["healthcheck", "mounts"],
             ),
         )
-        self.healthy = host.command(
+        self.ready = host.command(
             f"{name}-healthy",
             create=await_healthy_command(spec),
             triggers=[self.container.id, host.condition.token],
             parent=self,
         )
-        platform.healthy.append(self.healthy)
         self.register_outputs({})

@@ -46,13 +46,15 @@ def release_command(image: str, web: Spec, memory: int, secrets: Mapping[str, st
 
 
 class Django(pulumi.ComponentResource):
-    """Three containers of one image. `web` is healthy when /healthz says that database and Redis answer.
+    """Three containers of one image. `ready` resolves when /healthz of the web container says that database and Redis
+    answer.
 
     An image that does not migrate, start or answer stops the update in the release step: the old site keeps serving.
     """
 
     image: PulledImage
-    web: command.remote.Command
+    services: list[Service]
+    ready: command.remote.Command
     boot_facts: dict[str, object]
     """What starts the web process on a keeper."""
 
@@ -101,7 +103,10 @@ class Django(pulumi.ComponentResource):
                 parent=self,
             )
 
-        self.web = service(web, platform.networks.edge).healthy
-        service(worker_spec(variables, flavor.vcpus, flavor.memory))
-        service(beat_spec(variables, flavor.memory))
+        self.services = [
+            service(web, platform.networks.edge),
+            service(worker_spec(variables, flavor.vcpus, flavor.memory)),
+            service(beat_spec(variables, flavor.memory)),
+        ]
+        self.ready = self.services[0].ready
         self.register_outputs({})

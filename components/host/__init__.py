@@ -158,11 +158,19 @@ class DockerHost(pulumi.ComponentResource):
             pulumi.ResourceOptions(**options),  # type: ignore[arg-type]
         )
 
-    def in_every_update(self, command: str, *, after: pulumi.Output[str] | None = None) -> pulumi.Output[str]:
+    def in_every_update(
+        self, command: str, *, after: pulumi.Output[str] | None = None, must_run: bool = False
+    ) -> pulumi.Output[str]:
         """Run a command on this host in each update, also where nothing changes, once `after` is known, or the host
-        ready. Return an output that is always "", for resources that must wait for the command."""
-        after = after or self.ready.stdout
-        return in_every_update(command, ssh_config=self.ssh_config, address=self.address, after=after)
+        ready. Return an output that is always "", for resources that must wait for the command. A host that refuses
+        SSH ends the update only if the command `must_run`."""
+        return in_every_update(
+            command,
+            ssh_config=self.ssh_config,
+            address=self.address,
+            after=after or self.ready.stdout,
+            must_run=must_run,
+        )
 
     def command(
         self,

@@ -4,7 +4,7 @@ A resource runs when its inputs change. A process that another update left runni
 resource. So an update without changes would succeed and leave the process there.
 
 The command runs in no preview. A server that refuses SSH is a warning and stops nothing: the update may open the port
-again, and steps that need the server fail by themselves.
+again, and steps that need the server fail by themselves. For a command that must run, it ends the update.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ UNREACHABLE = 255
 
 
 def in_every_update(
-    command: str, *, ssh_config: str, address: pulumi.Output[str], after: pulumi.Output[str]
+    command: str, *, ssh_config: str, address: pulumi.Output[str], after: pulumi.Output[str], must_run: bool = False
 ) -> pulumi.Output[str]:
     """Run `command`, once `after` is known. Return an output that is always "", for resources that must wait for it.
 
-    Raise RuntimeError with the command's standard error if it fails.
+    Raise RuntimeError with the command's standard error if it fails, or must run and the server refuses SSH.
     """
     if pulumi.runtime.is_dry_run():
         return pulumi.Output.from_input("")
@@ -36,7 +36,10 @@ def in_every_update(
         )
         said, complaint = (text.decode(errors="replace").strip() for text in await process.communicate())
         if process.returncode == UNREACHABLE:
-            pulumi.log.warn(f"The server did not let us in, so this was not run: {command}\n{complaint}")
+            refused = f"The server did not let us in, so this was not run: {command}\n{complaint}"
+            if must_run:
+                raise RuntimeError(f"{refused}\n  `toybox status` says what is wrong; then run the update again.")
+            pulumi.log.warn(refused)
         elif process.returncode:
             raise RuntimeError(complaint or f"{command} ended with {process.returncode}")
         elif said:

@@ -143,6 +143,7 @@ class Postgres(pulumi.ComponentResource):
     """The database container. `ready` resolves when it accepts `login` with the stack's own password."""
 
     image: PulledImage
+    services: list[Service]
     login: str
     ready: command.remote.Command
 
@@ -168,12 +169,13 @@ class Postgres(pulumi.ComponentResource):
             addresses={keeper_network.DATABASE_ADDRESS: keeper} if keeper else {},
             parent=self,
         )
+        self.services = [service]
         handed_over = platform.host.command(
             f"{name}-ownership",
             create=HAND_OVER,
             stdin=HAND_OVER_SQL.read_text(),
             parent=self,
-            depends_on=[service.healthy],
+            depends_on=[service.ready],
         )
         self.ready = platform.host.command(
             f"{name}-password",

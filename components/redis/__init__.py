@@ -102,6 +102,7 @@ class Redis(pulumi.ComponentResource):
     """Both containers. `ready` resolves when they accept the stack's own password."""
 
     image: PulledImage
+    services: list[Service]
     password: str
     """The version of the password, not the password itself."""
 
@@ -119,7 +120,7 @@ class Redis(pulumi.ComponentResource):
         super().__init__("toybox:services:Redis", name)
         self.password = version(password.get_secret_value())
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
-        services = [
+        self.services = [
             Service(
                 service,
                 spec=spec,
@@ -135,6 +136,6 @@ class Redis(pulumi.ComponentResource):
             create=ACCEPT,
             triggers=[self.password],
             parent=self,
-            depends_on=[service.healthy for service in services],
+            depends_on=[service.ready for service in self.services],
         )
         self.register_outputs({})

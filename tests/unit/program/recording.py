@@ -248,15 +248,15 @@ def run_program(
     images: Sequence[str] = (IMAGE_ID,),
     ask: Callable[[str, str], Mapping[str, Any]] = lambda _config, _address: HEALTHY,
     look: Callable[..., None] = lambda _: None,
-    ssh: Sequence[str] = ("true",),
+    ssh: Callable[[str], Sequence[str]] = lambda _: ("true",),
     others: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Run:
     """Run `__main__.py` for `stack` in `folder`, with the configuration that a language host would hand it.
 
     With `preview` it is the very first one: nothing that a provider would answer is known. `images` are the ids that
     the cloud knows under the name of the server's image; `ask` answers for the server; `look` stands for the look for
-    what killed updates left, and `ssh` for what the program runs on the server by itself; `others` are the outputs of
-    other stacks. Raises whatever the program raises.
+    what killed updates left, and `ssh` for what the program runs on the server by itself: what runs in place of ssh(1)
+    for a command; `others` are the outputs of other stacks. Raises whatever the program raises.
     """
     monitor = RecordingMonitor(Cloud(known=not preview, images=images, others=others), stack)
 
@@ -282,7 +282,9 @@ def run_program(
         with (
             mock.patch.object(pulumi.runtime.stack, "asyncio", OutputsAwaitedOnce()),  # as the language host does
             mock.patch("components.host.condition.ask", ask),
-            mock.patch("components.host.every_update.ssh_arguments", return_value=list(ssh)),
+            mock.patch(
+                "components.host.every_update.ssh_arguments", lambda _config, _address, command: list(ssh(command))
+            ),
         ):
             await run_in_stack(program)
 
