@@ -10,6 +10,7 @@ from components.containers.platform import Platform
 from components.containers.prune import Tidy
 from components.postgres import DATABASE, RUN_SQL, Postgres, end_former_logins_sql
 from components.redis import ACCEPT, Redis
+from inventory import tokens
 
 
 class FormerPasswords(pulumi.ComponentResource):
@@ -20,7 +21,7 @@ class FormerPasswords(pulumi.ComponentResource):
     ready: pulumi.Output[str]
 
     def __init__(self, name: str, *, postgres: Postgres, redis: Redis, platform: Platform, after: Tidy) -> None:
-        super().__init__("toybox:services:FormerPasswords", name)
+        super().__init__(tokens.FORMER_PASSWORDS, name)
         database = platform.host.command(
             f"{name}-postgres",
             create=RUN_SQL.format(database=DATABASE),

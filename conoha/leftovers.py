@@ -128,7 +128,7 @@ def leftovers(
     """Return the resources in `there` under the stack's names that `state` does not have. They are in the order of
     their removal, because a server keeps the others in use. By the settings, `adopted` is the id of the data volume to
     take over, and `blank` says that the update makes an empty one."""
-    servers = [_server(each, stack, there, state) for each in there.servers if called(each) == f"toybox-{stack}"]
+    servers = [_server(each, stack, there, state) for each in there.servers if called(each) == names.server_name(stack)]
     unknown = [each for each in servers if not state.has("server", each.id)]
     # the boot volume and the others that such a server uses are named with it, and cannot be removed yet
     held = {
@@ -145,12 +145,12 @@ def leftovers(
         *(
             Leftover("key pair", each.name, each.name, f"fingerprint {each.fingerprint}")
             for each in there.key_pairs
-            if each.name == f"toybox-{stack}" and not state.has("key pair", each.name)
+            if each.name == names.server_name(stack) and not state.has("key pair", each.name)
         ),
         *(
             Leftover("security group", each.id, each.name, f"id {each.id}, described as {each.description!r}")
             for each in there.security_groups
-            if each.name == f"toybox-{stack}" and not state.has("security group", each.id)
+            if each.name == names.server_name(stack) and not state.has("security group", each.id)
         ),
         *(_data_volume(each, stack, state) for each in free if each.name == data and each.id != adopted),
         *(
@@ -170,7 +170,7 @@ def _server(server: Any, stack: str, there: There, state: Known) -> Leftover:
     return Leftover(
         "server",
         server.id,
-        f"toybox-{stack}",
+        names.server_name(stack),
         f"id {server.id}, made {server.created_at}, {server.status}",
         server.status,
         removable=on_ours or (server.status == "ERROR" and not attached),

@@ -19,12 +19,17 @@ STACK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 """A stack's name becomes part of every name in the cloud: of ConoHa's alphabet, what also reads well in a host name."""
 
 
+def server_name(stack: str) -> str:
+    """Return the name of a stack's server, which its key pair and its security group have as well."""
+    return f"toybox-{stack}"
+
+
 def resource_name(stack: str, what: str) -> str:
     """The name of a resource in the cloud, `toybox-<stack>-<what>`: valid as instance_name_tag and as key pair name.
 
     Raises ValueError if ConoHa would refuse it.
     """
-    name = f"toybox-{stack}-{what}"
+    name = f"{server_name(stack)}-{what}"
     if not INSTANCE_NAME_TAG.fullmatch(name):
         raise ValueError(f"ConoHa refuses the name {name!r}: it must be 1 to 255 of A-Z a-z 0-9 _ -")
     return name

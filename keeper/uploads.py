@@ -134,7 +134,7 @@ def without_file(scratch: Scratch, name: str, volume: str, listed: Sequence[str]
         raise Refusal(
             f"{', '.join(told['naming'])}: rows name files of volume {volume}, and no list says so.",
             "A drill would not miss such a file.",
-            "Add the column to `named_in` of the volume in components/volumes.py, then `pulumi up --stack keeper`.",
+            "Add the column to `named_in` of the volume in inventory/volumes.py, then `pulumi up --stack keeper`.",
         )
     return [f"{column}: {file}" for column, file in told["missing"]]
 

@@ -15,7 +15,8 @@ import pulumi_command as command
 from components.data_disk import DataDisk
 from components.host import DockerHost
 from components.postgres import DATABASE
-from components.volumes import KEPT_FILES
+from inventory import tokens
+from inventory.volumes import KEPT_FILES
 from settings import Kept, Settings, sibling_settings
 from settings import keeper as keeper_settings
 
@@ -83,7 +84,7 @@ class BackupRestore(pulumi.ComponentResource):
         parameters: Mapping[str, object],
         host: DockerHost,
     ) -> None:
-        super().__init__("toybox:services:BackupRestore", name, None, pulumi.ResourceOptions(providers=[host.commands]))
+        super().__init__(tokens.BACKUP_RESTORE, name, None, pulumi.ResourceOptions(providers=[host.commands]))
 
         def described(known: DataDisk, server: str) -> dict[str, object]:
             return {**parameters, "disk": asdict(known), "label": known.label, "serverAddress": server}

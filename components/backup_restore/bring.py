@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.volumes import DATABASE_UID
 from host.carry import CarryError, Machine, carry
+from inventory.volumes import DATABASE_UID
 from keeper.database import ROWS
 
 ON_SERVER = Path(__file__).with_name("on_server.py")

@@ -15,7 +15,8 @@ from components.caddy.build_context import CONTEXT, content_hash, read_context
 from components.containers.memory import memory_limit
 from components.containers.platform import Platform
 from components.containers.service import HealthCheck, Service, Spec
-from components.volumes import CADDY_CONFIG, CADDY_DATA, DJANGO_UID, MEDIA, STATIC
+from inventory import ports, tokens
+from inventory.volumes import CADDY_CONFIG, CADDY_DATA, DJANGO_UID, MEDIA, STATIC
 from settings import Settings, Tls
 
 ACCESS_FILE = "access"
@@ -76,7 +77,7 @@ def caddy_spec(access: str, memory: int) -> Spec:
         secrets=(ACCESS_FILE,) if access == "password" else (),
         health=HealthCheck(("wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8081/"), start=60),
         stop_seconds=15,
-        ports=(80, 443),
+        ports=ports.WEB,
         memory=memory_limit("caddy", memory),
         processes=256,
         groups=(str(DJANGO_UID),),
@@ -100,7 +101,7 @@ class Caddy(pulumi.ComponentResource):
         platform: Platform,
         depends_on: list[pulumi.Resource],
     ) -> None:
-        super().__init__("toybox:services:Caddy", name)
+        super().__init__(tokens.CADDY, name)
         arguments = build_arguments(
             image=settings.images.caddy, domain=settings.domain, tls=settings.tls, access=settings.access
         )

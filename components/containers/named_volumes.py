@@ -9,7 +9,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.host import DockerHost
-from components.volumes import VOLUMES, Volume
+from inventory import tokens
+from inventory.volumes import VOLUMES, Volume
 
 
 def driver_options(volume: Volume) -> dict[str, str]:
@@ -32,7 +33,7 @@ class NamedVolumes(pulumi.ComponentResource):
     all: list[pulumi.Resource]
 
     def __init__(self, name: str, *, host: DockerHost, after: Sequence[pulumi.Resource] = ()) -> None:
-        super().__init__("toybox:services:NamedVolumes", name)
+        super().__init__(tokens.NAMED_VOLUMES, name)
         self.resources = {
             volume: docker.Volume(
                 f"{name}-{volume.name}",

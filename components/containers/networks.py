@@ -8,6 +8,7 @@ import pulumi_docker as docker
 from components.host import DockerHost
 from components.host.make_room import NAME_LABEL
 from components.keeper_network import GATEWAY, NAME, SUBNET
+from inventory import tokens
 
 
 class Networks(pulumi.ComponentResource):
@@ -20,7 +21,7 @@ class Networks(pulumi.ComponentResource):
     keeper: docker.Network | None
 
     def __init__(self, name: str, *, host: DockerHost) -> None:
-        super().__init__("toybox:services:Networks", name)
+        super().__init__(tokens.NETWORKS, name)
 
         def network(
             network_name: str, *, internal: bool, ipam: Sequence[docker.NetworkIpamConfigArgs] = ()

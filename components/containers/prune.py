@@ -15,14 +15,14 @@ import pulumi_command as command
 
 from components.containers.platform import Platform
 from components.containers.service import Service
-from components.host.bundle import LIBRARY
-from components.host.host_secrets import DIRECTORY
+from host.look import LIBRARY, SECRETS
+from inventory import tokens
 
 
 def tidy_command(secrets: Sequence[str], images: Sequence[str]) -> str:
     """Keeps these secret files, and these images with the one before each. It names both, and so runs again with
     every release."""
-    return f"timeout 300 {LIBRARY}/tidy {DIRECTORY} {shlex.join([*secrets, '--', *images])}"
+    return f"timeout 300 {LIBRARY}/tidy {SECRETS} {shlex.join([*secrets, '--', *images])}"
 
 
 class Tidy(pulumi.ComponentResource):
@@ -35,7 +35,7 @@ class Tidy(pulumi.ComponentResource):
     ready: command.remote.Command
 
     def __init__(self, name: str, *, images: Sequence[str], platform: Platform, after: Sequence[Service]) -> None:
-        super().__init__("toybox:services:Tidy", name)
+        super().__init__(tokens.TIDY, name)
         self.ready = platform.host.command(
             f"{name}-done",
             create=tidy_command(platform.secrets.files, images),

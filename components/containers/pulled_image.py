@@ -4,6 +4,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.host import DockerHost
+from inventory import tokens
 
 
 class PulledImage(pulumi.ComponentResource):
@@ -17,7 +18,7 @@ class PulledImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, *, reference: str, host: DockerHost, parent: pulumi.Resource) -> None:
         super().__init__(
-            "toybox:services:PulledImage",
+            tokens.PULLED_IMAGE,
             name,
             None,
             pulumi.ResourceOptions(parent=parent),

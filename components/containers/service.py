@@ -10,10 +10,12 @@ import pulumi_docker as docker
 
 from components.containers.memory import SHARES
 from components.containers.platform import Platform
-from components.host.bundle import LIBRARY, LOG_DRIVER
-from components.host.host_secrets import DIRECTORY, HostSecrets, folder
+from components.host.bundle import LOG_DRIVER
+from components.host.host_secrets import HostSecrets, folder
 from components.host.make_room import NAME_LABEL
-from components.volumes import Volume
+from host.look import LIBRARY, SECRETS
+from inventory import tokens
+from inventory.volumes import Volume
 
 SECRETS_IN_CONTAINER = "/run/secrets"
 
@@ -116,7 +118,7 @@ def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
     preview the guard must see which volume is mounted at which path.
     """
     sources = {secret: secrets.path(secret) for secret in spec.secrets}
-    sources |= {secret: f"{DIRECTORY}/{folder(secret)}" for secret in spec.accepted}
+    sources |= {secret: f"{SECRETS}/{folder(secret)}" for secret in spec.accepted}
     volume_mounts = [
         docker.ContainerMountArgs(target=target, type="volume", source=volume.name, read_only=read_only)
         for target, (volume, read_only) in spec.volumes.items()
@@ -168,7 +170,7 @@ class Service(pulumi.ComponentResource):
         depends_on: Sequence[pulumi.Resource] = (),
         parent: pulumi.Resource | None = None,
     ) -> None:
-        super().__init__("toybox:services:Service", name, None, pulumi.ResourceOptions(parent=parent))
+        super().__init__(tokens.SERVICE, name, None, pulumi.ResourceOptions(parent=parent))
         self.spec = spec
         host = platform.host
         volumes = [platform.volumes.resources[volume] for volume, _ in spec.volumes.values()]

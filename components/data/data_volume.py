@@ -15,6 +15,7 @@ import pulumi_openstack as openstack
 from components.cloud import Cloud
 from components.data_disk import DataDisk
 from conoha import names
+from inventory import tokens
 from settings import Adopted, Blank, Kept, RestorePoint, Settings
 
 ORIGIN_PROPERTIES = ["source_vol_id", "snapshot_id", "backup_id", "image_id"]
@@ -178,7 +179,7 @@ class DataVolume(pulumi.ComponentResource):
         provider: Cloud,
     ) -> None:
         super().__init__(
-            "toybox:data:DataVolume",
+            tokens.DATA_VOLUME,
             name,
             # the state remembers the role, so that the guard can stop an update that changes it
             {"environment": settings.environment},

@@ -11,6 +11,7 @@ import pulumi_command as command
 from components.secret_output import secret_output
 from components.server import Server
 from conoha import prices, retention
+from inventory import tokens
 from settings import Settings
 
 PROGRAM = ".venv/bin/python -m conoha.automatic_backup"
@@ -63,7 +64,7 @@ class SnapshotPolicy(pulumi.ComponentResource):
 
     def __init__(self, name: str, *, settings: Settings, server: Server, provider: command.Provider) -> None:
         super().__init__(
-            "toybox:data:SnapshotPolicy",
+            tokens.SNAPSHOT_POLICY,
             name,
             # the state remembers how many are kept, so that the guard can stop an update that keeps fewer
             {"kept": kept(settings)},

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_command as command
 
 from components.containers.platform import Platform
+from inventory import tokens
 from settings import Settings
 
 SCRIPT = Path(__file__).with_name("census.py")
@@ -39,7 +40,7 @@ class DataCensus(pulumi.ComponentResource):
     def __init__(
         self, name: str, *, volume_id: pulumi.Output[str], platform: Platform, after: Sequence[pulumi.Resource]
     ) -> None:
-        super().__init__("toybox:services:DataCensus", name)
+        super().__init__(tokens.DATA_CENSUS, name)
         self.taken = platform.host.command(
             f"{name}-taken",
             create="timeout 1800 python3 -",

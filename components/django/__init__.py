@@ -22,9 +22,10 @@ from components.django.specs import (
     web_spec,
     worker_spec,
 )
-from components.host.bundle import LIBRARY
-from components.volumes import STATIC
 from conoha.flavors import Flavor
+from host.look import LIBRARY
+from inventory import tokens
+from inventory.volumes import STATIC
 
 END_FORMER_RELEASE = f"timeout 60 {LIBRARY}/release --end"
 
@@ -70,7 +71,7 @@ class Django(pulumi.ComponentResource):
         platform: Platform,
         depends_on: list[pulumi.Resource],
     ) -> None:
-        super().__init__("toybox:services:Django", name)
+        super().__init__(tokens.DJANGO, name)
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
         variables = environment(domain, image, database_login=database_login, sends_mail=sends_mail)
         web = web_spec(variables, flavor.vcpus, flavor.memory)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from components import postgres, redis
 from components.containers.memory import SHARES, memory_limit
 from components.containers.service import SECRETS_IN_CONTAINER, HealthCheck, Spec, tmpfs_options
-from components.volumes import BEAT, MEDIA, STATIC
+from inventory.volumes import BEAT, MEDIA, STATIC
 
 MEDIA_ROOT = "/srv/media"
 STATIC_VOLUME = "/srv/static"

@@ -14,19 +14,16 @@ import pulumi_openstack as openstack
 from components.cloud import Cloud
 from components.data_disk import DataDisk
 from components.host.awake import awake_hook
-from components.host.bundle import (
-    LIBRARY,
-    host_bundle,
-    pack,
-    unpack_and_run,
-)
+from components.host.bundle import host_bundle, pack, unpack_and_run
 from components.host.condition import Condition
 from components.host.every_update import in_every_update
 from components.host.keeper_login import login_files
 from components.host.make_room import make_room_hook
 from components.host.ssh_retries import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.server.ssh import Identity
+from host.look import LIBRARY
 from host.ssh_files import USER
+from inventory import tokens
 
 REACHABLE = """\
 timeout 600 cloud-init status --wait >/dev/null || {
@@ -76,7 +73,7 @@ class DockerHost(pulumi.ComponentResource):
         provider: command.Provider,
     ) -> None:
         super().__init__(
-            "toybox:host:DockerHost",
+            tokens.DOCKER_HOST,
             name,
             None,
             pulumi.ResourceOptions(providers=[provider]),

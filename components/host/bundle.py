@@ -14,14 +14,11 @@ from types import MappingProxyType
 import host
 from components import data_disk
 from components.data_disk import DataDisk
-from components.volumes import DATABASE_UID, MOUNT_POINT, VOLUMES
 from host.fitness import DATA_ROOT
-from host.look import MANIFEST
+from host.look import LIBRARY, MANIFEST
+from inventory.volumes import DATABASE_UID, MOUNT_POINT, VOLUMES
 
 FILES = Path(__file__).parent / "files"
-LIBRARY = "/usr/local/lib/toybox"
-"""Where the scripts live on the server."""
-
 DISK_CHECK = "toybox-disk-check.service"
 SHUTDOWN = "toybox-shutdown.service"
 """Our units, beside the mount of the data disk."""

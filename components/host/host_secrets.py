@@ -12,16 +12,15 @@ import pulumi
 import pulumi_command as command
 
 from components.host import DockerHost
-from components.host.bundle import LIBRARY, BundleFile, pack, render_manifest, unpack_and_run
-from host.look import SECRETS
-
-DIRECTORY = SECRETS
-"""On the root disk and not on the data disk: restore points and staging copies must not carry prod's passwords."""
+from components.host.bundle import BundleFile, pack, render_manifest, unpack_and_run
+from host.look import LIBRARY, SECRETS
+from inventory import tokens
 
 
 def secrets_bundle(texts: Mapping[str, str]) -> dict[str, BundleFile]:
-    """Return the secret files and their manifest."""
-    manifest = render_manifest({f"{DIRECTORY}/{name}": BundleFile(text, 0o444) for name, text in texts.items()})
+    """Return the secret files and their manifest. They are on the root disk, not on the data disk: restore points and
+    staging copies must not carry prod's passwords."""
+    manifest = render_manifest({f"{SECRETS}/{name}": BundleFile(text, 0o444) for name, text in texts.items()})
     return {
         "manifest.json": BundleFile(manifest, 0o400),
         **{f"secrets/{name}": BundleFile(text, 0o400) for name, text in texts.items()},
@@ -34,12 +33,12 @@ def version(text: str) -> str:
 
 
 def folder(name: str) -> str:
-    """Return the folder below DIRECTORY with every value of a secret that is still accepted."""
+    """Return the folder below SECRETS with every value of a secret that is still accepted."""
     return f"{name}.d"
 
 
 def versioned(name: str, text: str) -> str:
-    """Return the path of a secret's present value below DIRECTORY."""
+    """Return the path of a secret's present value below SECRETS."""
     return f"{folder(name)}/{version(text)}"
 
 
@@ -54,13 +53,13 @@ class HostSecrets(pulumi.ComponentResource):
     files: list[str]
 
     def __init__(self, name: str, *, host: DockerHost, values: Mapping[str, str]) -> None:
-        super().__init__("toybox:host:HostSecrets", name)
+        super().__init__(tokens.HOST_SECRETS, name)
         self._versioned = {secret: versioned(secret, text) for secret, text in sorted(values.items())}
         self.files = list(self._versioned.values())
         texts = {self._versioned[secret]: text for secret, text in values.items()}
         self.installed = host.command(
             f"{name}-installed",
-            create=unpack_and_run(f'{LIBRARY}/install-secrets "$bundle" {DIRECTORY}', seconds=60),
+            create=unpack_and_run(f'{LIBRARY}/install-secrets "$bundle" {SECRETS}', seconds=60),
             triggers=[host.condition.token],
             stdin=pulumi.Output.secret(pack(secrets_bundle(texts))),
             secret=True,
@@ -72,4 +71,4 @@ class HostSecrets(pulumi.ComponentResource):
     def path(self, name: str) -> str:
         """Return the path of a secret's present value. Another value has another path, which replaces the container
         that mounts it."""
-        return f"{DIRECTORY}/{self._versioned[name]}"
+        return f"{SECRETS}/{self._versioned[name]}"

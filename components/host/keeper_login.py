@@ -12,10 +12,11 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from components.host import keeper_files, keeper_gate
-from components.host.bundle import LIBRARY, BundleFile, mount_unit_name
+from components.host.bundle import BundleFile, mount_unit_name
 from components.keeper_network import DATABASE_ADDRESS, DATABASE_PORT
-from components.volumes import KEPT_FILES
 from host.fitness import KEEPER_GATE, KEEPER_KEYS
+from host.look import LIBRARY
+from inventory.volumes import KEPT_FILES
 from settings import Keeper
 
 SOCKET_UNIT = "toybox-keeper-files.socket"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pulumi
 
-from components.host.bundle import LIBRARY
+from host.look import LIBRARY
 from host.ssh_files import USER
 
 NAME_LABEL = "toybox.name"

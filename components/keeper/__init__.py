@@ -17,6 +17,7 @@ from components.keeper.condition import Condition
 from components.keeper.source import Source, kept_source
 from components.secret_output import secret_output
 from host.ssh_files import USER
+from inventory import tokens
 from settings.keeper import Copy, Machine, Secrets
 
 __all__ = ["Keeper", "Source", "kept_source"]
@@ -52,7 +53,7 @@ class Keeper(pulumi.ComponentResource):
     ) -> None:
         # in the state, so that the guard knows what it costs before and after
         props = {"copy": copy.endpoint if copy else ""}
-        super().__init__("toybox:keeper:Keeper", name, props, pulumi.ResourceOptions(providers=[provider]))
+        super().__init__(tokens.KEEPER, name, props, pulumi.ResourceOptions(providers=[provider]))
         connection = command.remote.ConnectionArgs(
             host=machine.address,
             user=USER,

@@ -9,7 +9,7 @@ import keeper
 from components.host.bundle import BundleFile, render_manifest
 from components.keeper import units
 from components.postgres import DATABASE
-from components.volumes import KEPT_FILES
+from inventory.volumes import KEPT_FILES
 from keeper import boot
 from keeper.bucket import CREDENTIALS
 from keeper.places import DATA, FOLDERS, ROLE, RUN, USER

@@ -12,6 +12,7 @@ import pulumi_command as command
 
 from components import postgres
 from components.containers.platform import Platform
+from inventory import tokens
 from settings import Keeper
 
 HERE = Path(__file__).parent
@@ -51,7 +52,7 @@ class KeeperAccess(pulumi.ComponentResource):
     ready: command.remote.Command
 
     def __init__(self, name: str, *, keeper: Keeper, database: command.remote.Command, platform: Platform) -> None:
-        super().__init__("toybox:services:KeeperAccess", name, keeper.model_dump(by_alias=True))
+        super().__init__(tokens.KEEPER_ACCESS, name, keeper.model_dump(by_alias=True))
         self.ready = platform.host.command(
             f"{name}-role",
             create=postgres.RUN_SQL.format(database="postgres"),

@@ -16,7 +16,8 @@ from components.containers.pulled_image import PulledImage
 from components.containers.service import HealthCheck, Service, Spec, locked_entrypoint
 from components.host.host_secrets import version
 from components.postgres.tuning import MAX_CONNECTIONS, memory_settings, shared_memory
-from components.volumes import DATABASE_UID, POSTGRES
+from inventory import tokens
+from inventory.volumes import DATABASE_UID, POSTGRES
 
 HERE = Path(__file__).parent
 HAND_OVER_SQL = HERE / "hand_over.sql"
@@ -156,7 +157,7 @@ class Postgres(pulumi.ComponentResource):
         password: SecretStr,
         platform: Platform,
     ) -> None:
-        super().__init__("toybox:services:Postgres", name)
+        super().__init__(tokens.POSTGRES, name)
         self.login = login_role(password.get_secret_value())
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
         keeper = platform.networks.keeper

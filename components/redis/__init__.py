@@ -16,7 +16,8 @@ from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
 from components.containers.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
 from components.host.host_secrets import version
-from components.volumes import DATABASE_UID, REDIS
+from inventory import tokens
+from inventory.volumes import DATABASE_UID, REDIS
 
 HERE = Path(__file__).parent
 NAME = "redis"
@@ -117,7 +118,7 @@ class Redis(pulumi.ComponentResource):
         password: SecretStr,
         platform: Platform,
     ) -> None:
-        super().__init__("toybox:services:Redis", name)
+        super().__init__(tokens.REDIS, name)
         self.password = version(password.get_secret_value())
         self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
         self.services = [

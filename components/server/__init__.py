@@ -11,6 +11,8 @@ import pulumi_openstack as openstack
 from components.cloud import Cloud
 from components.server.ssh import Identity
 from components.server.user_data import render_user_data
+from conoha import names
+from inventory import ports, tokens
 from settings import Keeper
 from settings import Server as ServerSettings
 
@@ -21,10 +23,10 @@ EVERYWHERE = "0.0.0.0/0"
 def ingress_rules(operators: list[str], keeper: Keeper | None = None) -> dict[str, tuple[int, str]]:
     """Who may reach what, as {rule's name: (TCP port, CIDR)}: 22 for the operators and the keeper, 80 and 443 for
     everybody. A keeper that is an operator's machine, too, has the operator's rule: OpenStack refuses an equal one."""
-    ssh = {f"ssh-{cidr.replace('/', '-')}": (22, cidr) for cidr in operators}
+    ssh = {f"ssh-{cidr.replace('/', '-')}": (ports.SSH, cidr) for cidr in operators}
     if keeper and f"{keeper.address}/32" not in operators:
-        ssh["ssh-keeper"] = (22, f"{keeper.address}/32")
-    web = {f"{service}-ipv4": (port, EVERYWHERE) for service, port in (("http", 80), ("https", 443))}
+        ssh["ssh-keeper"] = (ports.SSH, f"{keeper.address}/32")
+    web = {f"{service}-ipv4": (port, EVERYWHERE) for service, port in (("http", ports.HTTP), ("https", ports.HTTPS))}
     return ssh | web
 
 
@@ -101,18 +103,18 @@ class Server(pulumi.ComponentResource):
         provider: Cloud,
     ) -> None:
         super().__init__(
-            "toybox:server:Server",
+            tokens.SERVER,
             name,
             None,
             pulumi.ResourceOptions(providers=[provider]),
         )
         child = pulumi.ResourceOptions(parent=self)
-        cloud_name = f"toybox-{stack}"
+        cloud_name = names.server_name(stack)
 
         image_id = boot_image_id(settings.image, pulumi.InvokeOptions(provider=provider))
         boot_volume = openstack.blockstorage.Volume(
             f"{name}-boot-volume",
-            name=f"{cloud_name}-boot",
+            name=names.resource_name(stack, "boot"),
             size=settings.boot_volume.size,
             volume_type=settings.boot_volume.type,
             image_id=image_id,

@@ -16,8 +16,10 @@ import pulumi_command as command
 from components import data_disk, postgres, redis
 from components.containers.platform import Platform
 from components.data_disk import DataDisk
-from components.host.bundle import LIBRARY, BundleFile, pack, unpack_and_run
-from components.volumes import MOUNT_POINT
+from components.host.bundle import BundleFile, pack, unpack_and_run
+from host.look import LIBRARY
+from inventory import tokens
+from inventory.volumes import MOUNT_POINT
 from settings import Settings
 
 HERE = Path(__file__).parent
@@ -108,7 +110,7 @@ class StagingScrub(pulumi.ComponentResource):
         platform: Platform,
         after: Sequence[pulumi.Resource],
     ) -> None:
-        super().__init__("toybox:services:StagingScrub", name)
+        super().__init__(tokens.STAGING_SCRUB, name)
         self.done = platform.host.command(
             f"{name}-done",
             create=unpack_and_run('"$bundle/run" "$bundle"', seconds=SECONDS),

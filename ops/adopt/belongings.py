@@ -50,7 +50,7 @@ class Disposable:
 
 def disposable(cloud: Cloud, stack: str) -> Disposable:
     """The disposable parts of the stack. Names are compared as a whole: toybox-prod is not toybox-prod2."""
-    name, boot = f"toybox-{stack}", names.resource_name(stack, "boot")
+    name, boot = names.server_name(stack), names.resource_name(stack, "boot")
     return Disposable(
         servers=tuple(each for each in cloud.servers if each.name == name),
         boot_volumes=tuple(each for each in cloud.volumes if each.name == boot),

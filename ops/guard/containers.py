@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from inventory.volumes import MOUNT_POINT
 from ops.guard import declared, docker_volumes
 from ops.guard.command_words import DANGEROUS, shortened, sized
 from ops.guard.finding import Finding, Rule
@@ -206,7 +207,7 @@ def _mount(target: str, kind: str, source: str, read_only: bool, devices: Mappin
         return Mount(_path(target), shown, devices.get(source, f"volume {source}"), read_only)
     if kind == "bind":
         path = _path(source)
-        data = path if _within(path, declared.MOUNT_POINT) else ""
+        data = path if _within(path, MOUNT_POINT) else ""
         return Mount(_path(target), f"the server's {path}", data, read_only)
     return Mount(_path(target), f"a {kind}", "", read_only)
 

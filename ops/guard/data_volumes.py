@@ -162,7 +162,7 @@ def _second(preview: Preview, change: Change) -> Finding:
         f"A second data volume would be made: {_made_from(preview, change.new)}.",
         "The data is on the first one. What the server or a container writes to the second one is in none of the "
         "stack's restore points, checks and restores.",
-        "Take it out: everything lives on one data volume, as a directory of it (components/volumes.py).",
+        "Take it out: everything lives on one data volume, as a directory of it (inventory/volumes.py).",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the program declares that the guard must know again: types, ports, places. The one list.
+"""What the guard recognizes of what the program declares: types of resources, and whether they hold data.
 
 By type token and component, never by a piece of a name. tests/unit/ops/guard/test_declared.py holds it against what the
 program registers, and the golden URNs.
@@ -7,21 +7,23 @@ program registers, and the golden URNs.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from inventory import tokens
+from inventory.volumes import MOUNT_POINT, POSTGRES, REDIS
 from ops.guard.preview import Change, Preview
 
-DATA_COMPONENT = "toybox:data:DataVolume"
+DATA_COMPONENT = tokens.DATA_VOLUME
 """Its input `environment` is the stack's role, as the state has it."""
-POLICY_COMPONENT = "toybox:data:SnapshotPolicy"
+POLICY_COMPONENT = tokens.SNAPSHOT_POLICY
 """Its input `kept` is the number of restore points that are kept, as the state has it."""
-KEEPER_COMPONENT = "toybox:services:KeeperAccess"
+KEEPER_COMPONENT = tokens.KEEPER_ACCESS
 """Its inputs say who may log in as the keeper, as the state has them: address, sshKey, databaseVerifier."""
-KEEPER_MACHINE = "toybox:keeper:Keeper"
+KEEPER_MACHINE = tokens.KEEPER
 """Its input `copy` is the address of the object storage that its copy goes to, as the state has it; "" without one."""
 DATA_VOLUME = f"{DATA_COMPONENT}$openstack:blockstorage/volume:Volume"
 """The disk that every byte of the users lives on."""
-DATA_ORIGIN = "toybox:data:DataVolume$pulumi:index:Stash"
+DATA_ORIGIN = f"{DATA_COMPONENT}$pulumi:index:Stash"
 """The data volume's origin in the settings, from the time when the volume came."""
-BOOT_VOLUME = "toybox:server:Server$openstack:blockstorage/volume:Volume"
+BOOT_VOLUME = f"{tokens.SERVER}$openstack:blockstorage/volume:Volume"
 """The server's root disk, which holds no data of users."""
 SUBSCRIPTION = f"{POLICY_COMPONENT}$command:local:Command"
 """ConoHa's automatic backup of the server."""
@@ -56,17 +58,8 @@ HARMLESS = frozenset(
 )
 """The types that cannot reach the data, and open nothing. A component (`toybox:`) only groups others."""
 
-MOUNT_POINT = "/srv/toybox"
-"""Where the data disk is mounted on the server (components/volumes.py)."""
-LIBRARY = "/usr/local/lib/toybox"
-"""The folder of the host bundle's scripts on the server (components/host/bundle.py)."""
-SECRETS = "/etc/toybox/secrets"
-"""The folder of the secret files on the server (components/host/host_secrets.py). They are no data."""
-DATABASES = ("postgres", "redis")
-"""The Docker volumes whose files only their own program's version can read (components/volumes.py)."""
-WEB_PORTS = frozenset({80, 443})
-"""TCP, open to everybody."""
-SSH_PORT = 22
+DATABASES = (POSTGRES.name, REDIS.name)
+"""The Docker volumes whose files only their own program's version can read."""
 WEB_CONTAINER = "caddy"
 """The one container that publishes ports."""
 

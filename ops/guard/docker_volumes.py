@@ -3,6 +3,7 @@ that directory, also under another URN."""
 
 from collections.abc import Iterator
 
+from inventory.volumes import MOUNT_POINT
 from ops.guard import data_volumes, declared
 from ops.guard.finding import Finding
 from ops.guard.preview import Change, Preview, State
@@ -69,8 +70,8 @@ def _holds_data_itself(change: Change, new: State) -> Finding:
         f"The Docker volume {new.inputs.get('name')} would be made inside Docker's own folder.",
         "It would be empty, and whatever is written to it would be gone with /var/lib/docker or with the server: this "
         "is how the data was lost on 2026-01-22.",
-        f"Make it a pointer to a directory below {declared.MOUNT_POINT}, as components/containers/named_volumes.py "
-        "does for each entry of components/volumes.py.",
+        f"Make it a pointer to a directory below {MOUNT_POINT}, as components/containers/named_volumes.py "
+        "does for each entry of inventory/volumes.py.",
     )
 
 
@@ -81,7 +82,7 @@ def _off_the_data_disk(change: Change, new: State) -> Finding:
         f"The Docker volume {new.inputs.get('name')} would point to {device(new)}, which is not on the data disk.",
         "The containers would find an empty directory on the server's own disk, and whatever they write there is gone "
         "with the server. The data stays on the data disk, unseen.",
-        f"Let it point to a directory below {declared.MOUNT_POINT}, as components/volumes.py does.",
+        f"Let it point to a directory below {MOUNT_POINT}, as inventory/volumes.py does.",
     )
 
 
@@ -116,6 +117,6 @@ def _docker_volume_deleted(change: Change) -> Finding:
         f"The data stays in {where} on the data disk, but no container sees it any more."
         if where
         else "What it holds is lost: it lies in Docker's own folder.",
-        "Bring its entry in components/volumes.py back, under its old name. If nothing needs it any more, say so in an "
+        "Bring its entry in inventory/volumes.py back, under its old name. If nothing needs it any more, say so in an "
         "exception, and archive the directory.",
     )

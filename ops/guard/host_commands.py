@@ -17,6 +17,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from host.look import LIBRARY, SECRETS
 from ops.guard import declared
 from ops.guard.command_words import DANGEROUS, shortened, sized
 from ops.guard.finding import Finding, Rule
@@ -139,7 +140,7 @@ def _text_differs(name: str, before: str | None, after: str) -> Iterator[Differe
         return
     added = [word for word in new_words if word not in old_words]
     other_script = not ours[0] or new_words[0] != old_words[0]
-    dangerous = [word for word in added if DANGEROUS.search(word) and declared.SECRETS not in word]
+    dangerous = [word for word in added if DANGEROUS.search(word) and SECRETS not in word]
     if dangerous or other_script or "data-disk" in new_words[0]:
         yield Difference(name, tuple(f"+ {word}" for word in (dangerous or new_words)[:MOST_LINES]), stops=True)
         return
@@ -162,7 +163,7 @@ def _own_script(text: str | None) -> list[str] | None:
     words = _words(launched["command"] if launched else text)
     if words and words[0] == "timeout" and len(words) > 2 and words[1].isdigit():
         words = words[2:]
-    return words if words and words[0].startswith(f"{declared.LIBRARY}/") and ".." not in words[0] else None
+    return words if words and words[0].startswith(f"{LIBRARY}/") and ".." not in words[0] else None
 
 
 def _words(text: str) -> list[str] | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inventory import ports
 from ops.guard import declared
 from ops.guard.finding import Finding, Rule
 from ops.guard.preview import UNKNOWN, Change, Preview, State
@@ -97,7 +98,7 @@ def _network(inputs: Mapping[str, Any]) -> Network | None:
 def is_web(reached: Reach) -> bool:
     """Return whether this is one of the two ports that are declared to be open to everybody."""
     first, last = reached.ports
-    return reached.protocol == "tcp" and first == last and first in declared.WEB_PORTS and reached.network is not None
+    return reached.protocol == "tcp" and first == last and first in ports.WEB and reached.network is not None
 
 
 def findings(preview: Preview) -> Iterator[Finding]:
@@ -126,7 +127,7 @@ def _new_reaches(preview: Preview) -> Iterator[tuple[Change, Reach]]:
 
 def _is_first_operator(preview: Preview, new: Reach) -> bool:
     """A new stack's rule for an operator, or the keeper, of the settings: there is no server yet that it would open."""
-    ssh = (declared.SSH_PORT, declared.SSH_PORT)
+    ssh = (ports.SSH, ports.SSH)
     operators = preview.settings.get("operators") or ()
     declared_there = str(new.network) in operators or _is_keepers(preview, new)
     return preview.is_new and new.protocol == "tcp" and new.ports == ssh and declared_there
@@ -144,7 +145,7 @@ def _opened(change: Change, new: Reach, old: State | None, *, keeper: bool) -> F
     was = reach(old.inputs) if old else None
     before = f" It lets in {was} now." if was and change.old else ""
     one = new.network is not None and new.network.num_addresses == 1
-    ssh = new.ports == (declared.SSH_PORT, declared.SSH_PORT) and new.protocol == "tcp"
+    ssh = new.ports == (ports.SSH, ports.SSH) and new.protocol == "tcp"
     remedy = "Take the rule back, or narrow it to who must come in. The database and Redis need no rule at all."
     if ssh:
         remedy = (
@@ -244,9 +245,7 @@ def _port_findings(preview: Preview) -> Iterator[Finding]:
             continue
         name, old = change.new.inputs.get("name"), change.old.inputs if change.old else {}
         for port in ports_of(change.new.inputs):
-            declared_port = (
-                name == declared.WEB_CONTAINER and port.protocol == "tcp" and port.number in declared.WEB_PORTS
-            )
+            declared_port = name == declared.WEB_CONTAINER and port.protocol == "tcp" and port.number in ports.WEB
             if not declared_port and not port.is_local and not any(each.covers(port) for each in before):
                 which = f"port {port.number}" if port.number else "a port that Docker chooses"
                 yield _publishes(change, f"The container {name} would publish {which} ({port.protocol}).")

@@ -32,7 +32,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
-        for part in ("ops", "conoha", "host", "keeper", "settings"):
+        for part in ("ops", "conoha", "host", "inventory", "keeper", "settings"):
             shutil.copytree(CHECKOUT / part, self.root / part, ignore=shutil.ignore_patterns("__pycache__"))
         (self.root / "bin").mkdir()
         shutil.copy(CHECKOUT / "bin" / "toybox", self.root / "bin")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from components.host.bundle import LIBRARY
 from components.postgres import login_role
+from host.look import LIBRARY
 from host.ssh_files import render_ssh_config
 from lab import deploy
 from lab.credentials import credentials

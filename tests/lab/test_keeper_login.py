@@ -20,7 +20,7 @@ import pytest
 
 from components import postgres
 from components.keeper_network import DATABASE_ADDRESS
-from components.volumes import KEPT_FILES
+from inventory.volumes import KEPT_FILES
 from lab.engine import NETWORK
 from ops.init import ed25519_key
 from settings import ssh_public_key

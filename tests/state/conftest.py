@@ -121,7 +121,7 @@ def with_a_stack(project: Project, s3: S3Server, bucket: str) -> Project:
 def new_project(folder: Path, s3: S3Server) -> Project:
     """Copies of what `toybox` consists of, beside the small program."""
     root = folder / "project"
-    for part in ("ops", "conoha", "host", "keeper", "settings", "bin"):
+    for part in ("ops", "conoha", "host", "inventory", "keeper", "settings", "bin"):
         shutil.copytree(CHECKOUT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
     for link in (".venv", ".toolchain"):
         (root / link).symlink_to((CHECKOUT / link).resolve())

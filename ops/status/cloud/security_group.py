@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conoha.names import server_name
 from ops.cloud import cloud_errors
 from ops.status.line import Line
 from settings import Declared
@@ -47,7 +48,7 @@ def security_group_line(rules: Sequence[Rule] | None, operators: Collection[str]
     """Return a line that says whether the group's rules are the declared ones. `rules` is None if there is no such
     group."""
     if rules is None:
-        return Line(NAME, "bad", f"toybox-{stack} is not there", f"pulumi up --stack {stack} --refresh")
+        return Line(NAME, "bad", f"{server_name(stack)} is not there", f"pulumi up --stack {stack} --refresh")
     declared = wanted(operators)
     extra = [each for each in rules if _pair(each) not in declared]
     missing = sorted(declared - {_pair(each) for each in rules})
@@ -72,7 +73,7 @@ def find_rules(connection: "Connection", stack: str) -> list[Rule] | None:
     Raise OpsError if the cloud refuses the question.
     """
     with cloud_errors("the security group"):
-        group = connection.network.find_security_group(f"toybox-{stack}", ignore_missing=True)
+        group = connection.network.find_security_group(server_name(stack), ignore_missing=True)
         if group is None:
             return None
         return [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from conoha.names import server_name
 from ops import OpsError
 from ops.cloud import cloud_errors
 from ops.status.known import Known
@@ -77,7 +78,7 @@ def find_server(connection: "Connection", stack: str) -> ServerSeen | None:
     Raises:
         OpsError: the cloud refuses the question, or several have the name.
     """
-    wanted = f"toybox-{stack}"
+    wanted = server_name(stack)
     with cloud_errors("the list of servers"):
         found = [
             each

@@ -9,7 +9,7 @@ import pytest
 from components.data.data_volume import data_device
 from components.data_disk import DataDisk
 from components.host.bundle import DISK_CHECK, host_bundle, render_disk_check_unit, render_mount_unit
-from components.volumes import MOUNT_POINT
+from inventory.volumes import MOUNT_POINT
 from tests.lab.toybox import Toybox, cloud, stock_cloud
 from tests.procedure import Procedures
 

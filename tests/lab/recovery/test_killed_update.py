@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from components.cloud.leftovers import EqualRules
-from components.host.bundle import LIBRARY
+from host.look import LIBRARY
 from lab.stack import Workspace
 from tests.lab.toybox import Toybox, cloud, new_stack
 from tests.procedure import Procedures

@@ -18,7 +18,7 @@ from components.host.bundle import (
     systemd_escape,
 )
 from components.server import EVERYWHERE, ingress_rules
-from components.volumes import MOUNT_POINT, VOLUMES
+from inventory.volumes import MOUNT_POINT, VOLUMES
 
 V4 = st.builds(
     lambda host, bits: ipaddress.ip_network((host, bits), strict=False), st.ip_addresses(v=4), st.integers(8, 32)

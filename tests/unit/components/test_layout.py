@@ -5,18 +5,20 @@ from collections.abc import Iterator
 
 import pytest
 
+import inventory.tokens
 from tests.unit.program.recording import CHECKOUT
 from tests.unit.test_house_rules import lines
 
 COMPONENTS = CHECKOUT / "components"
-CLASS = re.compile(r"^class (\w+)\(pulumi\.ComponentResource\):.*?\"toybox:(\w+):(\w+)\"", re.MULTILINE | re.DOTALL)
+CLASS = re.compile(r"^class (\w+)\(pulumi\.ComponentResource\):.*?\btokens\.(\w+)", re.MULTILINE | re.DOTALL)
 GOLDEN = CHECKOUT / "tests" / "unit" / "program" / "urns"
 
 
 def tokens() -> Iterator[tuple[str, str, str, str]]:
     """Yield (class, folder that the token names, name in the token, path below components/) of every component."""
     for file in sorted(COMPONENTS.rglob("*.py")):
-        for name, folder, called in CLASS.findall(file.read_text()):
+        for name, token in CLASS.findall(file.read_text()):
+            _, folder, called = getattr(inventory.tokens, token).split(":")
             yield name, folder, called, str(file.relative_to(COMPONENTS))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from components import volumes
 from components.host import bundle
 from host import fitness, look
+from inventory import volumes
 from tests.documentation import CHECKOUT
 
 Facts = dict[str, Any]
@@ -254,6 +254,5 @@ def test_each_section_of_the_runbook_that_is_a_way_out_is_there() -> None:
 def test_look_fitness_and_bundle_speak_of_the_same_places() -> None:
     """The two run by themselves on the server and can import nothing."""
     assert look.MOUNT_POINT == fitness.MOUNT_POINT == volumes.MOUNT_POINT
-    assert look.LIBRARY == bundle.LIBRARY
-    assert look.MANIFEST.startswith(f"{bundle.LIBRARY}/")
+    assert look.MANIFEST.startswith(f"{look.LIBRARY}/")
     assert bundle.mount_unit_name() in look.UNITS

@@ -4,9 +4,8 @@ import re
 from typing import Any
 
 from components.containers.memory import memory_limit
-from components.host.bundle import LIBRARY
-from components.host.host_secrets import DIRECTORY
-from components.volumes import VOLUMES
+from host.look import LIBRARY, SECRETS
+from inventory.volumes import VOLUMES
 from tests.unit.program.recording import CHECKOUT, Registered, Run
 
 SECONDS_TO_STOP = {"postgres": 120, "redis": 30, "cache": 10, "web": 30, "worker": 30, "beat": 30, "caddy": 10}
@@ -81,7 +80,7 @@ def test_mounts_are_named_volumes_of_the_one_list_and_read_only_secret_files(run
             assert mount["source"] in volumes, name
         for target, mount in mounts(container, "bind").items():
             assert mount["readOnly"] is True, name
-            assert mount["source"].startswith(f"{DIRECTORY}/"), name
+            assert mount["source"].startswith(f"{SECRETS}/"), name
             assert target.startswith("/run/secrets/"), name
         assert "volumes" not in container.inputs, name
 

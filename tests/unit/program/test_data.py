@@ -4,7 +4,7 @@ import pytest
 from pulumi import ResourceHookArgs
 
 from components.data.data_volume import ORIGIN_PROPERTIES, data_disk, keep_the_size
-from components.volumes import MOUNT_POINT, VOLUMES
+from inventory.volumes import MOUNT_POINT, VOLUMES
 from settings import Settings, from_pulumi, parse
 from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import Run

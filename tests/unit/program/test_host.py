@@ -2,7 +2,7 @@
 
 import re
 
-from components.host.bundle import LIBRARY
+from host.look import LIBRARY
 from host.ssh_files import USER
 from settings import ssh_public_key
 from tests.unit.program.conftest import canaries

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.host.host_secrets import DIRECTORY
+from host.look import SECRETS
 from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import RecordingMonitor, Run, run_program
 
@@ -136,6 +136,6 @@ def test_tidying_keeps_every_secret_that_a_container_mounts_and_every_image_in_u
     for container in run.of_type("docker:index/container:Container"):
         for mount in container.inputs["mounts"]:
             if mount["type"] == "bind" and not mount["source"].endswith(".d"):
-                assert mount["source"].removeprefix(f"{DIRECTORY}/") in kept, container.name
+                assert mount["source"].removeprefix(f"{SECRETS}/") in kept, container.name
     for image in run.of_type("docker:index/remoteImage:RemoteImage"):
         assert image.inputs["name"] in kept, image.name

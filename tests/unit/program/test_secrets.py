@@ -6,7 +6,7 @@ import io
 import re
 import tarfile
 
-from components.host.host_secrets import DIRECTORY
+from host.look import SECRETS
 from tests.unit.program.conftest import Secrets
 from tests.unit.program.recording import Run, Secret, revealed, texts
 
@@ -87,7 +87,7 @@ def test_every_secret_file_that_is_named_is_mounted_and_installed(run: Run) -> N
         assert named <= mounted.keys(), container.name
         for source in mounted.values():
             end = "/" if source.endswith(".d") else "\0"
-            assert f"secrets/{source.removeprefix(f'{DIRECTORY}/')}{end}" in bundle, f"{container.name}: {source}"
+            assert f"secrets/{source.removeprefix(f'{SECRETS}/')}{end}" in bundle, f"{container.name}: {source}"
 
 
 def test_a_new_secret_replaces_the_application_and_not_the_databases(run: Run) -> None:
@@ -97,6 +97,6 @@ def test_a_new_secret_replaces_the_application_and_not_the_databases(run: Run) -
         sources = [mount["source"] for mount in container.inputs["mounts"] if mount["type"] == "bind"]
         name = container.inputs["name"]
         if name in ("postgres", "redis", "cache"):
-            assert sources == ([] if name == "postgres" else [f"{DIRECTORY}/redis_password.d"])
+            assert sources == ([] if name == "postgres" else [f"{SECRETS}/redis_password.d"])
         else:
-            assert all(re.fullmatch(rf"{DIRECTORY}/\w+[.]d/[0-9a-f]{{12}}", source) for source in sources)
+            assert all(re.fullmatch(rf"{SECRETS}/\w+[.]d/[0-9a-f]{{12}}", source) for source in sources)

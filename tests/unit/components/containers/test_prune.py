@@ -3,15 +3,14 @@
 import shlex
 
 from components.containers.prune import tidy_command
-from components.host.bundle import LIBRARY
-from components.host.host_secrets import DIRECTORY
+from host.look import LIBRARY, SECRETS
 
 
 def test_secrets_and_images_are_told_apart() -> None:
     words = shlex.split(tidy_command(["access", "redis_conf"], ["postgres:15@sha256:1", "toybox-caddy:2"]))
     assert words[:1] == ["timeout"]
     assert words[2:] == [
-        *(f"{LIBRARY}/tidy", DIRECTORY),
+        *(f"{LIBRARY}/tidy", SECRETS),
         *("access", "redis_conf", "--"),
         *("postgres:15@sha256:1", "toybox-caddy:2"),
     ]

@@ -14,9 +14,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from components import keeper_network, postgres
 from components.host import keeper_files, keeper_gate, keeper_login
-from components.host.bundle import LIBRARY, host_bundle
-from components.volumes import KEPT_FILES, VOLUMES, Rebuilt
+from components.host.bundle import host_bundle
 from host import fitness
+from host.look import LIBRARY
+from inventory.volumes import KEPT_FILES, VOLUMES, Rebuilt
 from settings import Keeper
 from tests.unit.components.test_data_disk import disk
 

@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from components.host.bundle import LIBRARY
 from components.host.make_room import make_room_command, ssh_arguments
+from host.look import LIBRARY
 
 
 def test_a_container_of_the_same_name_gets_its_own_time_to_stop() -> None:

@@ -11,12 +11,12 @@ from components.containers.memory import LEAST
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
 from components.host import REACHABLE
-from components.host.bundle import FILES, HOST_SCRIPTS, LIBRARY, host_bundle
+from components.host.bundle import FILES, HOST_SCRIPTS, host_bundle
 from components.host.host_secrets import versioned
 from components.staging_scrub import INSTALL_AND_RUN
-from components.volumes import STATIC
 from conoha.flavors import FLAVORS, Flavor
-from host.look import APPLIED
+from host.look import APPLIED, LIBRARY
+from inventory.volumes import STATIC
 from tests.unit.components.test_data_disk import disk
 
 IMAGE = "ghcr.io/toybox/toybox@sha256:" + "feed" * 16

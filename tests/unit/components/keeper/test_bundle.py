@@ -13,7 +13,7 @@ from components.django.specs import DRILL, boot_facts, environment, web_spec
 from components.host.bundle import BundleFile
 from components.keeper import bundle, render_unreachable, units
 from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
-from components.volumes import VOLUMES
+from inventory.volumes import VOLUMES
 from keeper import boot, bucket, jobs, places, signature, status
 from keeper.refusal import Refusal
 from ops.init import ed25519_key

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.host.bundle import LIBRARY
+from host.look import LIBRARY
 from ops.guard import declared
 from ops.guard.preview import UNKNOWN
 from tests.unit.ops.guard.edits import (

@@ -2,8 +2,9 @@
 
 import pytest
 
-from components import volumes
-from components.host import bundle, host_secrets
+from components.host import bundle
+from host.look import LIBRARY
+from inventory import ports
 from ops.guard import declared, keeper
 from ops.guard.host_commands import LAUNCHER, NOTED
 from ops.guard.openings import is_web, ports_of, reach
@@ -62,12 +63,6 @@ def test_the_state_remembers_who_may_log_in_as_the_keeper() -> None:
     assert keys == keeper.WORDS.keys()
 
 
-def test_the_places_on_the_server_are_the_programs() -> None:
-    assert declared.LIBRARY == bundle.LIBRARY
-    assert declared.SECRETS == host_secrets.DIRECTORY
-    assert set(declared.DATABASES) <= {volume.name for volume in volumes.VOLUMES}
-
-
 def test_the_guard_knows_a_launched_bundle_again() -> None:
     launched = LAUNCHER.fullmatch(bundle.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600))
     assert launched
@@ -77,10 +72,10 @@ def test_the_guard_knows_a_launched_bundle_again() -> None:
 def test_the_files_of_the_host_bundle_whose_changes_are_only_noted_are_scripts() -> None:
     """All others decide which disk is where, who may log in, or what starts by itself: each change is a finding."""
     files = bundle.host_bundle(DISK, [])
-    scripts = {name for name in files if name.startswith(f"root{bundle.LIBRARY}/") and "disk" not in name}
+    scripts = {name for name in files if name.startswith(f"root{LIBRARY}/") and "disk" not in name}
     assert {name for name in files if NOTED.match(name)} - scripts == {"apply", "root/etc/docker/daemon.json"}
     for name in ("data-disk", "data_disk.py", "keeper_gate.py", "keeper_files.py"):
-        assert not NOTED.match(f"root{bundle.LIBRARY}/{name}")
+        assert not NOTED.match(f"root{LIBRARY}/{name}")
 
 
 def test_what_the_program_protects_or_retains_the_guard_knows(run: Run) -> None:
@@ -95,22 +90,21 @@ def test_what_the_program_protects_or_retains_the_guard_knows(run: Run) -> None:
 
 
 def test_every_named_volume_is_a_pointer_in_the_guards_eyes(run: Run) -> None:
-    assert declared.MOUNT_POINT == volumes.MOUNT_POINT
     for volume in run.of_type(declared.DOCKER_VOLUME):
         assert declared.is_pointer(volume.inputs), volume.name
 
 
 def test_the_declared_ports_are_those_that_the_program_publishes(run: Run) -> None:
-    ports = {
+    published = {
         (container.inputs["name"], port.number, port.protocol)
         for container in run.of_type(declared.CONTAINER)
         for port in ports_of(container.inputs)
     }
-    assert ports == {(declared.WEB_CONTAINER, port, "tcp") for port in declared.WEB_PORTS}
+    assert published == {(declared.WEB_CONTAINER, port, "tcp") for port in ports.WEB}
 
 
 def test_the_rules_for_everybody_are_the_declared_ones_and_the_rest_is_for_operators(run: Run) -> None:
     for rule in run.of_type(declared.SECURITY_GROUP_RULE):
         found = reach(rule.inputs)
         assert found is not None
-        assert is_web(found) or found.ports == (declared.SSH_PORT, declared.SSH_PORT)
+        assert is_web(found) or found.ports == (ports.SSH, ports.SSH)

@@ -1,0 +1,25 @@
+"""The type tokens of the components. The middle word is the folder in components/.
+
+A state has them: another token would replace whatever is in the component.
+"""
+
+DATA_VOLUME = "toybox:data:DataVolume"
+SNAPSHOT_POLICY = "toybox:data:SnapshotPolicy"
+SERVER = "toybox:server:Server"
+DOCKER_HOST = "toybox:host:DockerHost"
+HOST_SECRETS = "toybox:host:HostSecrets"
+NAMED_VOLUMES = "toybox:services:NamedVolumes"
+NETWORKS = "toybox:services:Networks"
+PULLED_IMAGE = "toybox:services:PulledImage"
+SERVICE = "toybox:services:Service"
+POSTGRES = "toybox:services:Postgres"
+REDIS = "toybox:services:Redis"
+DJANGO = "toybox:services:Django"
+CADDY = "toybox:services:Caddy"
+BACKUP_RESTORE = "toybox:services:BackupRestore"
+DATA_CENSUS = "toybox:services:DataCensus"
+STAGING_SCRUB = "toybox:services:StagingScrub"
+KEEPER_ACCESS = "toybox:services:KeeperAccess"
+TIDY = "toybox:services:Tidy"
+FORMER_PASSWORDS = "toybox:services:FormerPasswords"
+KEEPER = "toybox:keeper:Keeper"
