@@ -20,8 +20,17 @@ class FormerPasswords(pulumi.ComponentResource):
 
     ready: pulumi.Output[str]
 
-    def __init__(self, name: str, *, postgres: Postgres, redis: Redis, platform: Platform, after: Tidy) -> None:
-        super().__init__(tokens.FORMER_PASSWORDS, name)
+    def __init__(
+        self,
+        name: str,
+        *,
+        postgres: Postgres,
+        redis: Redis,
+        platform: Platform,
+        after: Tidy,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(tokens.FORMER_PASSWORDS, name, None, opts)
         database = platform.host.command(
             f"{name}-postgres",
             create=RUN_SQL.format(database=DATABASE),

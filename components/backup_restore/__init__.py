@@ -64,17 +64,17 @@ def restored(name: str, settings: Settings, disk: pulumi.Output[DataDisk], host:
         "volumes": [volume.name for volume in KEPT_FILES],
     }
     step = BackupRestore(name, disk=disk, parameters=parameters, host=host)
-    return [step.done]
+    return [step.ready]
 
 
 class BackupRestore(pulumi.ComponentResource):
-    """The step that must succeed before any container mounts the data: `done`.
+    """The step that must succeed before any container mounts the data: `ready`.
 
     It runs again for another volume or server, and does nothing where the record on the data disk says that this volume
     has its backup. Where it fails, the update ends with the reason, and no container starts.
     """
 
-    done: command.local.Command
+    ready: command.local.Command
 
     def __init__(
         self,
@@ -83,13 +83,19 @@ class BackupRestore(pulumi.ComponentResource):
         disk: pulumi.Output[DataDisk],
         parameters: Mapping[str, object],
         host: DockerHost,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.BACKUP_RESTORE, name, None, pulumi.ResourceOptions(providers=[host.commands]))
+        super().__init__(
+            tokens.BACKUP_RESTORE,
+            name,
+            None,
+            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[host.commands]), opts),
+        )
 
         def described(known: DataDisk, server: str) -> dict[str, object]:
             return {**parameters, "disk": asdict(known), "label": known.label, "serverAddress": server}
 
-        self.done = command.local.Command(
+        self.ready = command.local.Command(
             f"{name}-done",
             create=PROGRAM,
             stdin=pulumi.Output.json_dumps(pulumi.Output.all(disk, host.address).apply(lambda both: described(*both))),

@@ -100,8 +100,10 @@ class Caddy(pulumi.ComponentResource):
         memory: int,
         platform: Platform,
         depends_on: list[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.CADDY, name)
+        super().__init__(tokens.CADDY, name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
         arguments = build_arguments(
             image=settings.images.caddy, domain=settings.domain, tls=settings.tls, access=settings.access
         )
@@ -129,7 +131,7 @@ class Caddy(pulumi.ComponentResource):
                 platform=platform,
                 networks=[platform.networks.edge],
                 depends_on=depends_on,
-                parent=self,
+                opts=child,
             )
         ]
         self.register_outputs({})

@@ -32,8 +32,15 @@ class NamedVolumes(pulumi.ComponentResource):
     resources: dict[Volume, docker.Volume]
     all: list[pulumi.Resource]
 
-    def __init__(self, name: str, *, host: DockerHost, after: Sequence[pulumi.Resource] = ()) -> None:
-        super().__init__(tokens.NAMED_VOLUMES, name)
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: DockerHost,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(tokens.NAMED_VOLUMES, name, None, opts)
         self.resources = {
             volume: docker.Volume(
                 f"{name}-{volume.name}",

@@ -20,8 +20,14 @@ class Networks(pulumi.ComponentResource):
     backend: docker.Network
     keeper: docker.Network | None
 
-    def __init__(self, name: str, *, host: DockerHost) -> None:
-        super().__init__(tokens.NETWORKS, name)
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: DockerHost,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(tokens.NETWORKS, name, None, opts)
 
         def network(
             network_name: str, *, internal: bool, ipam: Sequence[docker.NetworkIpamConfigArgs] = ()

@@ -34,8 +34,16 @@ class Tidy(pulumi.ComponentResource):
 
     ready: command.remote.Command
 
-    def __init__(self, name: str, *, images: Sequence[str], platform: Platform, after: Sequence[Service]) -> None:
-        super().__init__(tokens.TIDY, name)
+    def __init__(
+        self,
+        name: str,
+        *,
+        images: Sequence[str],
+        platform: Platform,
+        after: Sequence[Service],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(tokens.TIDY, name, None, opts)
         self.ready = platform.host.command(
             f"{name}-done",
             create=tidy_command(platform.secrets.files, images),

@@ -16,13 +16,10 @@ class PulledImage(pulumi.ComponentResource):
     id: pulumi.Output[str]
     digest: pulumi.Output[str]
 
-    def __init__(self, name: str, *, reference: str, host: DockerHost, parent: pulumi.Resource) -> None:
-        super().__init__(
-            tokens.PULLED_IMAGE,
-            name,
-            None,
-            pulumi.ResourceOptions(parent=parent),
-        )
+    def __init__(
+        self, name: str, *, reference: str, host: DockerHost, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(tokens.PULLED_IMAGE, name, None, opts)
         image = docker.RemoteImage(f"{name}-pulled", name=reference, keep_locally=True, opts=host.options(self))
         self.id = image.image_id
         self.digest = image.repo_digest

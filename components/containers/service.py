@@ -168,9 +168,9 @@ class Service(pulumi.ComponentResource):
         networks: Sequence[docker.Network],
         addresses: Mapping[str, docker.Network] = MappingProxyType({}),
         depends_on: Sequence[pulumi.Resource] = (),
-        parent: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.SERVICE, name, None, pulumi.ResourceOptions(parent=parent))
+        super().__init__(tokens.SERVICE, name, None, opts)
         self.spec = spec
         host = platform.host
         volumes = [platform.volumes.resources[volume] for volume, _ in spec.volumes.values()]
@@ -220,7 +220,7 @@ class Service(pulumi.ComponentResource):
             must_run=True,
             opts=host.options(
                 self,
-                depends_on=[platform.secrets.installed, *volumes, *depends_on],
+                depends_on=[platform.secrets.ready, *volumes, *depends_on],
                 delete_before_replace=True,
                 # Docker cannot change these in a container, yet the plugin says "updated" and leaves the old mounts and
                 # the old check in place (terraform-provider-docker #988; in Pulumi 5.2.0 also with that cured).

@@ -177,13 +177,13 @@ class DataVolume(pulumi.ComponentResource):
         settings: Settings,
         protect: bool,
         provider: Cloud,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(
             tokens.DATA_VOLUME,
-            name,
-            # the state remembers the role, so that the guard can stop an update that changes it
+            name,  # the state remembers the role, so that the guard can stop an update that changes it
             {"environment": settings.environment},
-            pulumi.ResourceOptions(providers=[provider]),
+            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[provider]), opts),
         )
         wanted = settings.data_volume
         origin = origin_arguments(wanted.origin)

@@ -62,13 +62,20 @@ class SnapshotPolicy(pulumi.ComponentResource):
 
     effect: str
 
-    def __init__(self, name: str, *, settings: Settings, server: Server, provider: command.Provider) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        server: Server,
+        provider: command.Provider,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__(
             tokens.SNAPSHOT_POLICY,
-            name,
-            # the state remembers how many are kept, so that the guard can stop an update that keeps fewer
+            name,  # the state remembers how many are kept, so that the guard can stop an update that keeps fewer
             {"kept": kept(settings)},
-            pulumi.ResourceOptions(providers=[provider]),
+            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[provider]), opts),
         )
         self.effect = effect(settings)
         pulumi.log.info(self.effect, self)

@@ -29,19 +29,25 @@ def counted(
     else none."""
     if not settings.is_production:
         return list(after)
-    return [DataCensus(name, volume_id=volume_id, platform=platform, after=after).taken]
+    return [DataCensus(name, volume_id=volume_id, platform=platform, after=after).ready]
 
 
 class DataCensus(pulumi.ComponentResource):
     """One command on the server. Its output in the state is the count."""
 
-    taken: command.remote.Command
+    ready: command.remote.Command
 
     def __init__(
-        self, name: str, *, volume_id: pulumi.Output[str], platform: Platform, after: Sequence[pulumi.Resource]
+        self,
+        name: str,
+        *,
+        volume_id: pulumi.Output[str],
+        platform: Platform,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.DATA_CENSUS, name)
-        self.taken = platform.host.command(
+        super().__init__(tokens.DATA_CENSUS, name, None, opts)
+        self.ready = platform.host.command(
             f"{name}-taken",
             create="timeout 1800 python3 -",
             stdin=volume_id.apply(lambda volume: f"{SCRIPT.read_text()}\n# of volume {volume}\n"),

@@ -70,9 +70,11 @@ class Django(pulumi.ComponentResource):
         flavor: Flavor,
         platform: Platform,
         depends_on: list[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.DJANGO, name)
-        self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
+        super().__init__(tokens.DJANGO, name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, opts=child)
         variables = environment(domain, image, database_login=database_login, sends_mail=sends_mail)
         web = web_spec(variables, flavor.vcpus, flavor.memory)
         self.boot_facts = boot_facts(image, variables)
@@ -88,7 +90,7 @@ class Django(pulumi.ComponentResource):
                 *depends_on,
                 *platform.volumes.all,
                 platform.networks.backend,
-                platform.secrets.installed,
+                platform.secrets.ready,
             ],
             timeout="35m",
         )
@@ -101,7 +103,7 @@ class Django(pulumi.ComponentResource):
                 platform=platform,
                 networks=[platform.networks.backend, *also],
                 depends_on=[release],
-                parent=self,
+                opts=child,
             )
 
         self.services = [

@@ -71,12 +71,13 @@ class DockerHost(pulumi.ComponentResource):
         ssh_config: str,
         cloud: Cloud,
         provider: command.Provider,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(
             tokens.DOCKER_HOST,
             name,
             None,
-            pulumi.ResourceOptions(providers=[provider]),
+            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[provider]), opts),
         )
         self._identity = identity
         self.has_keeper = identity.keeper is not None

@@ -49,15 +49,22 @@ class HostSecrets(pulumi.ComponentResource):
         values: {name of the secret: its content}.
     """
 
-    installed: command.remote.Command
+    ready: command.remote.Command
     files: list[str]
 
-    def __init__(self, name: str, *, host: DockerHost, values: Mapping[str, str]) -> None:
-        super().__init__(tokens.HOST_SECRETS, name)
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: DockerHost,
+        values: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(tokens.HOST_SECRETS, name, None, opts)
         self._versioned = {secret: versioned(secret, text) for secret, text in sorted(values.items())}
         self.files = list(self._versioned.values())
         texts = {self._versioned[secret]: text for secret, text in values.items()}
-        self.installed = host.command(
+        self.ready = host.command(
             f"{name}-installed",
             create=unpack_and_run(f'{LIBRARY}/install-secrets "$bundle" {SECRETS}', seconds=60),
             triggers=[host.condition.token],

@@ -50,10 +50,13 @@ class Keeper(pulumi.ComponentResource):
         copy: Copy | None,
         ssh_config: str,
         provider: command.Provider,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         # in the state, so that the guard knows what it costs before and after
         props = {"copy": copy.endpoint if copy else ""}
-        super().__init__(tokens.KEEPER, name, props, pulumi.ResourceOptions(providers=[provider]))
+        super().__init__(
+            tokens.KEEPER, name, props, pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[provider]), opts)
+        )
         connection = command.remote.ConnectionArgs(
             host=machine.address,
             user=USER,

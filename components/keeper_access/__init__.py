@@ -51,8 +51,16 @@ class KeeperAccess(pulumi.ComponentResource):
 
     ready: command.remote.Command
 
-    def __init__(self, name: str, *, keeper: Keeper, database: command.remote.Command, platform: Platform) -> None:
-        super().__init__(tokens.KEEPER_ACCESS, name, keeper.model_dump(by_alias=True))
+    def __init__(
+        self,
+        name: str,
+        *,
+        keeper: Keeper,
+        database: command.remote.Command,
+        platform: Platform,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(tokens.KEEPER_ACCESS, name, keeper.model_dump(by_alias=True), opts)
         self.ready = platform.host.command(
             f"{name}-role",
             create=postgres.RUN_SQL.format(database="postgres"),

@@ -156,10 +156,12 @@ class Postgres(pulumi.ComponentResource):
         memory: int,
         password: SecretStr,
         platform: Platform,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.POSTGRES, name)
+        super().__init__(tokens.POSTGRES, name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
         self.login = login_role(password.get_secret_value())
-        self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
+        self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, opts=child)
         keeper = platform.networks.keeper
         service = Service(
             name,
@@ -168,7 +170,7 @@ class Postgres(pulumi.ComponentResource):
             platform=platform,
             networks=[platform.networks.backend],
             addresses={keeper_network.DATABASE_ADDRESS: keeper} if keeper else {},
-            parent=self,
+            opts=child,
         )
         self.services = [service]
         handed_over = platform.host.command(

@@ -117,10 +117,12 @@ class Redis(pulumi.ComponentResource):
         memory: int,
         password: SecretStr,
         platform: Platform,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.REDIS, name)
+        super().__init__(tokens.REDIS, name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
         self.password = version(password.get_secret_value())
-        self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, parent=self)
+        self.image = PulledImage(f"{name}-image", reference=image, host=platform.host, opts=child)
         self.services = [
             Service(
                 service,
@@ -128,7 +130,7 @@ class Redis(pulumi.ComponentResource):
                 image_id=self.image.id,
                 platform=platform,
                 networks=[platform.networks.backend],
-                parent=self,
+                opts=child,
             )
             for service, spec in ((name, redis_spec(memory)), (f"{name}-{CACHE}", cache_spec(memory)))
         ]

@@ -101,12 +101,10 @@ class Server(pulumi.ComponentResource):
         identity: Identity,
         data_volume_id: pulumi.Input[str],
         provider: Cloud,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(
-            tokens.SERVER,
-            name,
-            None,
-            pulumi.ResourceOptions(providers=[provider]),
+            tokens.SERVER, name, None, pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[provider]), opts)
         )
         child = pulumi.ResourceOptions(parent=self)
         cloud_name = names.server_name(stack)

@@ -89,17 +89,17 @@ def scrubbed(
         return list(after)
     login = postgres.login_role(settings.secrets.postgres_password.get_secret_value())
     scrub = StagingScrub(name, disk=disk, login=login, platform=platform, after=after)
-    return [scrub.done]
+    return [scrub.ready]
 
 
 class StagingScrub(pulumi.ComponentResource):
-    """The step that must succeed before any application container is made: `done`.
+    """The step that must succeed before any application container is made: `ready`.
 
     It runs again for another volume, another server or another list, and does nothing where the record on the data disk
     says that this volume was scrubbed by this list. Where it fails, the update ends with the reason.
     """
 
-    done: command.remote.Command
+    ready: command.remote.Command
 
     def __init__(
         self,
@@ -109,9 +109,10 @@ class StagingScrub(pulumi.ComponentResource):
         login: str,
         platform: Platform,
         after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(tokens.STAGING_SCRUB, name)
-        self.done = platform.host.command(
+        super().__init__(tokens.STAGING_SCRUB, name, None, opts)
+        self.ready = platform.host.command(
             f"{name}-done",
             create=unpack_and_run('"$bundle/run" "$bundle"', seconds=SECONDS),
             stdin=disk.apply(lambda known: pack(scrub_bundle(known, login))),

@@ -1,8 +1,12 @@
 """Who sees a type token in a preview finds its file, and who reads a path finds it."""
 
+import importlib
+import inspect
 import re
 from collections.abc import Iterator
 
+import pulumi
+import pulumi_command as command
 import pytest
 
 import inventory.tokens
@@ -52,3 +56,21 @@ def test_every_path_of_components_that_is_named_exists() -> None:
         for where, path in found
         if not (COMPONENTS / path).exists() and not (COMPONENTS / f"{path}.py").exists()
     ]
+
+
+@pytest.mark.parametrize("path", sorted({path for *_, path in tokens()}))
+def test_a_component_takes_a_name_keywords_and_opts_and_has_one_gate(path: str) -> None:
+    """As Pulumi's own: name, arguments, options. Those who wait for it wait for `ready`, whatever it does."""
+    module = importlib.import_module(
+        f"components.{path.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}"
+    )
+    for component in vars(module).values():
+        if not (isinstance(component, type) and issubclass(component, pulumi.ComponentResource)):
+            continue
+        if component.__module__ != module.__name__:
+            continue
+        self, name, *others = inspect.signature(component.__init__).parameters.values()
+        assert (self.name, name.name, others[-1].name) == ("self", "name", "opts")
+        assert all(other.kind is inspect.Parameter.KEYWORD_ONLY for other in others)
+        gates = [field for field, kind in component.__annotations__.items() if kind is command.remote.Command]
+        assert gates in ([], ["ready"]), component
