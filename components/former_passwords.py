@@ -8,7 +8,7 @@ import pulumi
 
 from components.containers.platform import Platform
 from components.containers.prune import Tidy
-from components.postgres import DATABASE, RUN_SQL, Postgres, end_former_logins_sql
+from components.postgres import DATABASE, Postgres, end_former_logins_sql, run_sql
 from components.redis import ACCEPT, Redis
 from inventory import tokens
 
@@ -33,7 +33,7 @@ class FormerPasswords(pulumi.ComponentResource):
         super().__init__(tokens.FORMER_PASSWORDS, name, None, opts)
         database = platform.host.command(
             f"{name}-postgres",
-            create=RUN_SQL.format(database=DATABASE),
+            create=run_sql(DATABASE),
             stdin=end_former_logins_sql(postgres.login),
             parent=self,
             depends_on=[after.ready],

@@ -89,7 +89,7 @@ class BackupRestore(pulumi.ComponentResource):
             tokens.BACKUP_RESTORE,
             name,
             None,
-            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[host.commands]), opts),
+            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[host.provider]), opts),
         )
 
         def described(known: DataDisk, server: str) -> dict[str, object]:

@@ -9,21 +9,12 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.containers.service import Service, Spec, await_healthy_command
-from components.host import DockerHost
-
-
-def healthy_command(specs: Sequence[Spec]) -> str:
-    """Return the command that waits until each container is healthy. For a container that Docker found healthy at its
-    last check it waits for nothing."""
-    return "\n".join(
-        f"timeout 60 docker inspect --format '{{{{.State.Health.Status}}}}' {spec.name} | grep -qx healthy"
-        f" || {await_healthy_command(spec)} || exit 1"
-        for spec in specs
-    )
+from components.containers.service import Service
+from components.host import DockerHost, commands
 
 
 def end_with_healthy(services: Sequence[Service], *, host: DockerHost, after: pulumi.Output[str]) -> None:
     """End each update with a look at these containers, once `after` is known. The update fails if one of them does not
     become healthy, or if the host refuses SSH."""
-    host.in_every_update(healthy_command([service.spec for service in services]), after=after, must_run=True)
+    look = commands.await_all_healthy({service.name: service.await_healthy for service in services})
+    host.in_every_update(look, after=after, must_run=True)

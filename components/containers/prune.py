@@ -7,7 +7,6 @@ repository but TOYBOX's, and nothing on the data disk.
 Type token, logical name and script on the server are `tidy`. Another name would change the state and the server.
 """
 
-import shlex
 from collections.abc import Sequence
 
 import pulumi
@@ -15,14 +14,8 @@ import pulumi_command as command
 
 from components.containers.platform import Platform
 from components.containers.service import Service
-from host.look import LIBRARY, SECRETS
+from components.host import commands
 from inventory import tokens
-
-
-def tidy_command(secrets: Sequence[str], images: Sequence[str]) -> str:
-    """Keeps these secret files, and these images with the one before each. It names both, and so runs again with
-    every release."""
-    return f"timeout 300 {LIBRARY}/tidy {SECRETS} {shlex.join([*secrets, '--', *images])}"
 
 
 class Tidy(pulumi.ComponentResource):
@@ -46,7 +39,7 @@ class Tidy(pulumi.ComponentResource):
         super().__init__(tokens.TIDY, name, None, opts)
         self.ready = platform.host.command(
             f"{name}-done",
-            create=tidy_command(platform.secrets.files, images),
+            create=commands.prune(platform.secrets.files, images),
             parent=self,
             depends_on=[service.ready for service in after],
         )

@@ -10,10 +10,11 @@ import pulumi_docker as docker
 
 from components.containers.memory import SHARES
 from components.containers.platform import Platform
+from components.host import commands
 from components.host.bundle import LOG_DRIVER
 from components.host.host_secrets import HostSecrets, folder
 from components.host.make_room import NAME_LABEL
-from host.look import LIBRARY, SECRETS
+from host.look import SECRETS
 from inventory import tokens
 from inventory.volumes import Volume
 
@@ -135,13 +136,6 @@ def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
     return volume_mounts + secret_mounts
 
 
-def await_healthy_command(spec: Spec) -> str:
-    """Return the command that limits the container's processes and waits for its health. The script enforces its
-    seconds itself; timeout(1) ends it if the Docker daemon does not answer."""
-    seconds = spec.health.start
-    return f"timeout {seconds + 120} {LIBRARY}/await-healthy {spec.name} {seconds} {spec.processes}"
-
-
 class Service(pulumi.ComponentResource):
     """One container and its health gate, `ready`. Resources that need the service depend on the gate and not on the
     container.
@@ -154,7 +148,9 @@ class Service(pulumi.ComponentResource):
         addresses: {fixed IPv4 address: the network in which the container has it}.
     """
 
-    spec: Spec
+    name: str
+    await_healthy: str
+    """The command of the gate."""
     container: docker.Container
     ready: command.remote.Command
 
@@ -171,7 +167,7 @@ class Service(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(tokens.SERVICE, name, None, opts)
-        self.spec = spec
+        self.name = spec.name
         host = platform.host
         volumes = [platform.volumes.resources[volume] for volume, _ in spec.volumes.values()]
         entrypoint, words = started(spec)
@@ -227,9 +223,10 @@ class Service(pulumi.ComponentResource):
                 replace_on_changes=["healthcheck", "mounts"],
             ),
         )
+        self.await_healthy = commands.await_healthy(spec.name, spec.health.start, spec.processes)
         self.ready = host.command(
             f"{name}-healthy",
-            create=await_healthy_command(spec),
+            create=self.await_healthy,
             triggers=[self.container.id, host.condition.token],
             parent=self,
         )

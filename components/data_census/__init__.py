@@ -11,6 +11,7 @@ import pulumi
 import pulumi_command as command
 
 from components.containers.platform import Platform
+from components.host import commands
 from inventory import tokens
 from settings import Settings
 
@@ -49,7 +50,7 @@ class DataCensus(pulumi.ComponentResource):
         super().__init__(tokens.DATA_CENSUS, name, None, opts)
         self.ready = platform.host.command(
             f"{name}-taken",
-            create="timeout 1800 python3 -",
+            create=commands.count_data(),
             stdin=volume_id.apply(lambda volume: f"{SCRIPT.read_text()}\n# of volume {volume}\n"),
             parent=self,
             depends_on=list(after),

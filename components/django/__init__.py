@@ -22,19 +22,16 @@ from components.django.specs import (
     web_spec,
     worker_spec,
 )
+from components.host import commands
 from conoha.flavors import Flavor
-from host.look import LIBRARY
 from inventory import tokens
 from inventory.volumes import STATIC
 
-END_FORMER_RELEASE = f"timeout 60 {LIBRARY}/release --end"
-
 
 def release_command(image: str, web: Spec, memory: int, secrets: Mapping[str, str]) -> str:
-    """Return the command of a release on a server with `memory` MiB. It migrates, collects static files and tries the
-    new web process, in that order, against the real database. `secrets` maps each secret to the path of its file on the
-    server."""
-    arguments = [
+    """Return the command of a release on a server with `memory` MiB. `secrets` maps each secret to the path of its file
+    on the server."""
+    return commands.release(
         image,
         shlex.join(web.command),
         shlex.join(web.health.command),
@@ -42,8 +39,7 @@ def release_command(image: str, web: Spec, memory: int, secrets: Mapping[str, st
         STATIC.device,
         static_version(image),
         *release_options(web, memory, network="backend", secrets=secrets),
-    ]
-    return f"timeout 1800 {LIBRARY}/release {shlex.join(arguments)}"
+    )
 
 
 class Django(pulumi.ComponentResource):
@@ -78,7 +74,7 @@ class Django(pulumi.ComponentResource):
         variables = environment(domain, image, database_login=database_login, sends_mail=sends_mail)
         web = web_spec(variables, flavor.vcpus, flavor.memory)
         self.boot_facts = boot_facts(image, variables)
-        former = platform.host.in_every_update(END_FORMER_RELEASE)
+        former = platform.host.in_every_update(commands.end_former_release())
         release = platform.host.command(
             f"{name}-release",
             create=release_command(

@@ -13,30 +13,17 @@ import pulumi_openstack as openstack
 
 from components.cloud import Cloud
 from components.data_disk import DataDisk
+from components.host import commands
 from components.host.awake import awake_hook
-from components.host.bundle import host_bundle, pack, unpack_and_run
+from components.host.bundle import host_bundle, pack
 from components.host.condition import Condition
 from components.host.every_update import in_every_update
 from components.host.keeper_login import login_files
 from components.host.make_room import make_room_hook
 from components.host.ssh_retries import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
 from components.server.ssh import Identity
-from host.look import LIBRARY
 from host.ssh_files import USER
 from inventory import tokens
-
-REACHABLE = """\
-timeout 600 cloud-init status --wait >/dev/null || {
-    echo "cloud-init did not end well on $(hostname):"; cloud-init status --long
-    tail -n 25 /var/log/cloud-init-output.log
-    echo "More on the server: /var/log/cloud-init.log"
-} >&2
-cloud-init status | grep -q 'status: done'"""
-"""Waits for cloud-init. `status --wait` exits 0 when it is done; the last line is the verdict."""
-
-
-READY = f"timeout 120 {LIBRARY}/ready"
-"""The command that checks the host."""
 
 
 def bundle_version(packed_bundle: str | None) -> str:
@@ -52,7 +39,7 @@ class DockerHost(pulumi.ComponentResource):
     """
 
     docker: docker.Provider
-    commands: command.Provider
+    provider: command.Provider
     address: pulumi.Output[str]
     ssh_config: str
     ready: command.remote.Command
@@ -84,7 +71,7 @@ class DockerHost(pulumi.ComponentResource):
         login = login_files(identity.keeper, operators) if identity.keeper else {}
         self._instance = instance
         self.address = address
-        self.commands = provider
+        self.provider = provider
         self.ssh_config = ssh_config
         self._explain = unreachable_hook(
             f"{name}-unreachable",
@@ -97,7 +84,7 @@ class DockerHost(pulumi.ComponentResource):
 
         reachable = self.command(
             f"{name}-reachable",
-            create=REACHABLE,
+            create=commands.await_cloud_init(),
             parent=self,
             patience=NEW_SERVER,
             timeout="20m",
@@ -115,7 +102,7 @@ class DockerHost(pulumi.ComponentResource):
         )
         bundle = self.command(
             f"{name}-bundle",
-            create=unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
+            create=commands.apply_bundle(),
             triggers=[self.condition.token],
             stdin=disk.apply(lambda known: pack(host_bundle(known, identity.authorized_keys, login))),
             parent=self,
@@ -124,7 +111,7 @@ class DockerHost(pulumi.ComponentResource):
         )
         self.ready = self.command(
             f"{name}-ready",
-            create=READY,
+            create=commands.check_host(),
             triggers=[bundle.stdin.apply(bundle_version), self.condition.token],
             parent=self,
             depends_on=[bundle],
@@ -206,7 +193,7 @@ class DockerHost(pulumi.ComponentResource):
             logging=command.remote.Logging.NONE if secret else None,
             opts=pulumi.ResourceOptions(
                 parent=parent,
-                provider=self.commands,
+                provider=self.provider,
                 deleted_with=self._instance,
                 replacement_trigger=self._instance.id,
                 depends_on=depends_on,

@@ -277,12 +277,3 @@ def pack(files: Mapping[str, BundleFile]) -> str:
             member.size, member.mode = len(data), file.mode
             archive.addfile(member, io.BytesIO(data))
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def unpack_and_run(command: str, *, seconds: int) -> str:
-    """The shell command that takes a packed bundle on standard input, unpacks it to `$bundle` and runs `command`. The
-    folder is on tmpfs and goes away in any case; the session cannot outlive `seconds`."""
-    return (
-        "umask 077; bundle=$(mktemp -d -p /run toybox.XXXXXX) && trap 'rm -rf \"$bundle\"' EXIT && "
-        f'base64 -d | tar -xf - --no-same-owner -p -C "$bundle" && timeout {seconds} bash {command}'
-    )

@@ -14,10 +14,10 @@ from typing import Any
 
 import pulumi
 
+from components.host import commands
 from components.host.make_room import on_the_server
 from host import fitness
 from host.containers import ailment, is_declared
-from host.look import APPLIED
 from host.ssh import NoAnswerError, ask
 
 
@@ -87,8 +87,7 @@ class Condition:
 
         async def note(_: pulumi.ResourceHookArgs) -> None:
             token = await self.token.future()
-            command = f"install -d {APPLIED.rsplit('/', 1)[0]} && echo '{token}' > {APPLIED}"
-            await on_the_server(ssh_config, str(await address.future()), command)
+            await on_the_server(ssh_config, str(await address.future()), commands.note_applied(str(token)))
 
         self.verdict = address.apply(look)
         self.token = self.verdict.apply(lambda verdict: verdict.token)

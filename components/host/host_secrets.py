@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_command as command
 
-from components.host import DockerHost
-from components.host.bundle import BundleFile, pack, render_manifest, unpack_and_run
-from host.look import LIBRARY, SECRETS
+from components.host import DockerHost, commands
+from components.host.bundle import BundleFile, pack, render_manifest
+from host.look import SECRETS
 from inventory import tokens
 
 
@@ -66,7 +66,7 @@ class HostSecrets(pulumi.ComponentResource):
         texts = {self._versioned[secret]: text for secret, text in values.items()}
         self.ready = host.command(
             f"{name}-installed",
-            create=unpack_and_run(f'{LIBRARY}/install-secrets "$bundle" {SECRETS}', seconds=60),
+            create=commands.install_secrets(),
             triggers=[host.condition.token],
             stdin=pulumi.Output.secret(pack(secrets_bundle(texts))),
             secret=True,

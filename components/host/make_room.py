@@ -9,37 +9,14 @@ What it does not do: it removes nothing without TOYBOX's label, no volume, and n
 """
 
 import asyncio
-import shlex
-from collections.abc import Mapping
-from typing import Any
 
 import pulumi
 
-from host.look import LIBRARY
+from components.host import commands
 from host.ssh_files import USER
 
 NAME_LABEL = "toybox.name"
 """The label of every container and network that TOYBOX makes: its own name."""
-
-MARGIN = 60
-"""Seconds for SSH and Docker, beside the time that a container may take to stop."""
-
-
-def make_room_command(kind: str, inputs: Mapping[str, Any]) -> str:
-    """The command for the resource of type `kind` that is about to be made from `inputs`; "" if it needs none.
-
-    A volume needs none: Docker answers with the one that is there, which points to the same directory.
-    """
-    match kind:
-        case "docker:index/container:Container":
-            seconds = int(inputs["destroyGraceSeconds"])
-            words = ["container", inputs["name"], str(seconds)]
-        case "docker:index/network:Network":
-            seconds = 0
-            words = ["network", inputs["name"]]
-        case _:
-            return ""
-    return f"timeout {seconds + MARGIN} {LIBRARY}/make-room {shlex.join(words)}"
 
 
 def ssh_arguments(config: str, address: str, command: str) -> list[str]:
@@ -70,7 +47,7 @@ def make_room_hook(name: str, *, ssh_config: str, address: pulumi.Output[str]) -
     """The hook, for `before_create` of whatever the host's `options` are for."""
 
     async def make_room(args: pulumi.ResourceHookArgs) -> None:
-        command = make_room_command(args.type, args.new_inputs or {})
+        command = commands.make_room(args.type, args.new_inputs or {})
         if command and (said := await on_the_server(ssh_config, str(await address.future()), command)):
             pulumi.log.info(said)
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_command as command
 
-from components.host.bundle import pack, unpack_and_run
+from components.host.bundle import pack
+from components.host.commands import unpack_and_run
 from components.host.host_secrets import version
 from components.host.ssh_retries import KNOWN_SERVER, is_unreachable
 from components.keeper.bundle import LIBRARY, keeper_bundle, secrets_bundle

@@ -12,6 +12,7 @@ import pulumi_command as command
 
 from components import postgres
 from components.containers.platform import Platform
+from components.host import commands
 from inventory import tokens
 from settings import Keeper
 
@@ -26,13 +27,8 @@ def admit_sql(verifier: str) -> str:
 
 
 def dismiss_command() -> str:
-    """Return the command that ends the role on a server without a keeper. It prints what it took away.
-
-    A database that does not answer has its own gate; here it is told, and ends nothing.
-    """
-    run = postgres.RUN_SQL.format(database="postgres").replace(" psql ", " psql -At ")
-    told = "echo 'Nobody could look whether the database lets a keeper in.'"
-    return f"{run} <<'END' 2>&1 || {told}\n{DISMISS_SQL.read_text()}END"
+    """Return the command that ends the role on a server without a keeper."""
+    return commands.end_keeper_role(postgres.run_sql("postgres"), DISMISS_SQL.read_text())
 
 
 def admit_keeper(
@@ -63,7 +59,7 @@ class KeeperAccess(pulumi.ComponentResource):
         super().__init__(tokens.KEEPER_ACCESS, name, keeper.model_dump(by_alias=True), opts)
         self.ready = platform.host.command(
             f"{name}-role",
-            create=postgres.RUN_SQL.format(database="postgres"),
+            create=postgres.run_sql("postgres"),
             triggers=[platform.host.condition.token],
             stdin=admit_sql(keeper.database_verifier),
             parent=self,

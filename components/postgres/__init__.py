@@ -14,6 +14,7 @@ from components.containers.memory import memory_limit
 from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
 from components.containers.service import HealthCheck, Service, Spec, locked_entrypoint
+from components.host import commands
 from components.host.host_secrets import version
 from components.postgres.tuning import MAX_CONNECTIONS, memory_settings, shared_memory
 from inventory import tokens
@@ -116,12 +117,13 @@ def login_role(password: str) -> str:
     return f"{OWNER}_{version(password)}"
 
 
-_ASKED = f"psql -X -q -U {SUPERUSER} -d postgres -c SELECT >/dev/null 2>&1"
-HAND_OVER = f"timeout 300 docker exec -i {NAME} sh -c '{_ASKED} || exec psql -X -q -U {OWNER} -d postgres'"
+HAND_OVER = commands.run_sql_once(NAME, SUPERUSER, OWNER, "postgres")
 """Runs hand_over.sql from standard input, in a cluster whose only superuser is the application's role."""
 
-RUN_SQL = f"timeout 60 docker exec -i {NAME} psql -X -q -U {SUPERUSER} -d {{database}}"
-"""Runs statements from standard input."""
+
+def run_sql(database: str) -> str:
+    """Return the command that runs the statements on standard input."""
+    return commands.run_sql(NAME, SUPERUSER, database)
 
 
 def add_login_sql(password: str) -> str:
@@ -182,7 +184,7 @@ class Postgres(pulumi.ComponentResource):
         )
         self.ready = platform.host.command(
             f"{name}-password",
-            create=RUN_SQL.format(database="postgres"),
+            create=run_sql("postgres"),
             triggers=[self.login],
             stdin=pulumi.Output.secret(add_login_sql(password.get_secret_value())),
             secret=True,

@@ -4,7 +4,6 @@ One Redis has one memory limit and one eviction policy. With one for both, eithe
 the eviction could delete somebody's job.
 """
 
-import shlex
 from pathlib import Path
 
 import pulumi
@@ -15,6 +14,7 @@ from components.containers.memory import memory_limit
 from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
 from components.containers.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
+from components.host import commands
 from components.host.host_secrets import version
 from inventory import tokens
 from inventory.volumes import DATABASE_UID, REDIS
@@ -91,11 +91,8 @@ def cache_spec(memory: int) -> Spec:
     )
 
 
-def _accept(container: str) -> str:
-    return f"timeout 60 docker exec {container} bash -c {shlex.quote((HERE / 'accept').read_text())}"
-
-
-ACCEPT = f"{_accept(NAME)} && {_accept(CACHE)}"
+_SCRIPT = (HERE / "accept").read_text()
+ACCEPT = f"{commands.run_in(NAME, _SCRIPT)} && {commands.run_in(CACHE, _SCRIPT)}"
 """Makes a running Redis accept every password that has a file, and no other."""
 
 

@@ -16,7 +16,8 @@ import pulumi_command as command
 from components import data_disk, postgres, redis
 from components.containers.platform import Platform
 from components.data_disk import DataDisk
-from components.host.bundle import BundleFile, pack, unpack_and_run
+from components.host import commands
+from components.host.bundle import BundleFile, pack
 from host.look import LIBRARY
 from inventory import tokens
 from inventory.volumes import MOUNT_POINT
@@ -114,7 +115,7 @@ class StagingScrub(pulumi.ComponentResource):
         super().__init__(tokens.STAGING_SCRUB, name, None, opts)
         self.ready = platform.host.command(
             f"{name}-done",
-            create=unpack_and_run('"$bundle/run" "$bundle"', seconds=SECONDS),
+            create=commands.scrub(SECONDS),
             stdin=disk.apply(lambda known: pack(scrub_bundle(known, login))),
             parent=self,
             depends_on=list(after),

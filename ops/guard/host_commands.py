@@ -44,7 +44,7 @@ LAUNCHER = re.compile(
     r'base64 -d \| tar -xf - --no-same-owner -p -C "\$bundle" && timeout \d+ bash (?P<command>.*)',
     re.DOTALL,
 )
-"""The command that unpacks and runs a bundle (components/host/bundle.py; a test compares both)."""
+"""The command that unpacks and runs a bundle (components/host/commands.py; a test compares both)."""
 FROM_BUNDLE = '"$bundle/'
 VOLATILE = re.compile(r"[\w./:-]+@sha256:[0-9a-f]{64}|\bsha256:[0-9a-f]{64}\b|\b[0-9a-f]{12,64}\b")
 """Images and ids in a command. With another one the command runs again, and is the same program."""

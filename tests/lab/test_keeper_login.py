@@ -165,7 +165,7 @@ def unfit(prod: Toybox) -> str:
 
 def superuser(prod: Toybox, statement: str, database: str = "postgres") -> str:
     """What the database's superuser is answered on the server."""
-    return prod.ssh(postgres.RUN_SQL.format(database=database).replace(" psql ", " psql -At "), statement).strip()
+    return prod.ssh(postgres.run_sql(database).replace(" psql ", " psql -At "), statement).strip()
 
 
 def address_in(prod: Toybox, container: str, network: str) -> str:

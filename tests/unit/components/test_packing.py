@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from components.caddy.build_context import CONTEXT, content_hash, read_context
 from components.host import bundle_version
-from components.host.bundle import BundleFile, host_bundle, pack, unpack_and_run
+from components.host.bundle import BundleFile, host_bundle, pack
+from components.host.commands import unpack_and_run
 from components.host.host_secrets import version
 from tests.unit.components.test_data_disk import disk
 

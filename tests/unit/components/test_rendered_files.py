@@ -11,11 +11,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from components.caddy import build_arguments, caddy_spec
 from components.containers.memory import LEAST
-from components.containers.service import await_healthy_command
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
-from components.host import REACHABLE, READY
 from components.host import bundle as host
+from components.host import commands
 from components.host.host_secrets import versioned
 from components.postgres import HAND_OVER, add_login_sql, end_former_logins_sql, login_role, postgres_spec
 from components.redis import cache_spec, redis_spec
@@ -77,10 +76,10 @@ def test_remote_commands(snapshot: SnapshotAssertion) -> None:
     web = web_spec(ENVIRONMENT, PROD.vcpus, PROD.memory)
     secrets = {name: f"/etc/toybox/secrets/{versioned(name, 'value')}" for name in web.secrets}
     assert {
-        "reachable": REACHABLE,
-        "bundle": host.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600),
-        "ready": READY,
-        "await-healthy": await_healthy_command(postgres_spec(PROD.memory)),
+        "reachable": commands.await_cloud_init(),
+        "bundle": commands.apply_bundle(),
+        "ready": commands.check_host(),
+        "await-healthy": commands.await_healthy("postgres", 120, 160),
         "hand-over": HAND_OVER,
         "release": release_command(IMAGE, web, PROD.memory, secrets),
     } == snapshot

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.django import END_FORMER_RELEASE
+from components.host.commands import end_former_release
 from tests.unit.program.conftest import configuration
 from tests.unit.program.recording import Run, run_program
 
@@ -45,7 +45,7 @@ def test_each_update_looks_at_every_container_after_all_else(tmp_path: Path, run
         return ("true",)
 
     run_program("prod", *configuration("prod"), tmp_path, ssh=note)
-    assert END_FORMER_RELEASE in ran
+    assert end_former_release() in ran
     assert [is_last_look(command) for command in ran] == [*[False] * (len(ran) - 1), True]
     containers = [each.inputs["name"] for each in runs["prod"].of_type("docker:index/container:Container")]
     assert len(containers) == 7

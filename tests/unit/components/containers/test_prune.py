@@ -2,12 +2,12 @@
 
 import shlex
 
-from components.containers.prune import tidy_command
+from components.host.commands import prune
 from host.look import LIBRARY, SECRETS
 
 
 def test_secrets_and_images_are_told_apart() -> None:
-    words = shlex.split(tidy_command(["access", "redis_conf"], ["postgres:15@sha256:1", "toybox-caddy:2"]))
+    words = shlex.split(prune(["access", "redis_conf"], ["postgres:15@sha256:1", "toybox-caddy:2"]))
     assert words[:1] == ["timeout"]
     assert words[2:] == [
         *(f"{LIBRARY}/tidy", SECRETS),

@@ -10,7 +10,7 @@ import pytest
 from components.containers.memory import LEAST
 from components.django import release_command
 from components.django.specs import beat_spec, environment, web_spec, worker_spec
-from components.host import REACHABLE
+from components.host import commands
 from components.host.bundle import FILES, HOST_SCRIPTS, host_bundle
 from components.host.host_secrets import versioned
 from components.staging_scrub import INSTALL_AND_RUN
@@ -81,7 +81,7 @@ def test_beat_and_worker_can_tell_that_they_hang() -> None:
 
 def test_nothing_on_the_server_needs_apt() -> None:
     """ConoHa's images hold dpkg's lock for more than ten minutes after the first boot (lab/server_image does, too)."""
-    texts = [script.read_text() for script in SCRIPTS] + [REACHABLE, INSTALL_AND_RUN]
+    texts = [script.read_text() for script in SCRIPTS] + [commands.await_cloud_init(), INSTALL_AND_RUN]
     assert not [text for text in texts if re.search(r"\b(apt|apt-get|dpkg) +(-|install|update)", text)]
 
 

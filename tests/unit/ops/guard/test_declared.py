@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.host import bundle
+from components.host import bundle, commands
 from host.look import LIBRARY
 from inventory import ports
 from ops.guard import declared, keeper
@@ -64,7 +64,7 @@ def test_the_state_remembers_who_may_log_in_as_the_keeper() -> None:
 
 
 def test_the_guard_knows_a_launched_bundle_again() -> None:
-    launched = LAUNCHER.fullmatch(bundle.unpack_and_run('"$bundle/apply" "$bundle"', seconds=600))
+    launched = LAUNCHER.fullmatch(commands.apply_bundle())
     assert launched
     assert launched["command"] == '"$bundle/apply" "$bundle"'
 
