@@ -14,7 +14,7 @@ import pulumi_docker as docker
 from components.caddy.build_context import CONTEXT, content_hash, read_context
 from components.containers.memory import memory_limit
 from components.containers.platform import Platform
-from components.containers.service import HealthCheck, Service, Spec
+from components.containers.service import ContainerSpec, HealthCheck, Service
 from inventory import ports, tokens
 from inventory.volumes import CADDY_CONFIG, CADDY_DATA, DJANGO_UID, MEDIA, STATIC
 from settings import Settings, Tls
@@ -55,10 +55,10 @@ def bcrypt_base64(data: bytes) -> bytes:
     return base64.b64encode(data).rstrip(b"=").translate(to_bcrypt)
 
 
-def caddy_spec(access: str, memory: int) -> Spec:
+def caddy_spec(access: str, memory: int) -> ContainerSpec:
     """Return the container's spec for a server with `memory` MiB. It publishes the only two ports of the host. Caddy
     reads Django's files as a member of Django's group: root without capabilities has only a user's rights."""
-    return Spec(
+    return ContainerSpec(
         name="caddy",
         command=(
             "caddy",

@@ -45,7 +45,7 @@ class HealthCheck:
 
 
 @dataclass(frozen=True)
-class Spec:
+class ContainerSpec:
     """A container's properties, apart from its image.
 
     Attributes:
@@ -85,7 +85,7 @@ class Spec:
     shared_memory: int = 64
 
 
-def started(spec: Spec) -> tuple[list[str], list[str]]:
+def started(spec: ContainerSpec) -> tuple[list[str], list[str]]:
     """Return (entrypoint, command) of a container that sets its own OOM score, by which the kernel chooses a process to
     kill. Docker could set it, but the provider has no such option. A process may raise its own score without a
     capability. So all containers do but the database, which the kernel kills last."""
@@ -112,7 +112,7 @@ def environment_list(environment: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in sorted(environment.items())]
 
 
-def mounts(spec: Spec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
+def mounts(spec: ContainerSpec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
     """Return the container's mounts: volumes by name, and each secret as one read-only file, or as its folder.
 
     The names are texts and not the Docker volumes' outputs, which are unknown while the server is replaced. In each
@@ -158,7 +158,7 @@ class Service(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        spec: Spec,
+        spec: ContainerSpec,
         image_id: pulumi.Input[str],
         platform: Platform,
         networks: Sequence[docker.Network],

@@ -12,7 +12,7 @@ import pulumi_docker as docker
 
 from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
-from components.containers.service import Service, Spec
+from components.containers.service import ContainerSpec, Service
 from components.django.specs import (
     beat_spec,
     boot_facts,
@@ -28,7 +28,7 @@ from inventory import tokens
 from inventory.volumes import STATIC
 
 
-def release_command(image: str, web: Spec, memory: int, secrets: Mapping[str, str]) -> str:
+def release_command(image: str, web: ContainerSpec, memory: int, secrets: Mapping[str, str]) -> str:
     """Return the command of a release on a server with `memory` MiB. `secrets` maps each secret to the path of its file
     on the server."""
     return commands.release(
@@ -91,7 +91,7 @@ class Django(pulumi.ComponentResource):
             timeout="35m",
         )
 
-        def service(spec: Spec, *also: docker.Network) -> Service:
+        def service(spec: ContainerSpec, *also: docker.Network) -> Service:
             return Service(
                 f"{name}-{spec.name}",
                 spec=spec,

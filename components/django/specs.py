@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from components import postgres, redis
 from components.containers.memory import SHARES, memory_limit
-from components.containers.service import SECRETS_IN_CONTAINER, HealthCheck, Spec, tmpfs_options
+from components.containers.service import SECRETS_IN_CONTAINER, ContainerSpec, HealthCheck, tmpfs_options
 from inventory.volumes import BEAT, MEDIA, STATIC
 
 MEDIA_ROOT = "/srv/media"
@@ -56,12 +56,12 @@ def celery_concurrency(vcpus: int) -> int:
     return max(1, vcpus // 2)
 
 
-def web_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
+def web_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> ContainerSpec:
     """Gunicorn. Its health check asks the site itself, which asks the database and Redis."""
     limit = memory_limit("web", memory)
     workers = gunicorn_workers(vcpus, memory)
     probe = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{WEB_PORT}/healthz', timeout=5)"
-    return Spec(
+    return ContainerSpec(
         name="web",
         command=(
             *("gunicorn", "toybox.wsgi:application"),
@@ -105,10 +105,10 @@ def boot_facts(image: str, environment: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def worker_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec:
+def worker_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> ContainerSpec:
     """The Celery worker. A ping over Redis notices a worker that lives and does nothing."""
     limit = memory_limit("worker", memory)
-    return Spec(
+    return ContainerSpec(
         name="worker",
         command=(
             *("celery", "-A", "toybox", "worker", "--loglevel", "INFO"),
@@ -134,12 +134,12 @@ def worker_spec(environment: Mapping[str, str], vcpus: int, memory: int) -> Spec
     )
 
 
-def beat_spec(environment: Mapping[str, str], memory: int) -> Spec:
+def beat_spec(environment: Mapping[str, str], memory: int) -> ContainerSpec:
     """Return the spec of Celery beat: exactly one, or every scheduled job runs twice. Beat writes its schedule's file
     at least once a minute; a file older than three means that it hangs. The file holds the last run of each job. If it
     were lost with the container, a daily job would wait a whole day again after each release."""
     schedule = f"{BEAT_FOLDER}/celerybeat-schedule"
-    return Spec(
+    return ContainerSpec(
         name="beat",
         command=(
             "celery",
@@ -169,7 +169,7 @@ def beat_spec(environment: Mapping[str, str], memory: int) -> Spec:
     )
 
 
-def release_options(web: Spec, memory: int, *, network: str, secrets: Mapping[str, str]) -> list[str]:
+def release_options(web: ContainerSpec, memory: int, *, network: str, secrets: Mapping[str, str]) -> list[str]:
     """Return the options of `docker run` for the release's containers on a server with `memory` MiB: those of `web`,
     with static files that may be written.
 

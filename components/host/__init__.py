@@ -20,7 +20,7 @@ from components.host.condition import Condition
 from components.host.every_update import in_every_update
 from components.host.keeper_login import login_files
 from components.host.make_room import make_room_hook
-from components.host.ssh_retries import KNOWN_SERVER, NEW_SERVER, Patience, unreachable_hook
+from components.host.ssh_retries import KNOWN_SERVER, NEW_SERVER, RetryPolicy, unreachable_hook
 from components.server.ssh import Identity
 from host.ssh_files import USER
 from inventory import tokens
@@ -86,7 +86,7 @@ class DockerHost(pulumi.ComponentResource):
             f"{name}-reachable",
             create=commands.await_cloud_init(),
             parent=self,
-            patience=NEW_SERVER,
+            retries=NEW_SERVER,
             timeout="20m",
         )
         # The output waits for SSH, so that not even a preview dials a server that is still booting.
@@ -167,7 +167,7 @@ class DockerHost(pulumi.ComponentResource):
         stdin: pulumi.Input[str] | None = None,
         secret: bool = False,
         depends_on: list[pulumi.Resource] | None = None,
-        patience: Patience = KNOWN_SERVER,
+        retries: RetryPolicy = KNOWN_SERVER,
         timeout: str | None = None,
         before: Sequence[pulumi.ResourceHook] = (),
         after: Sequence[pulumi.ResourceHook] = (),
@@ -184,7 +184,7 @@ class DockerHost(pulumi.ComponentResource):
         return command.remote.Command(
             name,
             connection=self._identity.connection(
-                self.address, dial_error_limit=patience.errors, per_dial_timeout=patience.seconds
+                self.address, dial_error_limit=retries.errors, per_dial_timeout=retries.seconds
             ),
             create=create,
             triggers=list(triggers) or None,

@@ -15,7 +15,7 @@ PORT = 22
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a server is waited for.
 
     Attributes:
@@ -33,10 +33,10 @@ class Patience:
         return round(pauses + (0 if refused else (self.errors + 1) * self.seconds))
 
 
-NEW_SERVER = Patience(errors=40, seconds=5)
+NEW_SERVER = RetryPolicy(errors=40, seconds=5)
 """For a server that may still boot: 6 minutes if it says nothing, not quite 3 if it refuses."""
 
-KNOWN_SERVER = Patience(errors=10, seconds=10)
+KNOWN_SERVER = RetryPolicy(errors=10, seconds=10)
 """For one that has let us in already in this update."""
 
 
@@ -51,8 +51,8 @@ def render_unreachable(*, stack: str, address: str, server_id: str, operators: S
     """The message, with the next commands as they are to be typed."""
     tried = "again and again"
     if attempts := re.search(r"after (\d+)", error):
-        patience = NEW_SERVER if int(attempts[1]) > KNOWN_SERVER.errors + 1 else KNOWN_SERVER
-        minutes = patience.lasts(refused="refused" in error) / 60
+        retries = NEW_SERVER if int(attempts[1]) > KNOWN_SERVER.errors + 1 else KNOWN_SERVER
+        minutes = retries.lasts(refused="refused" in error) / 60
         tried = f"{attempts[1]} times in {minutes:.0f} minutes"
     return f"""\
 The server does not let us in: {USER}@{address}, port {PORT}, tried {tried}. The last answer:

@@ -13,7 +13,7 @@ from components import keeper_network
 from components.containers.memory import memory_limit
 from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
-from components.containers.service import HealthCheck, Service, Spec, locked_entrypoint
+from components.containers.service import ContainerSpec, HealthCheck, Service, locked_entrypoint
 from components.host import commands
 from components.host.host_secrets import version
 from components.postgres.tuning import MAX_CONNECTIONS, memory_settings, shared_memory
@@ -76,7 +76,7 @@ def render_entrypoint(hba: str = "") -> str:
     return script.removesuffix(START) + compose + START
 
 
-def postgres_spec(memory: int, *, keeper: bool = False) -> Spec:
+def postgres_spec(memory: int, *, keeper: bool = False) -> ContainerSpec:
     """The container for a server with `memory` MiB. PGDATA is a subdirectory: initdb refuses a directory with a
     lost+found, and an unmounted disk becomes visible as a missing directory. With `keeper` it lets the keeper in."""
     limit = memory_limit(NAME, memory)
@@ -87,7 +87,7 @@ def postgres_spec(memory: int, *, keeper: bool = False) -> Spec:
         **({"hba_file": HBA_FILE, "max_slot_wal_keep_size": SLOT_LIMIT} if keeper else {}),
     }
     hba = render_hba(keeper_network.SUBNET, keeper_network.GATEWAY) if keeper else ""
-    return Spec(
+    return ContainerSpec(
         name=NAME,
         entrypoint=locked_entrypoint(f"{PGDATA_VOLUME}/.lock", render_entrypoint(hba)),
         command=(

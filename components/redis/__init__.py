@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from components.containers.memory import memory_limit
 from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
-from components.containers.service import SECRETS_IN_CONTAINER, HealthCheck, Service, Spec, locked_entrypoint
+from components.containers.service import SECRETS_IN_CONTAINER, ContainerSpec, HealthCheck, Service, locked_entrypoint
 from components.host import commands
 from components.host.host_secrets import version
 from inventory import tokens
@@ -40,11 +40,11 @@ _PROBE = f"for file in {PASSWORDS}/*; do {{ {_PING}; }} | redis-cli | grep -q PO
 HEALTH = HealthCheck(("sh", "-c", _PROBE), start=60)
 
 
-def redis_spec(memory: int) -> Spec:
+def redis_spec(memory: int) -> ContainerSpec:
     """Return the broker's spec for a server with `memory` MiB. noeviction: a broker that drops keys drops people's
     jobs. While Redis rewrites its append-only file, it may need the memory of all its keys twice."""
     limit = memory_limit(NAME, memory)
-    return Spec(
+    return ContainerSpec(
         name=NAME,
         entrypoint=locked_entrypoint("/data/.lock", (HERE / "entrypoint").read_text()),
         command=(
@@ -67,12 +67,12 @@ def redis_spec(memory: int) -> Spec:
     )
 
 
-def cache_spec(memory: int) -> Spec:
+def cache_spec(memory: int) -> ContainerSpec:
     """Return the cache's spec. allkeys-lru: Redis evicts the least recently used key first. The cache keeps nothing,
     and needs no lock: /data, which the image declares as a volume, is a tmpfs. A quarter of its memory is for
     fragmentation and buffers."""
     limit = memory_limit(CACHE, memory)
-    return Spec(
+    return ContainerSpec(
         name=CACHE,
         entrypoint=("bash", "-c", (HERE / "entrypoint").read_text(), "entrypoint"),
         command=(

@@ -65,7 +65,7 @@ def test_a_server_that_lets_nobody_in_is_given_up_with_what_was_tried_and_where_
     """With sshd stopped on a real server. The wait is shortened; how long the real one is, tests/unit holds."""
     name = "components/host/ssh_retries.py"
     text = (prod.workspace.program / name).read_text()
-    assert "NEW_SERVER = Patience(errors=40" in text
+    assert "NEW_SERVER = RetryPolicy(errors=40" in text
     # a second one undoes the first: nobody could get in to do it
     prod.ssh("systemd-run --quiet --on-active=30 systemctl start ssh; systemctl stop ssh.socket ssh", check=False)
     with prod.changed_file(name, text.replace("errors=40", "errors=3")):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.caddy import caddy_spec
 from components.containers.memory import LEAST, SHARES, SYSTEM, memory_limit
-from components.containers.service import Spec
+from components.containers.service import ContainerSpec
 from components.django.specs import (
     beat_spec,
     celery_concurrency,
@@ -41,7 +41,7 @@ plans = pytest.mark.parametrize(
 )
 
 
-def specs(plan: Flavor) -> list[Spec]:
+def specs(plan: Flavor) -> list[ContainerSpec]:
     """Every container on a server of this plan."""
     return [
         postgres_spec(plan.memory),
@@ -59,7 +59,7 @@ def megabytes(settings: dict[str, str]) -> dict[str, int]:
     return {name: int(value[:-2]) for name, value in settings.items() if value.endswith("MB")}
 
 
-def redis_megabytes(spec: Spec) -> int:
+def redis_megabytes(spec: ContainerSpec) -> int:
     """What a Redis may fill with keys."""
     return int(spec.command[spec.command.index("--maxmemory") + 1].removesuffix("mb"))
 
