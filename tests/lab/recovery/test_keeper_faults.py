@@ -13,6 +13,9 @@ from tests.lab.test_staging_refresh import sql
 from tests.lab.toybox import Toybox
 from tests.lab.writer import fill, new_table, writer
 
+BASE_BACKUP = "[p]g_basebackup .*--pgdata"
+"""The process that copies the database. Barman also runs the program for its version, which may fail."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def tables(prod: Toybox) -> Iterator[None]:
@@ -101,7 +104,7 @@ def test_a_keeper_whose_wal_production_has_removed_takes_a_new_full_backup_by_it
 @pytest.mark.parametrize(
     ("what", "kill"),
     [
-        ("full", "pkill -KILL -f '[p]g_basebackup'"),
+        ("full", f"pkill -KILL -f '{BASE_BACKUP}'"),
         ("full", "systemctl kill --signal KILL toybox-keeper-tunnel"),
         ("full", "pkill -KILL -f '[b]arman.*backup'"),
         ("dump", "pkill -KILL -f '[p]g_dump'"),
@@ -114,7 +117,7 @@ def test_a_job_that_is_killed_says_so_and_the_next_one_succeeds(
 ) -> None:
     prod.ssh("head -c 64M /dev/urandom >/srv/toybox/media/large")
     before = keeper.kept()
-    seen = kill.replace("pkill -KILL", "pgrep") if "pkill" in kill else "pgrep -f '[p]g_basebackup'"
+    seen = kill.replace("pkill -KILL", "pgrep") if "pkill" in kill else f"pgrep -f '{BASE_BACKUP}'"
     script = f"""
 set -u
 rm -f /run/ended
