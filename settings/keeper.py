@@ -91,7 +91,7 @@ class Secrets(Model):
     )
     database_password: Annotated[SecretStr, AfterValidator(values.secrets.database_password)] = Field(
         description="The password of the kept database's role keeper. The kept stack's settings have a verifier of "
-        "it, with which nobody can log in.",
+        "it, which opens no login.",
         json_schema_extra=allowed("24 to 128 of A-Z a-z 0-9"),
     )
     repository_password: Annotated[SecretStr, AfterValidator(values.secrets.repository_password)] = Field(

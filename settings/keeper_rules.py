@@ -44,7 +44,7 @@ def _keys_differ(given: Mapping[str, object]) -> Iterator[Problem]:
         yield Problem(
             "toybox:pullKey",
             "is the same key as toybox:sshPrivateKey.",
-            "The kept stack's settings name its public half: who gets hold of one of the two machines had both.",
+            "The kept stack's settings name its public half: an intruder on one of the two machines would have both.",
             "`pulumi config rm toybox:pullKey`, then `toybox init {stack}`, which makes a new one.",
         )
 

@@ -56,7 +56,7 @@ def encryption(values: Values, secrets: Collection[str], encrypted: Collection[s
         Problem(
             f"toybox:{key}",
             "stands in plain text in the settings file (its text is not shown).",
-            "The file is in Git: whoever can read the repository, or any copy of it, has this secret.",
+            "The file is in Git: every reader of the repository, or of any copy of it, has this secret.",
             "Treat it as known to others and make a new one: "
             f"`pulumi config rm toybox:{key}`, then `toybox init {{stack}}`.",
         )
@@ -155,7 +155,7 @@ def _daily_needs_keep(values: Values) -> Iterator[Problem]:
         yield Problem(
             "toybox:snapshotPolicy.keep",
             "is not set, and snapshotPolicy.schedule is daily.",
-            "Old restore points are removed, and how many are enough nobody can guess.",
+            "Old restore points are removed, and only you know how many are enough.",
             "Add it, for example: keep: 7",
         )
 
@@ -221,8 +221,8 @@ def _acme_needs_a_public_domain(values: Values) -> Iterator[Problem]:
         yield Problem(
             "toybox:domain",
             f"is {domain}, under the reserved name {reserved}, and tls.issuer is acme.",
-            "Nobody can own that name, so no public CA signs a certificate for it, and the site would never answer "
-            "over HTTPS.",
+            "The name is reserved and cannot be owned, so no public CA signs a certificate for it, and the site would "
+            "never answer over HTTPS.",
             "Write the domain that you own, or set tls.issuer to internal for a rehearsal.",
         )
 
@@ -244,7 +244,7 @@ def _operators_have_real_addresses(values: Values) -> Iterator[Problem]:
             yield Problem(
                 f"toybox:operators[{index}]",
                 f"is still the placeholder {value}, from a range that exists for documentation only.",
-                "Nobody has that address, so nobody could reach port 22, Pulumi included.",
+                "No machine on the Internet has that address, so port 22 would be closed to all, Pulumi included.",
                 "Write the address from which you run `pulumi up`, as the Internet sees it, followed by /32.",
             )
 
@@ -271,7 +271,7 @@ def _keeper_has_a_real_address(values: Values) -> Iterator[Problem]:
         yield Problem(
             "toybox:keeper.address",
             f"is still the placeholder {address}, from a range that exists for documentation only.",
-            "Nobody has that address, so no keeper could pull, and nothing would be kept.",
+            "No machine on the Internet has that address, so no keeper could pull, and nothing would be kept.",
             "Write the keeper's own fixed address.",
         )
 
@@ -284,7 +284,7 @@ def _keepers_key_opens_nothing_else(values: Values) -> Iterator[Problem]:
         yield Problem(
             "toybox:keeper.sshKey",
             "is also one of toybox:authorizedKeys.",
-            "Who holds the keeper could log in as root and destroy what the keeper keeps.",
+            "An intruder on the keeper could log in as root, and destroy the data that the keeper keeps.",
             "Take it out of authorizedKeys, or let `toybox init keeper` make another key.",
         )
 
@@ -305,7 +305,7 @@ def _keys_differ(values: Values) -> Iterator[Problem]:
         yield Problem(
             "toybox:sshHostKey",
             "is the same key as toybox:sshPrivateKey.",
-            "The host key lies on the server: whoever can read it there could log in with it everywhere.",
+            "The host key lies on the server: an intruder who reads it there could log in with it everywhere.",
             "`pulumi config rm toybox:sshHostKey`, then `toybox init {stack}`, which makes a new one.",
         )
 

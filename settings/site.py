@@ -200,7 +200,7 @@ class SnapshotPolicy(Model):
     )
 
     def as_metadata(self) -> dict[str, str]:
-        """The policy as it stands on the volume, for whoever takes restore points without this file."""
+        """The policy as it stands on the volume, for a command that takes restore points without this file."""
         kept = {} if self.keep is None else {_KEEP: str(self.keep)}
         return {_SCHEDULE: self.schedule, **kept}
 
@@ -235,8 +235,8 @@ class Keeper(Model):
         json_schema_extra=allowed("an ed25519 key as authorized_keys has it, without options; none that opens root"),
     )
     database_verifier: Annotated[str, AfterValidator(values.keeper.database_verifier)] = Field(
-        description="What PostgreSQL stores of the keeper's password, in its own form (RFC 5803). Nobody can log in "
-        "with it. `toybox init` prints it for the keeper's stack.",
+        description="What PostgreSQL stores of the keeper's password, in its own form (RFC 5803). It opens no "
+        "login. `toybox init` prints it for the keeper's stack.",
         examples=[
             "SCRAM-SHA-256$4096:VE9ZQk9YIGtlZXBlcg==$"
             "Qn0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bw=:yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bxQn0Y4="

@@ -46,7 +46,7 @@ def operator(value: str) -> str:
     except ValueError:
         raise refused(
             f"is {shown(value)}, which is not a network in CIDR notation.",
-            "These addresses may reach port 22; anybody else is turned away before SSH answers.",
+            "These networks may reach port 22. The security group drops all others before SSH answers.",
             example,
         ) from None
     if network.version != 4:
@@ -59,7 +59,7 @@ def operator(value: str) -> str:
         whom = "the whole world" if network.prefixlen == 0 else f"{network.num_addresses:,} addresses"
         raise refused(
             f"is {value}, which opens port 22 to {whom}.",
-            "A login there is the key to all data. Who is no operator has no business even trying.",
+            "A login there is the key to all data. Only operators should be able to try.",
             f"{example} With a changing address, name your provider's network (/{_WIDEST} or smaller).",
         )
     if value != str(network):
@@ -79,7 +79,7 @@ def authorized_key(value: str) -> str:
     if not re.fullmatch(r"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}( [\w.@+-]+)?", value):
         raise refused(
             f"is {shown(value)}, which is not an ed25519 public key.",
-            "sshd ignores a line that it cannot read, so that whoever has the key would be locked out.",
+            "sshd ignores a line that it cannot read, so the key's owner would be locked out.",
             "Write the whole line of the .pub file that `ssh-keygen -t ed25519` made.",
         )
     return value
@@ -90,7 +90,7 @@ def operators(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value:
         raise refused(
             "is empty.",
-            "Nobody could reach the server over SSH, Pulumi included, so nothing could be set up on it.",
+            "No machine could reach the server over SSH, Pulumi included, so nothing could be set up on it.",
             "Name at least the address from which `pulumi up` runs, such as 203.0.113.7/32.",
         )
     twice = sorted({each for each in value if value.count(each) > 1})
