@@ -58,8 +58,6 @@ def overlay(credentials: Mapping[str, Any], project: str, images: Mapping[str, s
     return {
         "toybox:openstack": {
             "authUrl": credentials["auth_url"],
-            "region": credentials["region"],
-            "domainName": credentials["domain"],
             "tenantName": account["tenant"],
             "userName": account["user"],
         },

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conoha.account import DOMAIN, REGION
 from ops import OpsError
 from ops.pulumi_cli import PulumiStack
 from settings import DECLARED, Declared, OpenStack, validation
@@ -101,8 +102,8 @@ def logged_in(account: OpenStack, password: str, doing: str, way_out: str) -> "C
 
     connection = log_in(
         auth_url=account.auth_url,
-        region=account.region,
-        domain=account.domain_name,
+        region=REGION,
+        domain=DOMAIN,
         tenant=account.tenant_name,
         user=account.user_name,
         password=password,

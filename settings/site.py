@@ -19,19 +19,10 @@ class OpenStack(Model):
     """The account in which everything is made."""
 
     auth_url: Annotated[str, AfterValidator(values.openstack.auth_url)] = Field(
-        description="Where to log in: ConoHa's Identity API, or that of another OpenStack with ConoHa's names.",
+        description="Where to log in: ConoHa's Identity API, or that of another OpenStack with ConoHa's names "
+        f"(the region {account.REGION}, the domain {account.DOMAIN}, the flavors, images and volume types).",
         examples=[account.AUTH_URL],
         json_schema_extra=allowed("an address that ends with /v3; https, or http on this machine"),
-    )
-    region: Annotated[str, AfterValidator(values.openstack.region)] = Field(
-        description="The region in which server and volumes are made.",
-        examples=[account.REGION],
-        json_schema_extra=allowed(account.REGION),
-    )
-    domain_name: Annotated[str, AfterValidator(values.openstack.domain_name)] = Field(
-        description="The Keystone domain of user and tenant, the same for every ConoHa account.",
-        examples=[account.DOMAIN],
-        json_schema_extra=allowed(account.DOMAIN),
     )
     tenant_name: Annotated[str, AfterValidator(values.openstack.tenant_name)] = Field(
         description="The API tenant that owns and pays for everything.",
@@ -64,11 +55,6 @@ class Tls(Model):
 class BootVolume(Model):
     """The server's own disk. It is lost when the server is replaced, and nothing of value lives on it."""
 
-    type: Annotated[str, AfterValidator(values.server.boot_volume_type)] = Field(
-        description="ConoHa's volume type for boot volumes.",
-        examples=[volumes.BOOT.name],
-        json_schema_extra=allowed(volumes.BOOT.name),
-    )
     size: Annotated[int, AfterValidator(values.server.boot_volume_size)] = Field(
         description="In GB. The 512 MB plan takes 30 and nothing else; every other plan 100 or more.",
         examples=[100],
@@ -159,11 +145,6 @@ class Kept(Model):
 class DataVolume(Model):
     """The disk that outlives the server: PostgreSQL, Redis, uploads, certificates."""
 
-    type: Annotated[str, AfterValidator(values.server.data_volume_type)] = Field(
-        description="ConoHa's volume type for additional volumes.",
-        examples=[volumes.DATA.name],
-        json_schema_extra=allowed(volumes.DATA.name),
-    )
     size: Annotated[int, AfterValidator(values.server.data_volume_size)] = Field(
         description="In GB. A volume cannot be resized later: a larger one means a new volume and a copy.",
         examples=[200],

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from conoha import account, volumes
 from settings.catalogue import NAMESPACE, Catalogue, Described, path_text
 from settings.problems import Problem, nearest, one_of, shown
 from settings.values.refusal import REFUSED
@@ -113,7 +114,23 @@ def _how_to_set(path: Sequence[str | int], setting: Described) -> str:
     return f"Write it in the settings file, for example: {key}: {example}"
 
 
+_CONSTANTS: Mapping[Sequence[str | int], str] = {
+    ("openstack", "region"): f"ConoHa has one region, {account.REGION}.",
+    ("openstack", "domainName"): f"All of ConoHa's accounts are in one Keystone domain, {account.DOMAIN}.",
+    ("server", "bootVolume", "type"): f"ConoHa has one volume type for boot volumes, {volumes.BOOT.name}.",
+    ("dataVolume", "type"): f"ConoHa has one volume type for additional volumes, {volumes.DATA.name}.",
+}
+"""Former settings that had one legal value, with the reason."""
+
+
 def _unknown_key(path: Sequence[str | int], catalogue: Catalogue) -> Problem:
+    if reason := _CONSTANTS.get(path):
+        return Problem(
+            path_text(path),
+            "is no longer a setting.",
+            f"{reason} TOYBOX uses it without a setting.",
+            "Delete this line from the settings file.",
+        )
     if tuple(path) in catalogue:
         return Problem(
             path_text(path),

@@ -12,6 +12,7 @@ import pulumi_openstack as openstack
 
 from components.cloud.leftovers import EqualRules, connection, stop_for_leftovers
 from components.secret_output import secret_output
+from conoha.account import DOMAIN, REGION
 from settings import Settings
 
 
@@ -35,11 +36,11 @@ def openstack_provider(settings: Settings) -> Cloud:
     cloud = Cloud(
         "openstack",
         auth_url=account.auth_url,
-        region=account.region,
+        region=REGION,
         user_name=account.user_name,
         tenant_name=account.tenant_name,
-        user_domain_name=account.domain_name,
-        project_domain_name=account.domain_name,
+        user_domain_name=DOMAIN,
+        project_domain_name=DOMAIN,
         password=secret_output(settings.secrets.openstack_password),
         endpoint_type="public",
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from conoha import leftovers
+from conoha.account import DOMAIN, REGION
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def connection(settings: Settings) -> "Connection":
     account = settings.openstack
     return log_in(
         auth_url=account.auth_url,
-        region=account.region,
-        domain=account.domain_name,
+        region=REGION,
+        domain=DOMAIN,
         tenant=account.tenant_name,
         user=account.user_name,
         password=settings.secrets.openstack_password.get_secret_value(),

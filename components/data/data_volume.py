@@ -14,7 +14,7 @@ import pulumi_openstack as openstack
 
 from components.cloud import Cloud
 from components.data_disk import DataDisk
-from conoha import names
+from conoha import names, volumes
 from inventory import tokens
 from settings import Adopted, Blank, Kept, RestorePoint, Settings
 
@@ -194,7 +194,7 @@ class DataVolume(pulumi.ComponentResource):
             name=names.resource_name(settings.stack, "data"),
             description=names.data_description(settings.stack),
             size=wanted.size,
-            volume_type=wanted.type,
+            volume_type=volumes.DATA.name,
             metadata=restore_point_metadata(settings),
             source_vol_id=origin.source_vol_id,
             snapshot_id=origin.snapshot_id,

@@ -11,6 +11,7 @@ import pulumi_command as command
 from components.secret_output import secret_output
 from components.server import Server
 from conoha import prices, retention
+from conoha.account import DOMAIN, REGION
 from inventory import tokens
 from settings import Settings
 
@@ -89,8 +90,8 @@ class SnapshotPolicy(pulumi.ComponentResource):
                 stdin=pulumi.Output.json_dumps(
                     {
                         "auth_url": account.auth_url,
-                        "region": account.region,
-                        "domain": account.domain_name,
+                        "region": REGION,
+                        "domain": DOMAIN,
                         "tenant": account.tenant_name,
                         "user": account.user_name,
                         "password": secret_output(settings.secrets.openstack_password),

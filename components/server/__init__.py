@@ -11,7 +11,7 @@ import pulumi_openstack as openstack
 from components.cloud import Cloud
 from components.server.ssh import Identity
 from components.server.user_data import render_user_data
-from conoha import names
+from conoha import names, volumes
 from inventory import ports, tokens
 from settings import Keeper
 from settings import Server as ServerSettings
@@ -114,7 +114,7 @@ class Server(pulumi.ComponentResource):
             f"{name}-boot-volume",
             name=names.resource_name(stack, "boot"),
             size=settings.boot_volume.size,
-            volume_type=settings.boot_volume.type,
+            volume_type=volumes.BOOT.name,
             image_id=image_id,
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -187,9 +187,9 @@ def refuse_other_roles(settings: Declared, prods: Declared, stack: str) -> None:
 def refuse_another_account(settings: Declared, prods: Declared, stack: str) -> None:
     """Raises OpsError if the two stacks are in different accounts: no volume can be made across them."""
     theirs, ours = prods.openstack, settings.openstack
-    if (theirs.auth_url, theirs.tenant_name, theirs.region) != (ours.auth_url, ours.tenant_name, ours.region):
+    if (theirs.auth_url, theirs.tenant_name) != (ours.auth_url, ours.tenant_name):
         raise OpsError(
-            f"{stack} is in tenant {ours.tenant_name} ({ours.region}) and {SOURCE} in {theirs.tenant_name} "
-            f"({theirs.region}), and a restore point can be used in its own tenant only. Nothing was changed.\n"
+            f"{stack} is in tenant {ours.tenant_name} ({ours.auth_url}) and {SOURCE} in {theirs.tenant_name} "
+            f"({theirs.auth_url}), and a restore point can be used in its own tenant only. Nothing was changed.\n"
             "    Way out: keep both stacks in one tenant."
         )

@@ -27,28 +27,6 @@ def auth_url(value: str) -> str:
     return value
 
 
-def region(value: str) -> str:
-    """ConoHa's one region."""
-    if value != account.REGION:
-        raise refused(
-            f"is {shown(value)}; ConoHa has only {account.REGION}.",
-            "The names of volume types are known for that region only.",
-            f"Write {account.REGION}.",
-        )
-    return value
-
-
-def domain_name(value: str) -> str:
-    """ConoHa's one Keystone domain."""
-    if value != account.DOMAIN:
-        raise refused(
-            f"is {shown(value)}; ConoHa has only {account.DOMAIN}.",
-            "With another domain the login fails with the same answer as for a wrong password.",
-            f"Write {account.DOMAIN}.",
-        )
-    return value
-
-
 def tenant_name(value: str) -> str:
     """The API tenant's name, `gnct...`."""
     return _account_name(value, account.TENANT_PREFIX, "tenant")

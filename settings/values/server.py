@@ -39,26 +39,6 @@ def server_image(value: str) -> str:
     return value
 
 
-def _volume_type(value: str, known: volumes.VolumeType, purpose: str) -> str:
-    if value != known.name:
-        raise refused(
-            f"is {shown(value)}; ConoHa's type for {purpose} volumes is {known.name}.",
-            'Another type is refused ("volume type does not exist") or belongs to another kind of plan.',
-            f"Write {known.name}.",
-        )
-    return value
-
-
-def boot_volume_type(value: str) -> str:
-    """ConoHa's one type of boot volumes."""
-    return _volume_type(value, volumes.BOOT, "boot")
-
-
-def data_volume_type(value: str) -> str:
-    """ConoHa's one type of additional volumes."""
-    return _volume_type(value, volumes.DATA, "data")
-
-
 def _volume_size(value: int, known: volumes.VolumeType) -> int:
     if value not in known.prices:
         raise refused(

@@ -48,8 +48,6 @@ COMPLETE: dict[str, Any] = {
     "environment": "production",
     "openstack": {
         "authUrl": "https://identity.c3j1.conoha.io/v3",
-        "region": "c3j1",
-        "domainName": "gnc",
         "tenantName": "gnct12345678",
         "userName": "gncu12345678",
     },
@@ -60,9 +58,9 @@ COMPLETE: dict[str, Any] = {
     "server": {
         "flavor": "g2l-t-c4m4",
         "image": "vmi-docker-26.1-ubuntu-22.04-amd64",
-        "bootVolume": {"type": "c3j1-ds02-boot", "size": 100},
+        "bootVolume": {"size": 100},
     },
-    "dataVolume": {"type": "c3j1-ds02-add", "size": 200, "origin": {"source": "blank"}},
+    "dataVolume": {"size": 200, "origin": {"source": "blank"}},
     "snapshotPolicy": {"driver": "conoha", "schedule": "daily", "keep": 7},
     "images": {name: f"docker.io/toybox/{name}{DIGEST}" for name in ("postgres", "redis", "caddy", "django")},
     **SECRETS,
@@ -157,7 +155,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a number where text belongs": {"domain": 7, "server.image": 3},
     "text where a number belongs": {"dataVolume.size": "200", "server.bootVolume.size": "big"},
     "a fraction where a whole number belongs": {"dataVolume.size": 200.5},
-    "a truth value where text belongs": {"access": True, "openstack.region": False},
+    "a truth value where text belongs": {"access": True, "openstack.tenantName": False},
     "a text where a block belongs": {"tls": "acme", "dataVolume.origin": "blank"},
     "a block where text belongs": {"domain": {"name": "toybox.jp"}},
     "a text where a list belongs": {"operators": "11.22.33.44/32"},
@@ -165,7 +163,12 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a flavor that ConoHa does not sell names the nearest one": {"server.flavor": "g2l-t-c4m8"},
     "a prepaid flavor": {"server.flavor": "g2l-p-c4m4"},
     "a server image without Docker": {"server.image": "vmi-debian-13.5-amd64"},
-    "volume types of other names": {"server.bootVolume.type": "c3j1-ds02", "dataVolume.type": "c3j1-ds02-boot"},
+    "what was a setting and is a constant": {
+        "openstack.region": "c3j1",
+        "openstack.domainName": "default",
+        "server.bootVolume.type": "c3j1-ds02-boot",
+        "dataVolume.type": 7,
+    },
     "sizes that ConoHa does not sell": {"server.bootVolume.size": 40, "dataVolume.size": 100},
     "30 GB to boot from with a plan above 512 MB": {"server.bootVolume.size": 30},
     "100 GB to boot from with the 512 MB plan": {"server.flavor": "g2l-t-c1m512"},
@@ -209,7 +212,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "an operator by IPv6, where nothing is open": {"operators": ["2400:8500::/64"]},
     "placeholders for the account": {"openstack.tenantName": "gnct00000000", "openstack.userName": "gncu00000000"},
     "tenant and user mixed up": {"openstack.tenantName": "gncu12345678", "openstack.userName": "gnct12345678"},
-    "another region and another domain": {"openstack.region": "tyo3", "openstack.domainName": "default"},
     "a password in plain text over the network": {"openstack.authUrl": "http://identity.example/v3"},
     "an address that is no Identity API": {"openstack.authUrl": "https://identity.c3j1.conoha.io"},
     "a domain with a scheme": {"domain": "https://toybox.jp"},
@@ -281,7 +283,7 @@ def test_all_problems_are_reported_together_in_the_order_of_the_settings(snapsho
     """The rules between settings speak up too, although other settings are broken."""
     message = refusal(
         {
-            "openstack.regions": "c3j1",
+            "openstack.authUrls": "c3j1",
             "domain": "toybox.example",
             "operators": ["0.0.0.0/0"],
             "server.flavor": "g2l-t-c1m512",

@@ -17,8 +17,6 @@ STACKS = ("prod", "staging")
 
 CREDENTIALS = {
     "auth_url": "http://127.0.0.1:5000/v3",
-    "region": "c3j1",
-    "domain": "gnc",
     "projects": {"people": {"tenant": "gnct00000001", "user": "gncu00000001"}},
 }
 IMAGES = {
