@@ -1,12 +1,11 @@
 """The base of the models, and the settings that they describe, for messages and docs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
@@ -30,7 +29,8 @@ def allowed(values: str) -> JsonDict:
     return {"allowed": values}
 
 
-Kind = Literal["text", "whole number", "list", "block", "secret"]
+Kind = Literal["text", "whole number", "truth value", "list", "mapping", "block", "secret"]
+Schema = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,52 +54,72 @@ Catalogue = Mapping[tuple[str, ...], Described]
 
 
 @cache
-def describe(model: type[BaseModel], above: tuple[str, ...] = ()) -> Catalogue:
-    """All settings of `model`. The members of a union count as one block, with all their keys and choices."""
-    found: dict[tuple[str, ...], Described] = {}
-    for name, info in model.model_fields.items():
-        path = (*above, info.alias or name)
-        types = _types(info.annotation)
-        inner = _merged([describe(block, path) for block in types if issubclass(block, BaseModel)])
-        choices = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
-        extra = info.json_schema_extra
-        found[path] = Described(
-            kind="block" if inner else _KIND_OF.get(types[0], "text"),
-            description=info.description or "",
-            allowed=str(extra.get("allowed", "")) if isinstance(extra, dict) else "",
-            choices=choices,
-            example=info.examples[0] if info.examples else None,
-            required=info.is_required(),
-            inner=tuple(deeper[-1] for deeper in inner if len(deeper) == len(path) + 1),
+def describe(model: type[BaseModel]) -> Catalogue:
+    """Return all settings of `model`, from its JSON schema."""
+    schema = model.model_json_schema()
+    return dict(_settings([schema], schema.get("$defs", {}), ()))
+
+
+def _settings(
+    blocks: Sequence[Schema], definitions: Schema, above: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Described]]:
+    """Yield the settings of a block. The members of a union count as one block, with all their keys and choices."""
+    for key in dict.fromkeys(key for block in blocks for key in block["properties"]):
+        fields = [block["properties"][key] for block in blocks if key in block["properties"]]
+        members = [member for field in fields for member in _members(field, definitions)]
+        first = {**members[0], **fields[0]}
+        inner = [member for member in members if "properties" in member]
+        yield (
+            (*above, key),
+            Described(
+                kind=_kind(members[0]),
+                description=first.get("description", ""),
+                allowed=first.get("allowed", ""),
+                choices=tuple(choice for member in members for choice in _choices(member)),
+                example=first.get("examples", [None])[0],
+                required=all(key in block.get("required", ()) for block in blocks),
+                inner=tuple(dict.fromkeys(deeper for member in inner for deeper in member["properties"])),
+            ),
         )
-        found.update(inner)
-    return found
+        yield from _settings(inner, definitions, (*above, key))
 
 
-def _merged(blocks: Sequence[Catalogue]) -> dict[tuple[str, ...], Described]:
-    """The settings of alternative blocks as those of one; required is what all of them require."""
-    merged: dict[tuple[str, ...], Described] = {}
-    for path in dict.fromkeys(path for block in blocks for path in block):
-        first, *others = [block[path] for block in blocks if path in block]
-        merged[path] = replace(
-            first,
-            choices=(*first.choices, *(choice for other in others for choice in other.choices)),
-            required=first.required and 1 + len(others) == len(blocks),
-        )
-    return merged
+def _members(field: Schema, definitions: Schema) -> list[Schema]:
+    """Return the schemas of what a field may be, without null and with references followed."""
+    members = field.get("anyOf") or field.get("oneOf") or [field]
+    found = [definitions[each["$ref"].rpartition("/")[2]] if "$ref" in each else each for each in members]
+    return [each for each in found if each.get("type") != "null"]
 
 
-_KIND_OF: Mapping[type, Kind] = {int: "whole number", tuple: "list", SecretStr: "secret"}
+def _kind(member: Schema) -> Kind:
+    if "properties" in member:
+        return "block"
+    if member.get("writeOnly"):
+        return "secret"
+    kinds: Mapping[object, Kind] = {
+        "integer": "whole number",
+        "boolean": "truth value",
+        "array": "list",
+        "object": "mapping",
+    }
+    return kinds.get(member.get("type"), "text")
 
 
-def _types(annotation: Any) -> list[type]:
-    """The classes that an annotation allows, without None and without what Annotated adds."""
-    origin = get_origin(annotation)
-    if origin in (Union, UnionType):
-        return [each for member in get_args(annotation) for each in _types(member) if each is not NoneType]
-    if origin is Annotated:
-        return _types(get_args(annotation)[0])
-    return [str if origin is Literal else origin or annotation]
+def _choices(member: Schema) -> Sequence[str]:
+    return member.get("enum") or ([member["const"]] if "const" in member else [])
+
+
+def example_text(example: object) -> str:
+    """Return an example as YAML has it on one line."""
+    match example:
+        case list():
+            return f"[{', '.join(map(str, example))}]"
+        case dict():
+            return f"{{{', '.join(f'{key}: {value}' for key, value in example.items())}}}"
+        case bool():
+            return "true" if example else "false"
+        case _:
+            return str(example)
 
 
 def path_text(path: Sequence[str | int]) -> str:

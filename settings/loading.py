@@ -64,7 +64,8 @@ def checked(
 
 
 def from_pulumi(raw: Mapping[str, str], catalogue: Catalogue = DECLARED) -> dict[str, object]:
-    """The namespace's values as plain data. Pulumi hands them to a program as text, with lists and blocks as JSON."""
+    """Return the namespace's values as plain data. Pulumi hands them to a program as text: all that is no
+    text as JSON."""
     prefix = f"{NAMESPACE}:"
     return {
         key.removeprefix(prefix): _plain(catalogue.get((key.removeprefix(prefix),)), text)
@@ -74,7 +75,7 @@ def from_pulumi(raw: Mapping[str, str], catalogue: Catalogue = DECLARED) -> dict
 
 
 def _plain(setting: Described | None, text: str) -> object:
-    if setting is None or setting.kind not in ("block", "list"):
+    if setting is None or setting.kind in ("text", "secret"):
         return text  # What is text anyway stays as it is: a password may look like JSON.
     try:
         return json.loads(text)

@@ -4,7 +4,7 @@ Tests check them."""
 from pathlib import Path
 
 from settings import keeper, site
-from settings.catalogue import Catalogue, Described, path_text
+from settings.catalogue import Catalogue, Described, example_text, path_text
 
 FILE = Path(__file__).parent.parent / "docs" / "settings.md"
 KEEPER_FILE = FILE.with_name("keeper-settings.md")
@@ -59,18 +59,18 @@ is there. Each time it prints the block `toybox:keeper` for the kept stack's set
 def keeper_text() -> str:
     """Return the whole file of the keeper's settings."""
     parts = [KEEPER_HEAD.format(example=example_file(keeper.DECLARED))]
-    parts += [_section(path, each) for path, each in keeper.DECLARED.items()]
+    parts += [section(path, each) for path, each in keeper.DECLARED.items()]
     parts += [KEEPER_SECRETS_HEAD]
-    parts += [_section(path, each) for path, each in keeper.SECRETS.items()]
+    parts += [section(path, each) for path, each in keeper.SECRETS.items()]
     return "\n".join(parts)
 
 
 def text() -> str:
     """The whole file."""
     parts = [HEAD.format(example=example_file())]
-    parts += [_section(path, each) for path, each in site.DECLARED.items()]
+    parts += [section(path, each) for path, each in site.DECLARED.items()]
     parts += [SECRETS_HEAD]
-    parts += [_section(path, each) for path, each in site.SECRETS.items()]
+    parts += [section(path, each) for path, each in site.SECRETS.items()]
     return "\n".join(parts)
 
 
@@ -90,16 +90,11 @@ def _example_lines(catalogue: Catalogue) -> list[str]:
 
 
 def _example(setting: Described) -> str:
-    match setting.kind:
-        case "block":
-            return ""
-        case "list":
-            return f" [{', '.join(setting.example)}]" if isinstance(setting.example, list) else " []"
-        case _:
-            return f" {setting.example}"
+    return "" if setting.kind == "block" else f" {example_text(setting.example)}"
 
 
-def _section(path: tuple[str, ...], setting: Described) -> str:
+def section(path: tuple[str, ...], setting: Described) -> str:
+    """Return the section of one setting."""
     level = "#" * (len(path) + 1)
     lines = [f"{level} `{path_text(path)}`", "", setting.description, ""]
     allowed = ", ".join(f"`{choice}`" for choice in setting.choices) or setting.allowed

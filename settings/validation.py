@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from conoha import account, volumes
-from settings.catalogue import NAMESPACE, Catalogue, Described, path_text
+from settings.catalogue import NAMESPACE, Catalogue, Described, example_text, path_text
 from settings.problems import Problem, nearest, one_of, shown
 from settings.values.refusal import REFUSED
 
@@ -22,7 +22,10 @@ def problems(model: type[BaseModel], values: Mapping[str, object], catalogue: Ca
 
 
 def _path_in(values: Mapping[str, object], location: Sequence[str | int]) -> tuple[str | int, ...]:
-    """pydantic's location without the tags of unions, which it writes between the keys of the file."""
+    """Return pydantic's location without the tags of unions, which it writes between the keys of the file, and without
+    the mark behind a key of a mapping."""
+    if location[-1] == "[key]":
+        location = location[:-1]
     path: list[str | int] = []
     found: object = values
     for position, key in enumerate(location):
@@ -36,19 +39,27 @@ def _path_in(values: Mapping[str, object], location: Sequence[str | int]) -> tup
     return tuple(path)
 
 
+_BLOCK = "a block of settings, indented under it"
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "bool_type": "true or false",
     "tuple_type": "a list",
+    "dict_type": _BLOCK,
+    "model_type": _BLOCK,
+    "model_attributes_type": _BLOCK,  # what a union says
+    "union_tag_invalid": _BLOCK,
+    "union_tag_not_found": _BLOCK,
 }
-"""pydantic's names of wrong types; the others are about blocks."""
+"""pydantic's names of wrong types. Its other errors are about values."""
 
 
 def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catalogue) -> Problem:
     path, given = _path_in(values, error["loc"]), error["input"]
     context: dict[str, Any] = error.get("ctx") or {}
-    setting = _described(path, catalogue)
+    known = _known(path, catalogue)
+    setting = catalogue.get(known, _UNKNOWN)
     match error["type"]:
         case "extra_forbidden":
             return _unknown_key(path, catalogue)
@@ -56,25 +67,30 @@ def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catal
             remedy = context["remedy"].replace("{path}", path_text(path))
             return Problem(path_text(path), context["wrong"], context["why"], remedy)
         case "missing":
-            return Problem(path_text(path), "is not set.", setting.description, _how_to_set(path, setting))
+            return Problem(path_text(path), "is not set.", setting.description, _how_to_set(known, setting))
         case "literal_error":
             return _wrong_choice(path, setting, given)
         case "union_tag_invalid" | "union_tag_not_found" if isinstance(given, Mapping):
             tag = (*path, "source")
-            return _wrong_choice(tag, _described(tag, catalogue), given.get("source"))
+            return _wrong_choice(tag, catalogue[_known(tag, catalogue)], given.get("source"))
         case kind:
-            expected = _KINDS.get(kind, "a block of settings, indented under it")
-            found = "something else (its text is not shown)" if setting.kind == "secret" else _shown_kind(given)
-            wrong = f"must be {expected}, and is {found}."
-            return Problem(path_text(path), wrong, setting.description, _how_to_set(path, setting))
+            hidden = setting.kind == "secret"
+            if expected := _KINDS.get(kind):
+                found = "something else (its text is not shown)" if hidden else _shown_kind(given)
+                wrong = f"must be {expected}, and is {found}."
+            else:
+                found = "is not allowed (its text is not shown)" if hidden else f"is {shown(given)}"
+                wrong = f"{found}. Allowed: {setting.allowed}."
+            return Problem(path_text(path), wrong, setting.description, _how_to_set(known, setting, path[-1]))
 
 
 _UNKNOWN = Described(kind="text", description="", allowed="", choices=(), example=None, required=False, inner=())
 
 
-def _described(path: Sequence[str | int], catalogue: Catalogue) -> Described:
+def _known(path: Sequence[str | int], catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the path of the setting at `path`, or of the list or mapping that has it."""
     keys = tuple(key for key in path if isinstance(key, str))
-    return catalogue.get(keys, _UNKNOWN)
+    return next((keys[:end] for end in range(len(keys), 0, -1) if keys[:end] in catalogue), ())
 
 
 def _shown_kind(value: object) -> str:
@@ -100,18 +116,18 @@ def _wrong_choice(path: Sequence[str | int], setting: Described, given: object) 
     return Problem(path_text(path), wrong, setting.description, remedy)
 
 
-def _how_to_set(path: Sequence[str | int], setting: Described) -> str:
+def _how_to_set(path: Sequence[str], setting: Described, at: str | int = "") -> str:
+    """Return the way to set the setting at `path`; `at` is the key or the index that is wrong."""
     if setting.kind == "secret":
         return "Run `toybox init {stack}`, which stores it encrypted."
     if setting.inner:
         return f"Write a block with {', '.join(setting.inner)} indented under it; docs/settings.md shows an example."
-    key = path_text(path) if len(path) == 1 else path[-1]
-    example = setting.example
+    key, example = path_text(path) if len(path) == 1 else path[-1], setting.example
     if isinstance(example, list):
-        if isinstance(path[-1], int):
+        if isinstance(at, int):
             return f"Write it as text, for example: - {example[0]}"
-        return f"Write a list in the settings file, for example: {key}: [{', '.join(example)}]"
-    return f"Write it in the settings file, for example: {key}: {example}"
+        return f"Write a list in the settings file, for example: {key}: {example_text(example)}"
+    return f"Write it in the settings file, for example: {key}: {example_text(example)}"
 
 
 _CONSTANTS: Mapping[Sequence[str | int], str] = {
@@ -138,7 +154,8 @@ def _unknown_key(path: Sequence[str | int], catalogue: Catalogue) -> Problem:
             "One of the two was meant, and to guess which could cost the data.",
             "Remove it, or write the source that it belongs to.",
         )
-    known = _described(path[:-1], catalogue).inner or tuple(keys[0] for keys in catalogue if len(keys) == 1)
+    above = catalogue.get(_known(path[:-1], catalogue), _UNKNOWN)
+    known = above.inner or tuple(keys[0] for keys in catalogue if len(keys) == 1)
     near = nearest(str(path[-1]), known)
     return Problem(
         path_text(path),
