@@ -24,9 +24,10 @@ class Model(BaseModel):
     )
 
 
-def allowed(values: str) -> JsonDict:
-    """Return which values a setting takes, for the docs. Choices (Literal) need no words of their own."""
-    return {"allowed": values}
+def allowed(values: str, source: str = "") -> JsonDict:
+    """Return which values a setting takes, and where to copy one from, for messages and docs. Choices (Literal) need no
+    words of their own."""
+    return {"allowed": values, "source": source}
 
 
 Kind = Literal["text", "whole number", "truth value", "list", "mapping", "block", "secret"]
@@ -41,6 +42,8 @@ class Described:
     description: str
     allowed: str
     """Which values, in words; empty for a block."""
+    source: str
+    """Where to copy the value from, if it has one source."""
     choices: tuple[str, ...]
     """Which values, if they can be listed."""
     example: object
@@ -75,6 +78,7 @@ def _settings(
                 kind=_kind(members[0]),
                 description=first.get("description", ""),
                 allowed=first.get("allowed", ""),
+                source=first.get("source", ""),
                 choices=tuple(choice for member in members for choice in _choices(member)),
                 example=first.get("examples", [None])[0],
                 required=all(key in block.get("required", ()) for block in blocks),

@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from conoha import names
 from settings import keeper_rules, values
 from settings.catalogue import Model, allowed, describe
 from settings.loading import checked, configured, sibling_settings
+from settings.ssh_keys import PUBLIC_KEY
 
 ENVIRONMENT = "keeper"
 """What `toybox:environment` is in such a stack, and in no other."""
@@ -21,32 +23,41 @@ ENVIRONMENT = "keeper"
 class Machine(Model):
     """The keeper itself: a machine that exists. The program sets it up and does not make it."""
 
-    address: Annotated[str, AfterValidator(values.keeper.machine_address)] = Field(
+    address: Annotated[str, AfterValidator(values.keeper.ipv4)] = Field(
         description="The machine's fixed IPv4 address. `pulumi up` reaches it there, and the kept stack lets it in.",
         examples=["203.0.113.9"],
-        json_schema_extra=allowed("an IPv4 address"),
+        json_schema_extra=allowed("an IPv4 address: no name, no port, no /32"),
     )
-    host_key: Annotated[str, AfterValidator(values.keeper.machine_host_key)] = Field(
+    host_key: str = Field(
+        pattern=f"^{PUBLIC_KEY}$",
         description="The public half of the machine's ed25519 host key, to which every connection is pinned.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"],
-        json_schema_extra=allowed("`ssh-ed25519` and the key, without a comment"),
+        json_schema_extra=allowed(
+            "`ssh-ed25519` and the key, without a comment",
+            "the machine's console, where `cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub` prints it",
+        ),
     )
 
 
 class Copy(Model):
     """Where the encrypted copy of the keeper goes."""
 
-    endpoint: Annotated[str, AfterValidator(values.keeper.storage_endpoint)] = Field(
-        description="The address of the object storage: any S3 service, such as ConoHa's.",
+    endpoint: str = Field(
+        pattern=r"^https://[A-Za-z0-9._-]+(?::[0-9]+)?$",
+        description="The address of the object storage: any S3 service, such as ConoHa's. Over http the signatures of "
+        "its keys could be seen on the way.",
         examples=["https://s3.c3j1.conoha.io"],
-        json_schema_extra=allowed("https:// and a host"),
+        json_schema_extra=allowed("https:// and the host alone: no bucket, no path, no slash"),
     )
-    bucket: Annotated[str, AfterValidator(values.keeper.storage_bucket)] = Field(
-        description="The bucket, which has the copies of this keeper and nothing else. The first copy makes it.",
+    bucket: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+        description="The bucket, which has the copies of this keeper and nothing else. The first copy makes it. All "
+        "customers of a service share one set of names.",
         examples=["toybox-keeper"],
         json_schema_extra=allowed("3 to 63 small letters, digits and dashes"),
     )
-    region: Annotated[str, AfterValidator(values.keeper.storage_region)] = Field(
+    region: str = Field(
+        pattern=r"^[a-z0-9-]{1,40}$",
         description="The region that requests are signed for. ConoHa takes any.",
         examples=["conoha"],
         json_schema_extra=allowed("small letters, digits and dashes"),
@@ -64,7 +75,8 @@ class Declared(Model):
         description="The keeper itself: a Debian 12 machine at another provider than the stack that it keeps, with a "
         "disk of its own mounted at /srv/toybox-keeper, and root reached by the key sshPrivateKey."
     )
-    keeps: Annotated[str, AfterValidator(values.keeper.kept_stack)] = Field(
+    keeps: str = Field(
+        pattern=f"^{names.STACK.pattern}$",
         description="The stack that is kept. Its address and its host key are read from its outputs.",
         examples=["prod"],
         json_schema_extra=allowed("the name of a stack whose environment is production"),

@@ -102,6 +102,8 @@ def section(path: tuple[str, ...], setting: Described) -> str:
     lines.append(f"- {setting.kind[0].upper()}{setting.kind[1:]}, {need}.")
     if allowed:
         lines.append(f"- Allowed: {allowed}.")
+    if setting.source:
+        lines.append(f"- Copy it from {setting.source}.")
     if setting.kind not in ("block", "secret"):
         lines.append(f"- Example: `{path[-1]}:{_example(setting)}`")
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ from conoha import account, retention, volumes
 from conoha.flavors import FLAVORS
 from settings import values
 from settings.catalogue import Model, allowed, describe
+from settings.ssh_keys import AUTHORIZED_KEY
 
 
 class OpenStack(Model):
@@ -27,12 +28,12 @@ class OpenStack(Model):
     tenant_name: Annotated[str, AfterValidator(values.openstack.tenant_name)] = Field(
         description="The API tenant that owns and pays for everything.",
         examples=["gnct12345678"],
-        json_schema_extra=allowed(f"{account.TENANT_PREFIX} and a number"),
+        json_schema_extra=allowed(f"{account.TENANT_PREFIX} and a number", "ConoHa's control panel, under API"),
     )
     user_name: Annotated[str, AfterValidator(values.openstack.user_name)] = Field(
         description="The API user that Pulumi logs in as. Its password is the secret openstackPassword.",
         examples=["gncu12345678"],
-        json_schema_extra=allowed(f"{account.USER_PREFIX} and a number"),
+        json_schema_extra=allowed(f"{account.USER_PREFIX} and a number", "ConoHa's control panel, under API"),
     )
 
 
@@ -44,8 +45,9 @@ class Tls(Model):
         "which no browser trusts; for rehearsals.",
         examples=["acme"],
     )
-    email: Annotated[str, AfterValidator(values.site.email)] | None = Field(
+    email: str | None = Field(
         default=None,
+        pattern=r"^[^\s@]+@[^\s@]+\.[^\s@]+$",
         description="Where the CA writes when a certificate is about to lapse. Required with issuer acme.",
         examples=["operators@toybox.example.jp"],
         json_schema_extra=allowed("an e-mail address"),
@@ -55,7 +57,7 @@ class Tls(Model):
 class BootVolume(Model):
     """The server's own disk. It is lost when the server is replaced, and nothing of value lives on it."""
 
-    size: Annotated[int, AfterValidator(values.server.boot_volume_size)] = Field(
+    size: Annotated[int, AfterValidator(values.server.size_of(volumes.BOOT))] = Field(
         description="In GB. The 512 MB plan takes 30 and nothing else; every other plan 100 or more.",
         examples=[100],
         json_schema_extra=allowed(values.server.priced(volumes.BOOT, volumes.BOOT.sizes)),
@@ -70,12 +72,14 @@ class Server(Model):
         examples=["g2l-t-c4m4"],
         json_schema_extra=allowed("; ".join(f"{plan.name} ({plan})" for plan in FLAVORS.values())),
     )
-    image: Annotated[str, AfterValidator(values.server.server_image)] = Field(
+    image: str = Field(
+        pattern=rf"^(?:{values.server.UUID}|vmi-docker-[0-9][0-9a-z.]*-(ubuntu|debian)-[0-9][0-9.]*-amd64)$",
         description="The image the server starts from: one of ConoHa's with Docker, looked up by name; or an image's "
-        "id.",
+        "id. The program installs no Docker: a second one beside the first was part of the data loss of 2026-01-22.",
         examples=["vmi-docker-26.1-ubuntu-22.04-amd64"],
         json_schema_extra=allowed(
-            "`vmi-docker-<version>-<system>-<version>-amd64`, as `openstack image list` shows it"
+            "`vmi-docker-<version>-<system>-<version>-amd64`, or a UUID",
+            "`openstack image list`, or from the output `bootImageId` of a server that runs",
         ),
     )
     boot_volume: BootVolume = Field(description="The server's own disk, lost when the server is replaced.")
@@ -100,16 +104,20 @@ class RestorePoint(Model):
         description=Blank.model_fields["source"].description,
         examples=["backup"],
     )
-    id: Annotated[str, AfterValidator(values.server.origin_id)] = Field(
+    id: str = Field(
+        pattern=f"^{values.server.UUID}$",
         description="The id of the backup, snapshot or volume. Required with backup, snapshot, volume and adopted.",
         examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
-        json_schema_extra=allowed("a UUID"),
+        json_schema_extra=allowed(
+            "a UUID", "openstack volume backup list, openstack volume snapshot list or openstack volume list"
+        ),
     )
-    size: Annotated[int, AfterValidator(values.server.origin_size)] = Field(
+    size: int = Field(
+        gt=0,
         description="In GB, of the volume that was saved or is cloned, so that one that cannot fit is refused in "
         "the preview. Required with backup, snapshot and volume.",
         examples=[200],
-        json_schema_extra=allowed("a size in GB"),
+        json_schema_extra=allowed("a size in GB, from 1", "the list that shows the id"),
     )
 
 
@@ -120,7 +128,8 @@ class Adopted(Model):
         description=Blank.model_fields["source"].description,
         examples=["adopted"],
     )
-    id: Annotated[str, AfterValidator(values.server.origin_id)] = Field(
+    id: str = Field(
+        pattern=f"^{values.server.UUID}$",
         description=RestorePoint.model_fields["id"].description,
         examples=["3f2c8a0e-9d41-4f6e-8c1b-2a7d5e9b0c64"],
         json_schema_extra=allowed("a UUID"),
@@ -135,8 +144,8 @@ class Kept(Model):
         examples=["keeper"],
     )
     to: Annotated[str, AfterValidator(values.server.origin_time)] = Field(
-        description="The second that the database goes back to, with its offset and in quotes; or latest, for the last "
-        "one that is kept. Required with keeper and copy.",
+        description="The second that the database goes back to, in quotes; or latest, for the last one that is kept. "
+        "It needs its offset: Japan is nine hours ahead of UTC. Required with keeper and copy.",
         examples=['"2026-01-22T20:49:00+09:00"'],
         json_schema_extra=allowed("a time with its offset, or latest"),
     )
@@ -145,7 +154,7 @@ class Kept(Model):
 class DataVolume(Model):
     """The disk that outlives the server: PostgreSQL, Redis, uploads, certificates."""
 
-    size: Annotated[int, AfterValidator(values.server.data_volume_size)] = Field(
+    size: Annotated[int, AfterValidator(values.server.size_of(volumes.DATA))] = Field(
         description="In GB. A volume cannot be resized later: a larger one means a new volume and a copy.",
         examples=[200],
         json_schema_extra=allowed(values.server.priced(volumes.DATA, volumes.DATA.sizes)),
@@ -169,10 +178,12 @@ class SnapshotPolicy(Model):
         "truth value to YAML.",
         examples=["daily"],
     )
-    keep: Annotated[int, AfterValidator(values.restore_points.keep)] | None = Field(
+    keep: int | None = Field(
         default=None,
+        ge=1,
+        le=values.restore_points.MOST_KEPT,
         description="How many restore points are kept. Required with schedule daily. ConoHa keeps at least 14: less "
-        "becomes 14 there.",
+        'becomes 14 there. The newest good one is never removed; for none at all write schedule: "off".',
         examples=[7],
         json_schema_extra=allowed(
             f"1 to {retention.MOST_KEPT} with driver conoha, "
@@ -204,25 +215,30 @@ _SCHEDULE, _KEEP = "toybox-schedule", "toybox-keep"
 class Keeper(Model):
     """The machine at another provider that pulls the backups, and nothing of it but what lets it in."""
 
-    address: Annotated[str, AfterValidator(values.keeper.keeper_address)] = Field(
+    address: Annotated[str, AfterValidator(values.keeper.ipv4)] = Field(
         description="The keeper's fixed IPv4 address. Port 22 is open to it, for the login keeper alone.",
         examples=["192.0.2.9"],
-        json_schema_extra=allowed("one IPv4 address"),
+        json_schema_extra=allowed("one IPv4 address, without a prefix length"),
     )
-    ssh_key: Annotated[str, AfterValidator(values.site.authorized_key)] = Field(
-        description="The public key with which the keeper logs in as keeper. `toybox init` prints it for the keeper's "
-        "stack.",
+    ssh_key: str = Field(
+        pattern=AUTHORIZED_KEY,
+        description="The public key with which the keeper logs in as keeper.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1wq0mV8sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bx"],
-        json_schema_extra=allowed("an ed25519 key as authorized_keys has it, without options; none that opens root"),
+        json_schema_extra=allowed(
+            "an ed25519 key as authorized_keys has it, without options; none that opens root",
+            "the block that `toybox init keeper` prints",
+        ),
     )
     database_verifier: Annotated[str, AfterValidator(values.keeper.database_verifier)] = Field(
-        description="What PostgreSQL stores of the keeper's password, in its own form (RFC 5803). It opens no "
-        "login. `toybox init` prints it for the keeper's stack.",
+        description="What PostgreSQL stores of the keeper's password, in its own form (RFC 5803). It opens no login.",
         examples=[
             "SCRAM-SHA-256$4096:VE9ZQk9YIGtlZXBlcg==$"
             "Qn0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bw=:yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bxQn0Y4="
         ],
-        json_schema_extra=allowed("`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, from 4096 iterations"),
+        json_schema_extra=allowed(
+            "`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, from 4096 iterations",
+            "the block that `toybox init keeper` prints",
+        ),
     )
 
 
@@ -266,10 +282,16 @@ class Declared(Model):
         examples=["production"],
     )
     openstack: OpenStack = Field(description="The account in which everything is made.")
-    domain: Annotated[str, AfterValidator(values.site.domain)] = Field(
-        description="The site's name. Its DNS record must point to the server. No two stacks may share one.",
+    domain: str = Field(
+        max_length=253,
+        pattern=values.site.DOMAIN,
+        description="The site's name: its certificate has no other, and Django answers to no other. Its DNS record "
+        "must point to the server. No two stacks may share one.",
         examples=["toybox.example.jp"],
-        json_schema_extra=allowed("a full domain name in lower case; with tls.issuer acme one that you own"),
+        json_schema_extra=allowed(
+            "a full domain name in lower case (xn--... in another script), without https://, path, port or a dot at "
+            "the end; with tls.issuer acme one that you own"
+        ),
     )
     tls: Tls = Field(description="Who signs the site's certificate.")
     access: Literal["public", "password"] = Field(
@@ -288,13 +310,13 @@ class Declared(Model):
         json_schema_extra=allowed("networks in CIDR notation, IPv4 from /8; at least one"),
     )
     authorized_keys: Annotated[
-        tuple[Annotated[str, AfterValidator(values.site.authorized_key)], ...],
+        tuple[Annotated[str, Field(pattern=AUTHORIZED_KEY)], ...],
         Strict(False),  # as above
     ] = Field(
         default=(),
         description="Public keys that may log in as root, beside that of sshPrivateKey. No other key may.",
         examples=[["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJkQ0Y7yQ9sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7a"]],
-        json_schema_extra=allowed("ed25519 keys as authorized_keys has them, without options"),
+        json_schema_extra=allowed("ed25519 keys, each a whole line of a .pub file, without options"),
     )
     server: Server = Field(description="The server, which can be replaced at any time without losing data.")
     data_volume: DataVolume = Field(description="The disk that outlives the server.")

@@ -84,7 +84,7 @@ def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catal
             return Problem(path_text(path), wrong, setting.description, _how_to_set(known, setting, path[-1]))
 
 
-_UNKNOWN = Described(kind="text", description="", allowed="", choices=(), example=None, required=False, inner=())
+_UNKNOWN = Described("text", "", allowed="", source="", choices=(), example=None, required=False, inner=())
 
 
 def _known(path: Sequence[str | int], catalogue: Catalogue) -> tuple[str, ...]:
@@ -125,9 +125,10 @@ def _how_to_set(path: Sequence[str], setting: Described, at: str | int = "") -> 
     key, example = path_text(path) if len(path) == 1 else path[-1], setting.example
     if isinstance(example, list):
         if isinstance(at, int):
-            return f"Write it as text, for example: - {example[0]}"
+            return f"Write each like this: - {example[0]}"
         return f"Write a list in the settings file, for example: {key}: {example_text(example)}"
-    return f"Write it in the settings file, for example: {key}: {example_text(example)}"
+    how = f"Copy it from {setting.source}" if setting.source else "Write it in the settings file"
+    return f"{how}, for example: {key}: {example_text(example)}"
 
 
 _CONSTANTS: Mapping[Sequence[str | int], str] = {

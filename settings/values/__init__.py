@@ -1,4 +1,5 @@
-"""Check single settings. Each check returns the value, or refuses it with the reason and the way out.
+"""Check single settings, where pydantic's constraints do not do: each check returns the value, or refuses it with the
+reason and the way out.
 
 The models name these checks. ConoHa's sizes, names and prices come from `conoha`.
 """

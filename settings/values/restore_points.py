@@ -18,16 +18,3 @@ def schedule(value: object) -> object:
             'Write it in quotes, schedule: "off"; or schedule: daily.',
         )
     return value
-
-
-def keep(value: int) -> int:
-    """A number of restore points. What ConoHa keeps at most is a rule of its own."""
-    if not 1 <= value <= MOST_KEPT:
-        raise refused(
-            f"is {value}.",
-            "The newest good restore point is never removed, and each one kept is paid for."
-            if value < 1
-            else "Each one kept is paid for, and a volume with that many snapshots is slow on most clouds.",
-            f'Write a number from 1 to {MOST_KEPT}; for none at all write schedule: "off".',
-        )
-    return value
