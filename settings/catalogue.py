@@ -48,6 +48,7 @@ class Described:
     """Which values, if they can be listed."""
     example: object
     required: bool
+    default: object
     inner: tuple[str, ...]
     """The keys of a block."""
 
@@ -82,6 +83,7 @@ def _settings(
                 choices=tuple(choice for member in members for choice in _choices(member)),
                 example=first.get("examples", [None])[0],
                 required=all(key in block.get("required", ()) for block in blocks),
+                default=first.get("default"),
                 inner=tuple(dict.fromkeys(deeper for member in inner for deeper in member["properties"])),
             ),
         )

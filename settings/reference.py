@@ -98,7 +98,8 @@ def section(path: tuple[str, ...], setting: Described) -> str:
     level = "#" * (len(path) + 1)
     lines = [f"{level} `{path_text(path)}`", "", setting.description, ""]
     allowed = ", ".join(f"`{choice}`" for choice in setting.choices) or setting.allowed
-    need = "required" if setting.required else "optional, no default"
+    default = f"default `{example_text(setting.default)}`" if setting.default not in (None, []) else "no default"
+    need = "required" if setting.required else f"optional, {default}"
     lines.append(f"- {setting.kind[0].upper()}{setting.kind[1:]}, {need}.")
     if allowed:
         lines.append(f"- Allowed: {allowed}.")

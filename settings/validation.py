@@ -67,7 +67,7 @@ def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catal
             remedy = context["remedy"].replace("{path}", path_text(path))
             return Problem(path_text(path), context["wrong"], context["why"], remedy)
         case "missing":
-            return Problem(path_text(path), "is not set.", setting.description, _how_to_set(known, setting))
+            return Problem(path_text(path), "is not set.", setting.description, _how_to_set(known, catalogue))
         case "literal_error":
             return _wrong_choice(path, setting, given)
         case "union_tag_invalid" | "union_tag_not_found" if isinstance(given, Mapping):
@@ -81,10 +81,12 @@ def _problem(error: ErrorDetails, values: Mapping[str, object], catalogue: Catal
             else:
                 found = "is not allowed (its text is not shown)" if hidden else f"is {shown(given)}"
                 wrong = f"{found}. Allowed: {setting.allowed}."
-            return Problem(path_text(path), wrong, setting.description, _how_to_set(known, setting, path[-1]))
+            return Problem(path_text(path), wrong, setting.description, _how_to_set(known, catalogue, path[-1]))
 
 
-_UNKNOWN = Described("text", "", allowed="", source="", choices=(), example=None, required=False, inner=())
+_UNKNOWN = Described(
+    "text", "", allowed="", source="", choices=(), example=None, required=False, default=None, inner=()
+)
 
 
 def _known(path: Sequence[str | int], catalogue: Catalogue) -> tuple[str, ...]:
@@ -116,12 +118,13 @@ def _wrong_choice(path: Sequence[str | int], setting: Described, given: object) 
     return Problem(path_text(path), wrong, setting.description, remedy)
 
 
-def _how_to_set(path: Sequence[str], setting: Described, at: str | int = "") -> str:
+def _how_to_set(path: Sequence[str], catalogue: Catalogue, at: str | int = "") -> str:
     """Return the way to set the setting at `path`; `at` is the key or the index that is wrong."""
+    setting = catalogue.get(tuple(path), _UNKNOWN)
     if setting.kind == "secret":
         return "Run `toybox init {stack}`, which stores it encrypted."
     if setting.inner:
-        return f"Write a block with {', '.join(setting.inner)} indented under it; docs/settings.md shows an example."
+        return f"Write a block with {', '.join(setting.inner)} indented under it; {_page(catalogue)} shows an example."
     key, example = path_text(path) if len(path) == 1 else path[-1], setting.example
     if isinstance(example, list):
         if isinstance(at, int):
@@ -155,15 +158,19 @@ def _unknown_key(path: Sequence[str | int], catalogue: Catalogue) -> Problem:
             "One of the two was meant, and to guess which could cost the data.",
             "Remove it, or write the source that it belongs to.",
         )
-    above = catalogue.get(_known(path[:-1], catalogue), _UNKNOWN)
-    known = above.inner or tuple(keys[0] for keys in catalogue if len(keys) == 1)
-    near = nearest(str(path[-1]), known)
+    above = catalogue.get(_known(path[:-1], catalogue), _UNKNOWN).inner
+    near = nearest(str(path[-1]), above or [key for key, *inner in catalogue if not inner])
+    listed = f"Known there: {', '.join(above)}." if above else f"{_page(catalogue)} has all settings."
     return Problem(
         path_text(path),
         "is not a setting of TOYBOX.",
         "Were it passed over, the stack would be built without what you meant by it.",
-        f"{f'Did you mean {near}? ' if near else 'Remove it. '}Known there: {', '.join(known)}.",
+        f"{f'Did you mean {near}?' if near else 'Remove it.'} {listed}",
     )
+
+
+def _page(catalogue: Catalogue) -> str:
+    return "docs/keeper-settings.md" if ("keeps",) in catalogue else "docs/settings.md"
 
 
 def in_order(found: Sequence[Problem], catalogue: Catalogue) -> list[Problem]:

@@ -24,6 +24,9 @@ class Sample(Model):
         description="How often a job is tried.", ge=0, examples=[3], json_schema_extra=allowed("from 0")
     )
     debug: bool = Field(description="Whether jobs log.", examples=[True], json_schema_extra=allowed("true or false"))
+    pause: int = Field(
+        default=5, ge=0, description="Seconds between two tries.", examples=[9], json_schema_extra=allowed("from 0")
+    )
 
 
 CATALOGUE = describe(Sample)
@@ -43,7 +46,7 @@ def test_a_program_gets_it_as_it_was_written() -> None:
 def test_a_wrong_value_is_refused_with_reason_and_way_out(snapshot: SnapshotAssertion) -> None:
     found = [
         *problems(Sample, {"workers": {"mail": 9, "thumbnails": "2"}, "retries": -1, "debug": "yes"}, CATALOGUE),
-        *problems(Sample, {"workers": {3: 1}, "retries": 3.5, "debug": True}, CATALOGUE),
+        *problems(Sample, {"workers": {3: 1}, "retries": 3.5, "debug": True, "pauses": 5}, CATALOGUE),
         *problems(Sample, {"workers": "mail", "retries": 3}, CATALOGUE),
     ]
     assert "\n".join(map(str, found)) == snapshot
