@@ -14,9 +14,9 @@ DOMAIN = "gnc"
 
 AUTH_URL = "https://identity.c3j1.conoha.io/v3"
 
-TENANT_PREFIX = "gnct"
-USER_PREFIX = "gncu"
-"""With a number after it: the names of API tenants and API users."""
+TENANT = "^gnct[0-9]+$"
+USER = "^gncu[0-9]+$"
+"""The patterns of the names of API tenants and API users."""
 
 
 def is_conoha(auth_url: str) -> bool:

@@ -25,15 +25,18 @@ class OpenStack(Model):
         examples=[account.AUTH_URL],
         json_schema_extra=allowed("an address that ends with /v3; https, or http on this machine"),
     )
-    tenant_name: Annotated[str, AfterValidator(values.openstack.tenant_name)] = Field(
-        description="The API tenant that owns and pays for everything.",
+    tenant_name: Annotated[str, AfterValidator(values.openstack.no_placeholder)] = Field(
+        pattern=account.TENANT,
+        description="The API tenant that owns and pays for everything. With a wrong name the login fails as with a "
+        "wrong password.",
         examples=["gnct12345678"],
-        json_schema_extra=allowed(f"{account.TENANT_PREFIX} and a number", "ConoHa's control panel, under API"),
+        json_schema_extra=allowed("gnct and a number", "ConoHa's control panel, under API"),
     )
-    user_name: Annotated[str, AfterValidator(values.openstack.user_name)] = Field(
+    user_name: Annotated[str, AfterValidator(values.openstack.no_placeholder)] = Field(
+        pattern=account.USER,
         description="The API user that Pulumi logs in as. Its password is the secret openstackPassword.",
         examples=["gncu12345678"],
-        json_schema_extra=allowed(f"{account.USER_PREFIX} and a number", "ConoHa's control panel, under API"),
+        json_schema_extra=allowed("gncu and a number", "ConoHa's control panel, under API"),
     )
 
 

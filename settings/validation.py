@@ -92,7 +92,7 @@ _UNKNOWN = Described(
 def _known(path: Sequence[str | int], catalogue: Catalogue) -> tuple[str, ...]:
     """Return the path of the setting at `path`, or of the list or mapping that has it."""
     keys = tuple(key for key in path if isinstance(key, str))
-    return next((keys[:end] for end in range(len(keys), 0, -1) if keys[:end] in catalogue), ())
+    return next((keys[:end] for end in range(len(keys), 0, -1) if keys[:end] in catalogue), keys)
 
 
 def _shown_kind(value: object) -> str:

@@ -1,6 +1,5 @@
 """Check the account in which everything is made."""
 
-import re
 from urllib.parse import urlsplit
 
 from conoha import account
@@ -27,29 +26,12 @@ def auth_url(value: str) -> str:
     return value
 
 
-def tenant_name(value: str) -> str:
-    """The API tenant's name, `gnct...`."""
-    return _account_name(value, account.TENANT_PREFIX, "tenant")
-
-
-def user_name(value: str) -> str:
-    """The API user's name, `gncu...`."""
-    return _account_name(value, account.USER_PREFIX, "user")
-
-
-def _account_name(value: str, prefix: str, kind: str) -> str:
-    remedy = f"Copy the API {kind} name ({prefix}...) from ConoHa's control panel, under API."
-    number = value.removeprefix(prefix)
-    if not value.startswith(prefix) or not re.fullmatch(r"[0-9]+", number):
-        raise refused(
-            f"is {shown(value)}, which is not an API {kind} name of ConoHa.",
-            "The login would fail, with the same answer as for a wrong password.",
-            remedy,
-        )
-    if not number.strip("0"):
+def no_placeholder(value: str) -> str:
+    """Return the name of a tenant or user. Refuse that of the committed settings, whose number is all zeros."""
+    if not value[len("gnct") :].strip("0"):
         raise refused(
             f"is still the placeholder {value}.",
             "Only you know to which account the server belongs.",
-            remedy,
+            "Copy the name from ConoHa's control panel, under API.",
         )
     return value
