@@ -11,11 +11,10 @@ import typer
 
 from ops import OpsError
 from ops.cloud import cloud_errors, connect, opened
+from ops.stack_option import Stack
 
 SERVICES = {"compute": "compute", "volume": "block_storage", "network": "network", "image": "image"}
 """Services by the names for them here, and the SDK's names."""
-
-Stack = Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")]
 
 
 def api(

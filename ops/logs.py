@@ -12,6 +12,7 @@ import typer
 from ops import OpsError
 from ops.cloud import opened
 from ops.keeper_stack import refuse_keeper
+from ops.stack_option import Stack
 
 CONTAINERS = ("web", "worker", "beat", "caddy", "postgres", "redis", "cache", "release")
 """The names for the command's argument. `release` is the trial of a new version in an update."""
@@ -34,7 +35,7 @@ def journal_command(container: str, lines: int) -> str:
 
 def logs(
     container: Annotated[str, typer.Argument(help=f"{', '.join(CONTAINERS)}.")],
-    stack: Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")],
+    stack: Stack,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many.")] = 200,
 ) -> None:
     """Show the last lines of a container's log, also of those that an update has replaced."""

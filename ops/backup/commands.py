@@ -16,12 +16,11 @@ from keeper.jobs import JOBS
 from ops import OpsError
 from ops.backup import judge, proof, render
 from ops.backup.asking import Keeper, answered, ask, followed, keeper_of
+from ops.stack_option import StackOrDefault
 from ops.status.line import Line, well
 from ops.status.render import print_lines
 
 app = typer.Typer(no_args_is_help=True, help="What the keeper keeps of production: list, run, status.")
-
-Stack = Annotated[str, typer.Option("--stack", "-s", help="The keeper's stack.")]
 
 
 class Source(StrEnum):
@@ -36,7 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 @app.command("list")
 def list_command(
-    stack: Stack = "keeper",
+    stack: StackOrDefault = "keeper",
     path: Annotated[str, typer.Option(help="VOLUME/PATH: only snapshots of files that have it.")] = "",
     source: Annotated[Source, typer.Option("--from", help="What the keeper holds, or its copy.")] = Source.KEEPER,
     as_json: Json = False,
@@ -62,7 +61,7 @@ def list_command(
 @app.command("run")
 def run_command(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(JOBS)}.")],
-    stack: Stack = "keeper",
+    stack: StackOrDefault = "keeper",
     as_json: Json = False,
 ) -> None:
     """Run one of the keeper's jobs now, and wait for its end. Ends with 1 if it fails: what was kept stays."""
@@ -82,7 +81,7 @@ def run_command(
 @app.command("verify")
 def verify_command(
     identifier: Annotated[str, typer.Argument(metavar="[ID]", help="As `toybox backup list` has it.")] = "",
-    stack: Stack = "keeper",
+    stack: StackOrDefault = "keeper",
     as_json: Json = False,
 ) -> None:
     """Look whether one backup on the keeper is as it was written: the newest full one, or the one with this id.
@@ -101,7 +100,7 @@ def verify_command(
 
 
 def drill_command(
-    stack: Stack = "keeper",
+    stack: StackOrDefault = "keeper",
     source: Annotated[Source, typer.Option("--from", help="What the keeper holds, or its copy.")] = Source.KEEPER,
     as_json: Json = False,
 ) -> None:
@@ -147,7 +146,7 @@ def reread(keeper: Keeper, told: Mapping[str, Any]) -> proof.Record:
 
 
 @app.command("status")
-def status_command(stack: Stack = "keeper", as_json: Json = False) -> None:
+def status_command(stack: StackOrDefault = "keeper", as_json: Json = False) -> None:
     """Say how fresh and how whole is what the keeper holds. Ends with 1 if a line is red.
 
     Under each red line stands the next command to type. Nothing is changed.

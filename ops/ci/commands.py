@@ -10,7 +10,8 @@ import typer
 from ops import OpsError
 from ops.ci import comment, shell
 from ops.ci.github import PullRequest
-from ops.state.commands import Stack, address
+from ops.stack_option import Stack
+from ops.state.commands import address
 
 ROOT = Path(__file__).parent.parent.parent
 

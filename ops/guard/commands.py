@@ -12,6 +12,7 @@ from ops import OpsError
 from ops.guard import allowed, judgement, preview, rules, text
 from ops.guard.cost import cost
 from ops.pulumi_cli import PulumiStack
+from ops.stack_option import StackIfAny
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -24,9 +25,7 @@ def guard(
             allow_dash=True,
         ),
     ] = None,
-    stack: Annotated[
-        str | None, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")
-    ] = None,
+    stack: StackIfAny = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask the cloud first, so that what is gone there is seen.")
     ] = False,

@@ -9,10 +9,9 @@ from ops.cloud import connect, opened
 from ops.confirmation import confirm
 from ops.kept import kept
 from ops.restore_points import cinder
+from ops.stack_option import Stack
 
 app = typer.Typer(no_args_is_help=True, help="Former data volumes that were put aside: list, delete.")
-
-Stack = Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")]
 
 
 @app.callback()

@@ -9,6 +9,7 @@ from ops.cloud import connect, opened
 from ops.confirmation import confirm
 from ops.restore.database import RestoreDatabase
 from ops.restore.files import RestoreFiles
+from ops.stack_option import StackOrDefault
 
 app = typer.Typer(no_args_is_help=True, help="What the keeper keeps, back into a stack: database, files.")
 
@@ -23,7 +24,7 @@ def restore() -> None:
 @app.command("database")
 def database_command(
     to: Annotated[str, typer.Option("--to", metavar="TIME", help="'2026-01-22 20:49:00 JST', or latest.")],
-    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack that gets the data.")] = "staging",
+    stack: StackOrDefault = "staging",
     from_: From = "keeper",
 ) -> None:
     """Put a stack on the database as it was at a second, with the files of then.
@@ -40,7 +41,7 @@ def files_command(
     volume: Annotated[str, typer.Argument(metavar="VOLUME", help="media, caddy-data.")],
     path: Annotated[str | None, typer.Argument(metavar="PATH", help="One file or folder in it.")] = None,
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="The newest snapshot that is not later.")] = "latest",
-    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack that gets the files.")] = "prod",
+    stack: StackOrDefault = "prod",
     from_: From = "keeper",
 ) -> None:
     """Put a volume's files back, or one of them, into the running stack.

@@ -14,10 +14,10 @@ from ops.data_volume.known import former_ids
 from ops.restore_points import render, rounds, schedule
 from ops.restore_points.drivers import data_volume, driver_for, find_data_volume, missing
 from ops.restore_points.model import RestorePoint
+from ops.stack_option import Stack
 
 app = typer.Typer(no_args_is_help=True, help="What the data can be restored from: list, show, run, take.")
 
-Stack = Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ops import OpsError, cloud
+from ops.stack_option import Stack
 from ops.state import exports, keys, location, locks
 from ops.state.store import Store
 
@@ -17,7 +18,6 @@ ROOT = Path(__file__).parent.parent.parent
 
 app = typer.Typer(no_args_is_help=True, help="Copies of a stack's state in its bucket.")
 
-Stack = Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")]
 Version = Annotated[str, typer.Argument(help="As `toybox state exports` lists it.")]
 
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from ops.stack_option import Stack
 from ops.status.line import well
 from ops.status.look import look
 from ops.status.render import print_lines, status_json
 
 
 def status_command(
-    stack: Annotated[str, typer.Option("--stack", "-s", envvar="PULUMI_STACK", help="The stack: prod, staging ...")],
+    stack: Stack,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show a stack's status at a glance: in the cloud, inside the server and from outside. Exit with 1 if a line is
