@@ -177,7 +177,7 @@ def _server(server: Any, stack: str, there: There, state: Known) -> Leftover:
         way_out=(
             "The state is an old one or lost, for it does not know the server's boot volume either.\n"
             "Get the state back with `toybox state import`, or take everything over:\n"
-            f"    toybox adopt {stack}"
+            f"    toybox adopt --stack {stack}"
         ),
     )
 
@@ -210,7 +210,7 @@ def _data_volume(volume: Any, stack: str, state: Known) -> Leftover:
         way_out=(
             "An update that was killed made it, a destroyed stack left it, or the state is lost. It may hold\n"
             "all data, so no command removes it. Take it over:\n"
-            f"    toybox adopt {stack} {volume.id}"
+            f"    toybox adopt {volume.id} --stack {stack}"
         ),
     )
 
@@ -229,7 +229,7 @@ def _former(volume: Any, stack: str) -> Leftover:
         way_out=(
             "It holds former data of the stack; an empty volume beside it would be an empty site. If the command\n"
             "that put it aside was stopped half-way, run that again. To go back to this one:\n"
-            f"    toybox adopt {stack} {volume.id}"
+            f"    toybox adopt {volume.id} --stack {stack}"
         ),
     )
 
@@ -256,7 +256,7 @@ def refusal(stack: str, found: Iterable[Leftover]) -> str:
         lines += [
             "    Why:     an update that was killed made it and could not note it. The next one would fail on it.",
             "    Way out: this shows it, asks, and removes it; then run the same update again:",
-            f"        toybox leftovers {stack}",
+            f"        toybox leftovers --stack {stack}",
         ]
     for each in blocking:
         if not each.removable:

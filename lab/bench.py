@@ -206,7 +206,7 @@ def upload(address: str, megabytes: int, folder: str) -> None:
 def one_staging_refresh(megabytes: int) -> Timing:
     """One night, and one refresh."""
     pass_nights(PEOPLE.project, 1)
-    command = ("toybox", "staging", "refresh")
+    command = ("toybox", "refresh")
     seconds = timed(command, CHECKOUT, inherited() | environment(PEOPLE, "staging"))
     return Timing(f"staging from prod with {megabytes} MB of uploads", " ".join(command), (seconds,), REFRESH_GOAL)
 
@@ -323,7 +323,7 @@ def measure() -> Result:
     again = measure_second_up()
     print("make down, make up ...", flush=True)
     down, up = measure_down_and_up()
-    print("staging refresh ...", flush=True)
+    print("toybox refresh ...", flush=True)
     refreshes = measure_staging_refreshes()
     return Result(
         date=f"{datetime.now(UTC):%Y-%m-%d}",

@@ -282,7 +282,7 @@ def recover(kind: str) -> Recovered:
     Raises:
         LabError: it failed, or a row has no file.
     """
-    command = ("toybox", "recover", STACK, *(("--from", kind) if kind != "keeper" else ()))
+    command = ("toybox", "recover", "--stack", STACK, *(("--from", kind) if kind != "keeper" else ()))
     said = []
     began = time.monotonic()
     with subprocess.Popen(
@@ -392,8 +392,8 @@ def render_recovery(result: RecoveryResult) -> str:
 
 Production has 50 users, 500 posts, {database} of database and {uploads} of uploads.
 Most of it is random bytes, which no compression makes fewer. Its server loses its power; server, volumes and Pulumi's
-state are deleted. `toybox recover prod` makes all of it anew in the empty project. Then each table has its rows again,
-by number and hash, and each file its hash, owner and mode. Seconds:
+state are deleted. `toybox recover --stack prod` makes all of it anew in the empty project. Then each table has its
+rows again, by number and hash, and each file its hash, owner and mode. Seconds:
 
 | what | {columns} |
 | --- |{" --- |" * len(kinds)}

@@ -70,7 +70,9 @@ def secret(workspace: Workspace, stack: str, name: str) -> str:
     """
     done = pulumi(workspace, stack, "config", "get", f"toybox:{name}")
     if done.returncode:
-        raise LabError(f"stack {stack} has no secret toybox:{name}: {done.stderr.strip()}", then=f"toybox init {stack}")
+        raise LabError(
+            f"stack {stack} has no secret toybox:{name}: {done.stderr.strip()}", then=f"toybox init --stack {stack}"
+        )
     return done.stdout
 
 

@@ -176,7 +176,7 @@ def initialise(workspace: Workspace, stack: str, *answers: str) -> None:
     """
     password = json.loads(CREDENTIALS.read_text())["projects"][workspace.project]["password"]
     done = subprocess.run(
-        ["toybox", "init", stack],
+        ["toybox", "init", "--stack", stack],
         cwd=workspace.program,
         env=os.environ | environment(workspace, stack),
         input="".join(f"{answer}\n" for answer in answers or (password,)),
@@ -185,7 +185,7 @@ def initialise(workspace: Workspace, stack: str, *answers: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise LabError(f"`toybox init {stack}` failed:\n{done.stdout}{done.stderr}")
+        raise LabError(f"`toybox init --stack {stack}` failed:\n{done.stdout}{done.stderr}")
 
 
 def pulumi(workspace: Workspace, stack: str, *arguments: str) -> "subprocess.CompletedProcess[str]":

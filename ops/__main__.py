@@ -1,16 +1,16 @@
 """The command line of `toybox`: reads arguments, calls the functions of `ops`, and says what they did."""
 
 import os
+import shlex
 import sys
 from functools import cache
 from getpass import getpass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ops import OpsError, api, host_key, init, keeper_stack
+from ops import OpsError, api, former_spellings, host_key, init, keeper_stack
 from ops.adopt.commands import adopt
 from ops.backup import commands as backup
 from ops.ci import commands as ci
@@ -18,12 +18,12 @@ from ops.guard.commands import guard
 from ops.kept import commands as kept
 from ops.leftovers.commands import leftovers
 from ops.logs import logs
-from ops.prod import commands as prod
 from ops.pulumi_cli import PulumiStack
 from ops.recover.commands import recover
 from ops.restore import commands as restore
 from ops.restore_points import commands as restore_points
-from ops.staging import commands as staging
+from ops.stack_option import Stack
+from ops.staging.commands import refresh
 from ops.state import commands as state
 from ops.state.login import login
 from ops.status.commands import status_command
@@ -42,8 +42,7 @@ app.command("logs")(logs)
 app.command("guard")(guard)
 app.add_typer(ci.app, name="ci")
 app.command("api")(api.api)
-app.add_typer(staging.app, name="staging")
-app.add_typer(prod.app, name="prod")
+app.command("refresh")(refresh)
 app.add_typer(kept.app, name="kept")
 app.add_typer(backup.app, name="backup")
 app.command("drill")(backup.drill_command)
@@ -60,7 +59,7 @@ def toybox() -> None:
 
 
 @app.command("init")
-def init_command(stack: Annotated[str, typer.Argument(help="The stack: prod, staging ...")]) -> None:
+def init_command(stack: Stack) -> None:
     """Make what a stack lacks: its secrets, encrypted in its settings, and the bucket of its state.
 
     SSH key pair, host key, passwords and Django's secret key are made; the OpenStack password is asked for, or read
@@ -132,8 +131,12 @@ def ask_for(key: str, question: str) -> str:
 
 def main() -> None:
     """Run the command; a known problem ends it with its text alone."""
+    given = sys.argv[1:]
+    arguments = former_spellings.translated(given)
+    if arguments != given:
+        err.print(f"New spelling: {shlex.join(['toybox', *arguments])}", markup=False)
     try:
-        app(prog_name="toybox")
+        app(arguments, prog_name="toybox")
     except (SettingsError, OpsError) as problem:
         err.print(str(problem), markup=False)
         sys.exit(1)

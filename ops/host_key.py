@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -17,6 +17,7 @@ from ops import OpsError, init
 from ops.cloud import opened
 from ops.keeper_stack import refuse_keeper
 from ops.pulumi_cli import PulumiStack
+from ops.stack_option import Stack
 from ops.state.locks import refuse_if_locked
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -96,7 +97,7 @@ def rotate(stack: PulumiStack) -> str:
     )
 
 
-def command(stack: Annotated[str, typer.Argument(help="The stack: prod, staging ...")]) -> None:
+def command(stack: Stack) -> None:
     """Give the stack's server another SSH host key, without a restart of anything but sshd.
 
     The key is put on the server, stored encrypted in the settings, and written into the state, from which the next

@@ -1,4 +1,4 @@
-"""`toybox init STACK`: the secrets of an environment, made once and stored encrypted in the stack's settings.
+"""`toybox init`: the secrets of an environment, made once and stored encrypted in the stack's settings.
 
 It only ever adds what is missing. There is no way to overwrite: whoever needs a new secret removes the old one first,
 and knows what hangs on it. Interrupted halfway, it completes the rest when it is run again.
@@ -148,7 +148,7 @@ def checked(stack: str, key: str, answer: str) -> str:
         check(SecretStr(answer))
     except PydanticCustomError as error:
         context = error.context or {}
-        remedy = f"Run `toybox init {stack}` again with {what}."
+        remedy = f"Run `toybox init --stack {stack}` again with {what}."
         problem = Problem(f"{NAMESPACE}:{key}", context["wrong"], context["why"], remedy)
         raise SettingsError(stack, [problem]) from None
     return answer

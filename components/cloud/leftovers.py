@@ -90,7 +90,9 @@ def stop_for_leftovers(settings: Settings) -> None:
     if difference.gone:
         pulumi.log.warn(difference.gone)
     for each in difference.leftovers:
-        pulumi.log.warn(f"{each} is not in the state, and costs money. `toybox leftovers {settings.stack}` says more.")
+        pulumi.log.warn(
+            f"{each} is not in the state, and costs money. `toybox leftovers --stack {settings.stack}` says more."
+        )
 
 
 def equal_rules(inputs: Mapping[str, Any], there: Iterable[Any]) -> list[str]:

@@ -22,7 +22,7 @@ ORIGIN_PROPERTIES = ["source_vol_id", "snapshot_id", "backup_id", "image_id"]
 """What a volume was made of. Each forces a new volume when it changes (terraform-provider-openstack 3.4.0,
 resource_openstack_blockstorage_volume_v3.go), so next month's restore point would replace the disk; and so would a
 refresh, because the provider asks for volumes in a version of the API that does not tell of a backup. Whoever wants
-another volume takes this one out of the state (`toybox prod restore`) or asks for a replacement (`toybox staging
+another volume takes this one out of the state (`toybox restore volume`) or asks for a replacement (`toybox
 refresh`)."""
 
 OWNERS_PROPERTIES = ["name", "description", "metadata"]
@@ -147,7 +147,7 @@ def refuse_anothers(volume_id: str, name: str, description: str, *, stack: str, 
             f"  cloud {name} ({description}).\n"
             f"  Why: {stack} would write on that stack's data, and a staging would scrub it. There may be no\n"
             "  other copy.\n"
-            "  Way out: put the former origin back. Data gets from prod to staging by `toybox staging refresh`. If an\n"
+            "  Way out: put the former origin back. Data gets from prod to staging by `toybox refresh`. If an\n"
             "  update has already imported the volume, take it out of the state, which leaves it in the cloud:\n"
             f"  `pulumi state delete --force --stack {stack} '{urn}'`"
         )

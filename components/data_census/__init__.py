@@ -1,6 +1,6 @@
 """Count the data on the volume when a server first has it, before any application container can change it.
 
-The census runs in production; in staging the scrub counts. `toybox prod restore` compares the site with the census. A
+The census runs in production; in staging the scrub counts. `toybox restore volume` compares the site with the census. A
 later count would compare the site with itself. The census runs once for each volume and server.
 """
 

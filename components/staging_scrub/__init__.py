@@ -25,7 +25,7 @@ from settings import Settings
 
 HERE = Path(__file__).parent
 ON_SERVER = f"{LIBRARY}/staging-scrub"
-"""Where the script stays on the server, for `toybox staging refresh` to verify with and for people to look at."""
+"""Where the script stays on the server, for `toybox refresh` to verify with and for people to look at."""
 
 SECONDS = 1800
 

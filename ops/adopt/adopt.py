@@ -195,8 +195,8 @@ def already(stack: str, volume: Volume, server: ServerSeen | None) -> str:
 
 def ways(stack: str, volume: Volume, leaving: Sequence[Volume]) -> str:
     """Return the commands that go on and go back, for an operator whose adoption stopped. Pure."""
-    lines = [f"    Go on:   the same command again (`toybox adopt {stack} {volume.id}`)."]
-    lines += [f"    Go back: `toybox adopt {stack} {each.id}`, the data from before." for each in leaving]
+    lines = [f"    Go on:   the same command again (`toybox adopt {volume.id} --stack {stack}`)."]
+    lines += [f"    Go back: `toybox adopt {each.id} --stack {stack}`, the data from before." for each in leaving]
     return "\n".join(lines)
 
 

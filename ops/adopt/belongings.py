@@ -87,7 +87,7 @@ def data_volume(cloud: Cloud, stack: str, settings: Declared, wanted: str | None
         raise OpsError(
             f"{len(found) or 'No'} volume{'s are' if len(found) > 1 else ' is'} called {own}."
             + (f" Candidates:{listed}" if listed else "")
-            + f"\n    Way out: say which one it is: `toybox adopt {stack} VOLUME_ID`."
+            + f"\n    Way out: say which one it is: `toybox adopt VOLUME_ID --stack {stack}`."
         )
     _refuse_another_size(found[0], settings)
     return found[0]

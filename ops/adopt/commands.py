@@ -8,10 +8,11 @@ import typer
 from ops.adopt.adopt import Adopt
 from ops.cloud import connect, declared, opened
 from ops.confirmation import confirm
+from ops.stack_option import Stack
 
 
 def adopt(
-    stack: Annotated[str, typer.Argument(help="The stack: prod, staging ...")],
+    stack: Stack,
     volume: Annotated[
         str | None, typer.Argument(metavar="VOLUME_ID", help="The data volume, if it is not the one.")
     ] = None,

@@ -23,7 +23,7 @@ def refuse_anothers(volume: Volume, stack: str, states: Mapping[str, str]) -> No
         f"Volume {volume.name} ({volume.id}) is another stack's: {', '.join(reasons)}. Nothing was changed.\n"
         f"    Why:     {stack} would write on its data, and a staging would scrub it; there may be no other copy.\n"
         f"    Way out: `toybox kept list --stack {stack}` shows the volumes of {stack} that were put aside. Data gets "
-        "from prod to staging by `toybox staging refresh`, and no other way."
+        "from prod to staging by `toybox refresh`, and no other way."
     )
 
 

@@ -46,6 +46,6 @@ def data_volume_ids(
             f"Neither the state nor the cloud knows a data volume of {stack.name}, so no restore point can be told to "
             "be its own. Nothing was changed.\n"
             f"    Way out: `toybox restore-points list --all --stack {stack.name}` lists every one in the account. If "
-            f"the state was lost: `toybox adopt {stack.name}`."
+            f"the state was lost: `toybox adopt --stack {stack.name}`."
         )
     return known

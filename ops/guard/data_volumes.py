@@ -131,7 +131,7 @@ def _replaced(preview: Preview, change: Change, kind: declared.Kind) -> Finding:
         f"{_first_upper(kind.what)} would be replaced by {_made_from(preview, change.new)}{change.because}.",
         f"The site would run on the new one: {kept}.",
         "Take the change back. A volume keeps its size, type and origin for life: a restore point is put in place with "
-        "`toybox prod restore`, and staging's data renewed with `toybox staging refresh`.",
+        "`toybox restore volume`, and staging's data renewed with `toybox refresh`.",
     )
 
 
@@ -150,8 +150,8 @@ def _recreated(preview: Preview, change: Change) -> Finding:
         f"A data volume would be made: {_made_from(preview, change.new)}.",
         f"{missing}. The site would start on the new one, and whatever data there was would be left aside.",
         "Look for the volume in ConoHa's control panel (its name ends with `-data`). If it is there: "
-        f"`toybox adopt {preview.stack}`, or get the state back with `toybox state import`. If this is the first "
-        "update, say so in an exception.",
+        f"`toybox adopt --stack {preview.stack}`, or get the state back with `toybox state import`. If this is the "
+        "first update, say so in an exception.",
     )
 
 
@@ -232,7 +232,7 @@ def _absent(preview: Preview) -> Finding:
         "The stack does not know where its data is: the next `pulumi up` that declares a data volume makes an empty "
         "one.",
         "Is this a preview of the whole program? If the state lost the volume: "
-        f"`toybox adopt {preview.stack}`, or get the state back with `toybox state import`.",
+        f"`toybox adopt --stack {preview.stack}`, or get the state back with `toybox state import`.",
     )
 
 

@@ -27,8 +27,8 @@ def findings(preview: Preview) -> Iterator[Finding]:
                 changes if change.old else comes,
                 "Whoever holds these reads the whole database and every upload, personal data included. The login can "
                 "change and delete none of it.",
-                "Compare `toybox:keeper` with the block that `toybox init keeper` prints. If they agree, confirm it in "
-                "an exception.",
+                "Compare `toybox:keeper` with the block that `toybox init --stack keeper` prints. If they agree, "
+                "confirm it in an exception.",
             )
 
 

@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Former data volumes that were put 
 
 @app.callback()
 def kept_group() -> None:
-    """List or delete the volumes that `toybox prod restore` and `toybox adopt` put aside."""
+    """List or delete the volumes that `toybox restore volume` and `toybox adopt` put aside."""
 
 
 @app.command("list")

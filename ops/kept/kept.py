@@ -55,7 +55,8 @@ def told(rows: Sequence[Mapping[str, Any]], stack: str) -> list[str]:
             lines.append(f"    held {row['held']}")
     return [
         *lines,
-        f"To go back to one: `toybox adopt {stack} ID`. To delete one: `toybox kept delete ID --stack {stack}`.",
+        f"To go back to one: `toybox adopt ID --stack {stack}`. "
+        f"To delete one: `toybox kept delete ID --stack {stack}`.",
     ]
 
 

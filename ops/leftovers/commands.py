@@ -1,7 +1,7 @@
 """`toybox leftovers`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,6 +11,7 @@ from ops.cloud import connect, declared, opened
 from ops.confirmation import confirm
 from ops.leftovers.remove import find, remove
 from ops.pulumi_cli import PulumiStack
+from ops.stack_option import Stack
 from ops.state import locks
 from ops.timed import Timed
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 
-def leftovers(stack: Annotated[str, typer.Argument(help="The stack: prod, staging ...")]) -> None:
+def leftovers(stack: Stack) -> None:
     """Show what an update that was killed left in the cloud, and remove it. Never a data volume.
 
     These are things under the stack's names that its state does not know: a server, a boot volume, a key pair, a

@@ -1,1 +1,1 @@
-"""`toybox prod restore`: prod's data put back on a restore point, with a way back."""
+"""`toybox restore volume`: prod's data put back on a restore point, with a way back."""

@@ -46,13 +46,14 @@ class Restore:
             SettingsError: the settings are wrong.
         """
         settings = declared(self.stack)
+        refuse_other_than_production(self.stack.name, settings)
         locks.refuse_if_locked(self.stack)
         driver = driver_for(settings, self.connection)
         volumes, points = driver.volumes(), driver.list()
         ids = data_volume_ids(self.stack, settings, volumes, points)
         size = settings.data_volume.size
         point = choice.choose(points, wanted, of=self.stack.name, volumes=ids, size=size, now=self.now)
-        again = f"toybox prod restore --from {point.id}"
+        again = f"toybox restore volume --from {point.id} --stack {self.stack.name}"
         self.put_back(settings, driver, source.of_restore_point(point, self.now, again))
 
     def put_back(
@@ -125,8 +126,18 @@ class Restore:
         if former:
             self.say("The way back to the data from before, when nobody needs what is written from now on:")
             for volume in former:
-                self.say(f"  toybox adopt {name} {volume.id}")
+                self.say(f"  toybox adopt {volume.id} --stack {name}")
             self.say(f"A kept volume costs money: `toybox kept list --stack {name}`, and `delete` when you need none.")
+
+
+def refuse_other_than_production(stack: str, settings: Declared) -> None:
+    """Raise OpsError for a stack that is no production. Pure."""
+    if not settings.is_production:
+        raise OpsError(
+            f"toybox:environment of {stack} is {settings.environment}, and has to be production. Nothing was changed.\n"
+            "    Why:     the data of a staging is a scrubbed copy of a production's, and is made again from there.\n"
+            f"    Way out: `toybox refresh --stack {stack}`."
+        )
 
 
 def refuse_a_lost_state(stack: str, exported: str, volumes: Sequence[Volume]) -> None:
@@ -137,16 +148,17 @@ def refuse_a_lost_state(stack: str, exported: str, volumes: Sequence[Volume]) ->
         raise OpsError(
             f"The state of {stack} is empty, and its data volume is there ({there[0].id}). Nothing was changed.\n"
             "    Why:     the state is lost; an update would make a second server beside the first.\n"
-            f"    Way out: get the state back (`toybox state exports --stack {stack}`), or `toybox adopt {stack}`. "
-            "Then this command again."
+            f"    Way out: get the state back (`toybox state exports --stack {stack}`), or "
+            f"`toybox adopt --stack {stack}`. Then this command again."
         )
 
 
 def ways(stack: str, chosen: Source, former: Sequence[Volume]) -> str:
     """Return the commands that go on and go back, for an operator whose restore stopped."""
     lines = [
-        f"    Go on:   `toybox adopt {stack}` brings this attempt to its end, if it has made a volume. Or begin anew:",
+        f"    Go on:   `toybox adopt --stack {stack}` brings this attempt to its end, if it has made a volume. "
+        "Or begin anew:",
         f"             `{chosen.again}`, the same command again.",
     ]
-    lines += [f"    Go back: `toybox adopt {stack} {each.id}`, the data from before." for each in former]
+    lines += [f"    Go back: `toybox adopt {each.id} --stack {stack}`, the data from before." for each in former]
     return "\n".join(lines)

@@ -9,10 +9,11 @@ from ops.cloud import connect, declared, opened
 from ops.confirmation import confirm
 from ops.recover.recover import Recover
 from ops.restore.commands import From
+from ops.stack_option import Stack
 
 
 def recover(
-    stack: Annotated[str, typer.Argument(help="The production that is gone.")],
+    stack: Stack,
     to: Annotated[str, typer.Option("--to", metavar="TIME", help="'2026-01-22 20:49:00 JST', or latest.")] = "latest",
     from_: From = "keeper",
 ) -> None:

@@ -103,7 +103,9 @@ class Recover:
         for part in parts:
             self.say(f"  removed first: {part}")
         for volume in aside.kept(cloud.volumes, name):
-            self.say(f"  not touched: {volume.name} ({volume.id}), former data that `toybox adopt {name}` can take")
+            self.say(
+                f"  not touched: {volume.name} ({volume.id}), former data that `toybox adopt --stack {name}` can take"
+            )
 
     def make_room(self, adopt: Adopt, cloud: Cloud, seen: str, timed: Timed) -> None:
         """Remove what can be made again, and make the state empty: what it knows is gone."""
@@ -139,7 +141,7 @@ class Recover:
 
 def command(stack: str, to: str, kind: str) -> str:
     """Return the command as it is to be typed. Pure."""
-    return " ".join(["toybox recover", stack, "--to", to, *from_(kind)])
+    return " ".join(["toybox recover --to", to, "--stack", stack, *from_(kind)])
 
 
 def refuse_other_than_production(name: str, settings: Declared) -> None:
@@ -148,7 +150,7 @@ def refuse_other_than_production(name: str, settings: Declared) -> None:
         raise OpsError(
             f"{name} is a {settings.environment}. Nothing was changed.\n"
             "    Why:     its data is a scrubbed copy of a production's, and is made again from there.\n"
-            f"    Way out: `toybox restore database --to latest --stack {name}`, or `toybox staging refresh`."
+            f"    Way out: `toybox restore database --to latest --stack {name}`, or `toybox refresh --stack {name}`."
         )
 
 
@@ -170,7 +172,7 @@ def refuse_data(stack: str, cloud: Cloud) -> None:
         raise OpsError(
             f"The project is not empty: it has {', '.join(there)}. Nothing was changed.\n"
             "    Why:     that volume may have newer data than the keeper, and is there already.\n"
-            f"    Way out: `toybox adopt {stack}` brings {stack} up on it. With wrong data on it: after that\n"
+            f"    Way out: `toybox adopt --stack {stack}` brings {stack} up on it. With wrong data on it: after that\n"
             f"    `toybox restore database --to TIME --stack {stack}`, which keeps it aside."
         )
 

@@ -7,18 +7,35 @@ import typer
 
 from ops.cloud import connect, opened
 from ops.confirmation import confirm
+from ops.prod.restore import Restore
 from ops.restore.database import RestoreDatabase
 from ops.restore.files import RestoreFiles
 from ops.stack_option import StackOrDefault
 
-app = typer.Typer(no_args_is_help=True, help="What the keeper keeps, back into a stack: database, files.")
+app = typer.Typer(no_args_is_help=True, help="Earlier data, back into a stack: volume, database, files.")
 
 From = Annotated[Literal["keeper", "copy"], typer.Option("--from", help="The keeper, or its copy in object storage.")]
 
 
 @app.callback()
 def restore() -> None:
-    """What the keeper keeps, back into a stack."""
+    """Bring earlier data back into a stack: from a restore point, or from the keeper."""
+
+
+@app.command("volume")
+def volume_command(
+    wanted: Annotated[
+        str, typer.Option("--from", metavar="ID", help="The restore point; see toybox restore-points list.")
+    ],
+    stack: StackOrDefault = "prod",
+) -> None:
+    """Put a production on a restore point, and keep its present data volume for a way back.
+
+    Asks for the stack's name, typed in full. The server is shut down, and made again with a new data volume.
+    Interrupted, it can be run again with the same id.
+    """
+    chosen = opened(stack)
+    Restore(chosen, connect(chosen), datetime.now(UTC), typer.echo, confirm).run(wanted)
 
 
 @app.command("database")

@@ -1,6 +1,6 @@
 """Restore a second of the database from what the keeper keeps: into staging, scrubbed, or into prod.
 
-Both are what `toybox staging refresh` and `toybox prod restore` do, with a keeper's backup in place of a restore point.
+Both are what `toybox refresh` and `toybox restore volume` do, with a keeper's backup in place of a restore point.
 """
 
 import json
@@ -52,8 +52,8 @@ class RestoreDatabase:
         if not self.stack.exists():
             raise OpsError(
                 f"The state knows no stack {self.stack.name}. Nothing was changed.\n"
-                f"    Way out: if it never was, `toybox init {self.stack.name}`; if it is lost, "
-                f"`toybox recover {self.stack.name}`."
+                f"    Way out: if it never was, `toybox init --stack {self.stack.name}`; if it is lost, "
+                f"`toybox recover --stack {self.stack.name}`."
             )
         moment.refuse_unkept(wanted, listed(keeper, kind))
         driver = driver_for(settings, self.connection)

@@ -1,1 +1,1 @@
-"""`toybox staging refresh`: make staging's data again from a restore point of prod."""
+"""`toybox refresh`: make staging's data again from a restore point of prod."""

@@ -1,4 +1,4 @@
-"""`toybox staging`."""
+"""`toybox refresh`."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -6,21 +6,13 @@ from typing import Annotated
 import typer
 
 from ops.cloud import connect, opened
+from ops.stack_option import StackOrDefault
 from ops.staging.refresh import Refresh
 
-app = typer.Typer(no_args_is_help=True, help="Staging's data: refresh.")
 
-STACK = "staging"
-
-
-@app.callback()
-def staging() -> None:
-    """What is done with staging as a whole."""
-
-
-@app.command()
 def refresh(
     wanted: Annotated[str | None, typer.Option("--from", metavar="ID", help="This restore point of prod.")] = None,
+    stack: StackOrDefault = "staging",
     allow_older: Annotated[bool, typer.Option("--allow-older", help="Also data older than 26 h.")] = False,
 ) -> None:
     """Make staging's data again from prod's newest restore point, without personal data.
@@ -29,5 +21,5 @@ def refresh(
     by the list in components/staging_scrub/personal_data.py. What staging held before is deleted, once the new data is
     found to be right. Interrupted, it can be run again.
     """
-    chosen = opened(STACK)
+    chosen = opened(stack)
     Refresh(chosen, connect(chosen), datetime.now(UTC), typer.echo).run(wanted, allow_older=allow_older)

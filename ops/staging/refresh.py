@@ -53,12 +53,13 @@ class Refresh:
         refuse_other_roles(settings, prods, self.stack.name)
         if not self.stack.exists():
             raise OpsError(
-                f"The state knows no stack {self.stack.name}.\n    Way out: `toybox init {self.stack.name}` makes it."
+                f"The state knows no stack {self.stack.name}.\n"
+                f"    Way out: `toybox init --stack {self.stack.name}` makes it."
             )
         locks.refuse_if_locked(self.stack)
         driver = driver_for(prods, self.connection)
         point, keep = self.point(driver, settings, prods, wanted, allow_older=allow_older)
-        chosen = source.of_restore_point(point, self.now, "toybox staging refresh")
+        chosen = source.of_restore_point(point, self.now, f"toybox refresh --stack {self.stack.name}")
         self.renew(settings, driver, chosen, keep)
         self.say(f"  The data is {schedule.in_words(point.age(self.now))} old.")
 

@@ -174,7 +174,7 @@ def opened(stack: str) -> tuple[Store, str]:
             f"the credentials file {path}",
             f"has no section [{bucket.profile}], which {bucket.setting} names",
             "Without the keys the bucket with the state does not open.",
-            f"Run `toybox init {stack}`, which gets them, or set {keys.VARIABLE} to the file that has them.",
+            f"Run `toybox init --stack {stack}`, which gets them, or set {keys.VARIABLE} to the file that has them.",
         )
     return Store(bucket, found), project
 

@@ -16,5 +16,5 @@ def login(stack: PulumiStack, password: str) -> "Connection":
         account,
         password,
         f"logging in to {account.auth_url} as {account.user_name}, which is how the keys of the bucket are got",
-        f"Check toybox:openstack in the settings and the password, then run `toybox init {stack.name}` again.",
+        f"Check toybox:openstack in the settings and the password, then run `toybox init --stack {stack.name}` again.",
     )

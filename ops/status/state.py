@@ -24,7 +24,7 @@ def state_line(known: Known | None, error: str, server: ServerSeen | None, data:
     ]
     if there:
         text = f"it is lost: it knows nothing of {' and '.join(there)}. A copy of it: docs/ci.md, The state is lost"
-        return Line(NAME, "bad", text, f"toybox adopt {stack}")
+        return Line(NAME, "bad", text, f"toybox adopt --stack {stack}")
     return Line(NAME, "bad", "it has no server and no data volume yet", f"pulumi up --stack {stack}")
 
 

@@ -1,4 +1,4 @@
-"""`toybox init keeper` over the real Pulumi CLI: secrets, and the block for production, the same each time."""
+"""`toybox init --stack keeper` over the real Pulumi CLI: secrets, and the block for production, the same each time."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     project = Project(tmp_path_factory.mktemp("keeper"))
     file = project.settings_file("keeper")
     file.write_text(SETTINGS)
-    done = project.toybox("init", "keeper", stdin=KEYS)
+    done = project.toybox("init", "--stack", "keeper", stdin=KEYS)
     assert done.returncode == 0, done.stderr
     return Run(project, file, done.stdout + done.stderr)
 
@@ -59,7 +59,7 @@ def test_it_prints_what_production_and_the_machine_need(first: Run) -> None:
 
 def test_the_second_run_prints_the_same_and_changes_nothing(first: Run) -> None:
     before = first.settings_file.read_text()
-    again = first.project.toybox("init", "keeper")
+    again = first.project.toybox("init", "--stack", "keeper")
     assert again.returncode == 0, again.stderr
     assert block(again.stdout) == block(first.output)
     assert "Nothing to do: stack keeper has all its secrets." in again.stdout

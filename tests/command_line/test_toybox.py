@@ -104,7 +104,7 @@ def run_piped(folder: Path) -> Run:
     spy.parent.mkdir()
     spy.write_text(f'#!/bin/sh\n{{ echo "$0 $@"; env; }} >>{folder}/calls\nexec {real} "$@"\n')
     spy.chmod(0o755)
-    done = project.toybox("init", "staging", stdin=PASSWORD + "\n", PATH=f"{spy.parent}:{path}")
+    done = project.toybox("init", "--stack", "staging", stdin=PASSWORD + "\n", PATH=f"{spy.parent}:{path}")
     assert done.returncode == 0, done.stderr
     calls = (folder / "calls").read_text()
     return Run(project, project.settings_file("staging"), done.stdout + done.stderr, calls)
@@ -118,7 +118,7 @@ def run_typed(folder: Path) -> Run:
     project.environment |= {"PULUMI_OPTION_CONFIG_FILE": str(own), "PULUMI_STACK": "prod"}
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [project.root / "bin" / "toybox", "init", "prod"],
+        [project.root / "bin" / "toybox", "init", "--stack", "prod"],
         env=project.environment,
         stdin=slave,
         stdout=slave,
@@ -209,7 +209,7 @@ def test_no_secret_is_on_a_command_line_in_an_environment_or_on_the_screen(piped
 
 def test_the_second_run_changes_nothing_and_says_so(piped: Run) -> None:
     before = piped.settings_file.read_bytes()
-    again = piped.project.toybox("init", "staging")
+    again = piped.project.toybox("init", "--stack", "staging")
     assert (again.returncode, again.stderr) == (0, "")
     assert again.stdout == "Nothing to do: stack staging has all its secrets. Nothing was changed.\n"
     assert piped.settings_file.read_bytes() == before
@@ -229,14 +229,14 @@ def test_the_settings_file_of_the_environment_is_used_and_the_committed_ones_are
 
 def test_one_stacks_secrets_never_land_in_the_settings_of_another(typed: Run) -> None:
     before = typed.settings_file.read_bytes()
-    done = typed.project.toybox("init", "staging", stdin=PASSWORD)
+    done = typed.project.toybox("init", "--stack", "staging", stdin=PASSWORD)
     assert done.returncode == 1
     assert "the secrets of staging would land in the settings of prod" in done.stderr
     assert typed.settings_file.read_bytes() == before
 
 
 def test_without_a_password_nothing_is_made(project: Project) -> None:
-    done = project.toybox("init", "prod")
+    done = project.toybox("init", "--stack", "prod")
     assert done.returncode == 1
     assert "openstackPassword is missing. Run this in a terminal" in done.stderr
     assert "secure" not in project.settings_file("prod").read_text()
@@ -244,7 +244,7 @@ def test_without_a_password_nothing_is_made(project: Project) -> None:
 
 def test_a_stack_without_a_settings_file_is_refused_and_not_made(project: Project) -> None:
     """A slip of the pen would make a stack called prd, with secrets that nobody uses."""
-    done = project.toybox("init", "prd", stdin=PASSWORD)
+    done = project.toybox("init", "--stack", "prd", stdin=PASSWORD)
     assert done.returncode == 1
     assert "Pulumi.prd.yaml does not exist, so there is no stack prd" in done.stderr
     assert "Settings files there: Pulumi.prod.yaml, Pulumi.staging.yaml." in done.stderr
@@ -252,7 +252,7 @@ def test_a_stack_without_a_settings_file_is_refused_and_not_made(project: Projec
 
 
 def test_what_pulumi_says_is_passed_on_without_a_traceback(project: Project) -> None:
-    done = project.toybox("init", "prod", stdin=PASSWORD, PULUMI_BACKEND_URL="file:///nowhere/at/all")
+    done = project.toybox("init", "--stack", "prod", stdin=PASSWORD, PULUMI_BACKEND_URL="file:///nowhere/at/all")
     assert done.returncode == 1
     assert "`pulumi stack ls" in done.stderr
     assert "/nowhere/at/all" in done.stderr
@@ -261,7 +261,7 @@ def test_what_pulumi_says_is_passed_on_without_a_traceback(project: Project) -> 
 
 def test_help_lists_the_commands_and_a_wrong_one_is_an_error(project: Project) -> None:
     assert "Make what a stack lacks" in project.toybox("--help").stdout
-    wrong = project.toybox("inti", "prod")
+    wrong = project.toybox("inti", "--stack", "prod")
     assert wrong.returncode == 2
     assert "No such command 'inti'" in wrong.stderr
 
@@ -283,7 +283,28 @@ def test_a_secret_is_read_though_the_state_is_lost(piped: Run, tmp_path: Path, m
 
 
 def test_a_stack_without_settings_is_not_adopted_and_not_made(piped: Run) -> None:
-    done = piped.project.toybox("adopt", "nobodys")
+    done = piped.project.toybox("adopt", "--stack", "nobodys")
     assert done.returncode == 1
     assert "Pulumi.nobodys.yaml does not exist, so there is no stack nobodys." in done.stderr
     assert "nobodys" not in piped.project.pulumi("stack", "ls", "--json")
+
+
+@pytest.mark.parametrize(
+    ("former", "new"),
+    [
+        ("prod restore --from 7b59c87d", "restore volume --from 7b59c87d"),
+        ("staging refresh", "refresh"),
+        ("adopt prod", "adopt --stack prod"),
+        ("leftovers prod", "leftovers --stack prod"),
+        ("recover prod", "recover --stack prod"),
+        ("rotate-host-key prod", "rotate-host-key --stack prod"),
+        ("init prd", "init --stack prd"),
+    ],
+)
+def test_a_former_spelling_works_as_the_new_one_and_says_it(former: str, new: str, project: Project) -> None:
+    """All of them stop: these settings lead to no cloud, and the state has no server."""
+    before, now = (project.toybox(*line.split()) for line in (former, new))
+    assert (before.returncode, before.stdout) == (now.returncode, now.stdout)
+    assert before.returncode == 1
+    assert now.stderr
+    assert before.stderr == f"New spelling: toybox {new}\n{now.stderr}"

@@ -60,7 +60,7 @@ def test_prods_volume_cannot_be_adopted_by_another_stack_not_by_its_settings_eit
     volume = prod.outputs()["dataVolumeId"]
     origin = {"source": "adopted", "id": volume}
     with new_stack(prod.workspace, "adopting") as other:
-        code, said = other.shell().run(f"toybox adopt adopting {volume}", "adopting\n")
+        code, said = other.shell().run(f"toybox adopt {volume} --stack adopting", "adopting\n")
         assert code != 0
         assert "is another stack's: the state of prod has it" in said
         with other.changed_settings(dataVolume__origin=origin):

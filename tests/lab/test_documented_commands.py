@@ -146,12 +146,12 @@ def test_the_first_environment_as_getting_started_tells_it(
     for begins in ("toolchain/install", "export PATH", "if", "mkdir", "(umask", "export", "export"):
         steps.run(begins)
     assert (tmp_path / "home" / ".config" / "toybox" / "passphrase").stat().st_mode & 0o777 == 0o600
-    steps.run("toybox init prod", stdin=account_password())
+    steps.run("toybox init --stack prod", stdin=account_password())
     assert account_password().strip() not in account.settings_file("prod").read_text()
     preview = steps.run("pulumi preview --stack prod")
     assert "toybox:server:Server" in preview
     assert "error" not in preview
-    code, said = new.run("toybox init staging", account_password())
+    code, said = new.run("toybox init --stack staging", account_password())
     assert code == 0, said
     assert len(steps.run("pulumi config get toybox:accessPassword --stack staging").strip()) == 20
     new.close()

@@ -62,7 +62,7 @@ def before(prod: Toybox, staging: Toybox) -> Iterator[dict[str, object]]:
 
 def test_a_scrub_that_fails_leaves_no_application_on_the_data(staging: Toybox, before: dict[str, object]) -> None:
     """Nobody listed the new table. Nothing of the application may run on it, not after a reboot either."""
-    code, printed = staging.shell().run("toybox staging refresh")
+    code, printed = staging.shell().run("toybox refresh")
     assert code != 0
     assert "newsletter.phone" in printed
     assert "Way out" in printed
@@ -97,12 +97,12 @@ def test_a_refresh_that_was_killed_harms_nothing_and_the_next_one_is_whole(
         ]
         return [each.id for each in found if each.id != server]
 
-    staging.killed("toybox", "staging", "refresh", seen=made, seconds=240)
+    staging.killed("toybox", "refresh", seen=made, seconds=240)
     assert staging.pulumi("cancel", "--yes").returncode == 0
     assert staging.recorded("data-volume")["id"] == known
     assert len(made()) == 1
     assert not containers(staging) & APPLICATION, "what runs on unscrubbed data"
-    staging.killed("toybox", "staging", "refresh", seen=unknown_server, seconds=240)
+    staging.killed("toybox", "refresh", seen=unknown_server, seconds=240)
     assert staging.pulumi("cancel", "--yes").returncode == 0
     assert staging.recorded("server-instance")["id"] == server, "killed too late to prove anything"
     assert storage.find_volume(str(before["volume"]))

@@ -53,7 +53,7 @@ def its_keys(prod: Toybox, s3: S3Server, tmp_path_factory: pytest.TempPathFactor
     project = yaml.safe_load((prod.workspace.program / "Pulumi.yaml").read_text())
     project["backend"]["url"] = s3.backend("toybox-state")
     bucket = f"unset PULUMI_BACKEND_URL; export {keys.VARIABLE}={credentials_file}"
-    there = f"pulumi stack export --file {file}; {bucket}; toybox init prod; pulumi stack import --file {file}"
+    there = f"pulumi stack export --file {file}; {bucket}; toybox init --stack prod; pulumi stack import --file {file}"
     back = f"({bucket}; pulumi stack export --file {file}); pulumi stack import --file {file}"
     with prod.changed_file("Pulumi.yaml", yaml.safe_dump(project, sort_keys=False)):
         run(prod, there, f"{password}\n")

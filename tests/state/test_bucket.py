@@ -18,8 +18,8 @@ OTHERS_KEYS = {"AWS_ACCESS_KEY_ID": "AKIAOTHERCLOUD", "AWS_SECRET_ACCESS_KEY": "
 
 
 def init(project: Project, **environment: str) -> str:
-    """`toybox init prod` with the password on its standard input; what it said."""
-    done = project.run("sh", "-c", f"echo {PASSWORD} | toybox init prod", **environment)
+    """`toybox init --stack prod` with the password on its standard input; what it said."""
+    done = project.run("sh", "-c", f"echo {PASSWORD} | toybox init --stack prod", **environment)
     return f"{done.returncode}: {done.stdout}"
 
 
@@ -34,14 +34,14 @@ def test_the_bucket_is_made_with_versioning_and_the_second_run_changes_nothing(
     assert s3.client().get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     assert PASSWORD not in said
     assert len(steps.rest().splitlines()) == 4, "two say that they export, and the list has both"
-    again = project.toybox("init", "staging")
+    again = project.toybox("init", "--stack", "staging")
     assert again.stdout == "Nothing to do: stack staging has all its secrets. Nothing was changed.\n"
 
     s3.client().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     exported = project.toybox("state", "export", "--stack", "staging")
     assert exported.returncode == 1, "a copy that overwrites the one before is no copy"
     assert f"names bucket {bucket}, which keeps no old versions" in exported.stdout
-    again = project.toybox("init", "staging")
+    again = project.toybox("init", "--stack", "staging")
     assert again.stdout.startswith(f"  made versioning of bucket {bucket}\n")
 
 
@@ -52,7 +52,7 @@ def test_a_folder_goes_before_the_bucket_of_pulumi_yaml_and_needs_no_keys(
     (tmp_path / "state").mkdir()
     project.credentials.unlink()
     folder = f"file://{tmp_path}/state"
-    asked = project.toybox("init", "prod", PULUMI_BACKEND_URL=folder)
+    asked = project.toybox("init", "--stack", "prod", PULUMI_BACKEND_URL=folder)
     assert asked.stdout.startswith("openstackPassword is missing."), "past the state, and at the secrets"
     assert folder in project.pulumi("whoami", "--verbose", PULUMI_BACKEND_URL=folder).stdout
     assert (tmp_path / "state" / ".pulumi" / "stacks" / "toybox" / "prod.json").exists()
@@ -105,4 +105,4 @@ def test_without_keys_a_command_says_how_to_get_them(project: Project) -> None:
     done = project.toybox("state", "exports", "--stack", "prod")
     assert done.returncode == 1
     assert f"the credentials file {project.credentials} has no section [toybox]" in done.stdout
-    assert "Run `toybox init prod`, which gets them" in done.stdout
+    assert "Run `toybox init --stack prod`, which gets them" in done.stdout

@@ -55,7 +55,7 @@ def server_line(server: ServerSeen | None, known: Known | None, stack: str) -> L
     text = f"{server.word}, {server.address or 'without an address'} ({server.id})"
     if known and known.server_id and known.server_id != server.id:
         text = f"{text}: the state knows another one, {known.server_id}, which is not in the cloud"
-        return Line(NAME, "bad", text, f"toybox adopt {stack}")
+        return Line(NAME, "bad", text, f"toybox adopt --stack {stack}")
     if server.task or server.word in ("BUILD", "REBOOT", "HARD_REBOOT"):
         doing = f"{text}: {server.task or 'under way'}. Look again in a minute"
         return Line(NAME, "bad", doing, f"toybox status --stack {stack}")

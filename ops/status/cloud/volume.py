@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conoha import names
+from ops.backup.asking import from_
 from ops.data_volume import aside
 from ops.restore_points.drivers import find_data_volume
 from ops.restore_points.model import RestorePoint, Volume
@@ -63,7 +64,7 @@ def volume_line(
         return missing_line(data, settings, stack, newest)
     text = f"{volume.name or volume.id}, {volume.size} GB, {volume.word} ({volume.id})"
     if known and not known.volume_id:
-        return Line(NAME, "bad", f"{text}: the state does not know it", f"toybox adopt {stack} {volume.id}")
+        return Line(NAME, "bad", f"{text}: the state does not know it", f"toybox adopt {volume.id} --stack {stack}")
     if volume.server_id is None:
         return Line(NAME, "bad", f"{text}: attached to no server", going_on(volume, stack) or new_server(stack))
     if server is None or volume.server_id != server.id:
@@ -87,11 +88,12 @@ def missing_line(data: Data, settings: Declared, stack: str, newest: RestorePoin
         text = f"{lost}. The data from before is on {kept.name} ({kept.id}){unended(kept)}"
         return Line(NAME, "bad", text, going_on(kept, stack) or back(kept, stack))
     if not settings.is_production:
-        return Line(NAME, "bad", lost, f"toybox {stack} refresh")
+        return Line(NAME, "bad", lost, f"toybox refresh --stack {stack}")
     if newest is None:
         command = f"toybox restore-points list --all --stack {stack}"
         return Line(NAME, "bad", f"{lost}, and no restore point of it is left", command)
-    return Line(NAME, "bad", f"{lost}. The newest restore point has it", f"toybox prod restore --from {newest.id}")
+    command = f"toybox restore volume --from {newest.id} --stack {stack}"
+    return Line(NAME, "bad", f"{lost}. The newest restore point has it", command)
 
 
 def unended(volume: Volume) -> str:
@@ -109,17 +111,20 @@ def going_on(volume: Volume, stack: str) -> str:
         return ""
     verb, wanted = record.purpose.split(" ", 1)
     match verb:
+        case "restore" if wanted.startswith(("keeper:", "copy:")):
+            kind, to = wanted.split(":", 1)
+            return " ".join(["toybox restore database --to", to, "--stack", stack, *from_(kind)])
         case "restore":
-            return f"toybox {stack} restore --from {wanted}"
+            return f"toybox restore volume --from {wanted} --stack {stack}"
         case "adopt":
-            return back(volume, stack) if wanted == volume.id else f"toybox adopt {stack} {wanted}"
+            return back(volume, stack) if wanted == volume.id else f"toybox adopt {wanted} --stack {stack}"
         case _:
             return back(volume, stack)
 
 
 def back(volume: Volume, stack: str) -> str:
     """Return the command that makes a kept volume the stack's data again."""
-    return f"toybox adopt {stack} {volume.id}"
+    return f"toybox adopt {volume.id} --stack {stack}"
 
 
 def rename(volume: Volume, stack: str) -> str:

@@ -43,7 +43,7 @@ def test_production_comes_back_from_the_copy_alone(keeper: Keeper, prod: Toybox)
     left = keeper.ssh(f"cd {DATA} && ls -d {' '.join(KEPT)} 2>/dev/null", check=False).split()
     assert set(left) <= {IDLE}, "something of its own stands where the copy belongs"
     shell = prod.shell()
-    code, printed = shell.run("toybox recover prod --from copy", "prod\n")
+    code, printed = shell.run("toybox recover --stack prod --from copy", "prod\n")
     shell.close()
     assert code == 0, printed
     assert "prod is back" in printed

@@ -151,7 +151,7 @@ def test_killed_when_the_cloud_had_made_the_data_volume(workspace: Workspace) ->
             compute.create_keypair(name="toybox-killed")
             network.create_security_group(name="toybox-killed", description="TOYBOX killed")
             said = toybox.failing_up(*only)
-            adopt, clear = f"toybox adopt killed {made}", "toybox leftovers killed"
+            adopt, clear = f"toybox adopt {made} --stack killed", "toybox leftovers --stack killed"
             for part in (f"id {made}", adopt, "key pair toybox-killed", clear):
                 assert part in said
             code, printed = toybox.shell().run(clear, stdin="killed\n")

@@ -29,13 +29,13 @@ def test_a_lost_table_and_lost_uploads_come_back_exactly(prod: Toybox, procedure
     steps = procedure(prod.shell())
     steps.run("toybox restore-points")
     point = newest_restore_point(steps.shell)
-    code, refused = steps.shell.run(f"toybox prod restore --from {point}", "staging\n")
+    code, refused = steps.shell.run(f"toybox restore volume --from {point}", "staging\n")
     assert code != 0
     assert "Nothing was changed" in refused
     printed = steps.run(values={"<restore point id>": point}, stdin="prod\n")
 
     assert prod.fingerprint() == expected
-    assert f"toybox adopt prod {former['dataVolumeId']}" in printed
+    assert f"toybox adopt {former['dataVolumeId']} --stack prod" in printed
     assert prod.outputs()["dataVolumeId"] != former["dataVolumeId"]
     kept = cloud().block_storage.get_volume(former["dataVolumeId"])
     assert kept.name.startswith("toybox-prod-data-before-")
@@ -55,8 +55,8 @@ def test_nothing_is_changed_while_the_state_is_locked(prod: Toybox) -> None:
     point = newest_restore_point(prod.shell())
     try:
         for command in (
-            f"toybox prod restore --from {point}",
-            "toybox adopt prod",
+            f"toybox restore volume --from {point}",
+            "toybox adopt --stack prod",
             "toybox kept delete x --stack prod",
         ):
             code, said = prod.shell().run(command, "prod\n")
@@ -68,7 +68,7 @@ def test_nothing_is_changed_while_the_state_is_locked(prod: Toybox) -> None:
     volume, server = before["dataVolumeId"], cloud().compute.get_server(before["serverId"])
     assert cloud().block_storage.get_volume(volume).name == "toybox-prod-data"
     assert server.status == "ACTIVE"
-    code, said = prod.shell().run(f"toybox adopt prod {volume}")
+    code, said = prod.shell().run(f"toybox adopt {volume} --stack prod")
     assert code == 0
     assert f"Volume {volume} is the data volume of prod already, attached to its server. Nothing was changed." in said
 

@@ -27,7 +27,7 @@ def test_every_acknowledged_row_and_every_file_is_back_when_all_of_production_is
     new_table(prod)
     sql(prod, "ALTER TABLE kept OWNER TO toybox")
     steps = procedure(prod.shell())
-    code, refused = steps.shell.run("toybox recover prod", "prod\n")
+    code, refused = steps.shell.run("toybox recover --stack prod", "prod\n")
     assert code != 0
     assert "prod still runs" in refused
     with writer(prod) as acknowledged:
@@ -94,7 +94,7 @@ def test_it_comes_back_in_another_cloud_whose_rules_are_not_conohas(keeper: Keep
     assert code == 1, f"an empty source is no backup: {said}"
     with prod.changed_settings(openstack__authUrl=KEYSTONE_URL, snapshotPolicy__driver="openstack"):
         loss.destroy(prod.workspace, prod.stack)
-        code, printed = prod.shell().run("toybox recover prod", "prod\n")
+        code, printed = prod.shell().run("toybox recover --stack prod", "prod\n")
         assert code == 0, printed
         assert prod.fingerprint() == expected
         assert prod.ssh(FILES) == files

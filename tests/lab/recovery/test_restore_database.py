@@ -39,7 +39,7 @@ def test_prod_goes_back_to_a_second_and_keeps_what_it_had(
     printed = steps.run(values={"<time>": second}, stdin="prod\n")
     assert sql(prod, "SELECT count(*) > 0 FROM posts_lost") == "t"
     assert prod.ssh(FILES) == files
-    assert f"toybox adopt prod {former}" in printed
+    assert f"toybox adopt {former} --stack prod" in printed
     assert "every row has its file" in printed
     kept = cloud().block_storage.get_volume(former)
     assert kept.name.startswith("toybox-prod-data-before-")
@@ -75,9 +75,9 @@ def test_a_recovery_that_is_killed_while_the_bytes_come_begins_anew(keeper: Keep
         found = prod.ssh("ls -d /srv/toybox/.restore/*/database/base", check=False, address=server.address)
         return found.startswith("/srv/toybox/.restore/")
 
-    prod.killed("bash", "-c", "echo prod | toybox recover prod", seen=arriving, seconds=200)
+    prod.killed("bash", "-c", "echo prod | toybox recover --stack prod", seen=arriving, seconds=200)
     assert prod.pulumi("cancel", "--yes").returncode == 0
-    code, printed = prod.shell().run("toybox recover prod", "prod\n")
+    code, printed = prod.shell().run("toybox recover --stack prod", "prod\n")
     assert code == 0, printed
     assert "is under way" in printed
     assert prod.fingerprint() == expected

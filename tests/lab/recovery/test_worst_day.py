@@ -63,7 +63,7 @@ def test_wiped_disk_then_deleted_server_and_volume_come_back_from_the_last_night
     storage.delete_volume(before["dataVolumeId"])
     storage.wait_for_delete(storage.get_volume(before["dataVolumeId"]), interval=0.3, wait=60)
 
-    code, printed = prod.shell().run(f"toybox prod restore --from {point}", "prod\n")
+    code, printed = prod.shell().run(f"toybox restore volume --from {point}", "prod\n")
     assert code == 0, printed
     assert prod.fingerprint() == expected
     assert prod.outputs()["dataVolumeId"] != before["dataVolumeId"]

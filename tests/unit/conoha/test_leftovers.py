@@ -108,7 +108,7 @@ def test_a_server_whose_boot_volume_the_state_does_not_know_is_not_removable(of:
     )
     assert found(there, of) == [("server", "live", False, True)]
     said = refusal("prod", leftovers.leftovers("prod", there, of))
-    assert "toybox adopt prod" in said
+    assert "toybox adopt --stack prod" in said
     assert "toybox leftovers" not in said
 
 
@@ -126,7 +126,7 @@ def test_a_data_volume_is_never_removable_and_blocks_only_where_the_state_has_no
     assert found(there, state(*WHOLE)) == [("data volume", "other", False, False)]
     assert found(there, state(), adopted="other") == []
     said = refusal("prod", leftovers.leftovers("prod", there, state()))
-    assert "toybox adopt prod other" in said
+    assert "toybox adopt other --stack prod" in said
     assert "toybox leftovers" not in said
 
 
@@ -140,7 +140,7 @@ def test_no_empty_data_volume_is_made_where_the_stack_had_one() -> None:
     assert found(there, state(*WHOLE), blank=True) == []
     assert found(There([], volumes[1:], [], []), state(), blank=True) == []
     said = refusal("prod", leftovers.leftovers("prod", there, state(), blank=True))
-    assert "toybox adopt prod old" in said
+    assert "toybox adopt old --stack prod" in said
     assert "TOYBOX prod: put aside" in said
 
 
@@ -170,9 +170,9 @@ def test_a_server_goes_before_what_it_holds_on_to() -> None:
 def test_the_refusal_names_each_thing_and_the_commands() -> None:
     there = There([], [volume("left", "toybox-prod-boot"), volume("other", "toybox-prod-data")], [PAIR], [])
     said = refusal("prod", leftovers.leftovers("prod", there, state()))
-    for part in ("id left", "id other", "key pair toybox-prod", "toybox adopt prod other", "docs/runbook.md"):
+    for part in ("id left", "id other", "key pair toybox-prod", "toybox adopt other --stack prod", "docs/runbook.md"):
         assert part in said, part
-    assert "        toybox leftovers prod\n" in said
+    assert "        toybox leftovers --stack prod\n" in said
     assert max(map(len, said.splitlines())) <= 120
 
 

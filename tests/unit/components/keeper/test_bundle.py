@@ -224,7 +224,7 @@ def test_restic_and_the_keeper_read_the_same_keys(tmp_path: Path) -> None:
 def test_an_unreachable_keeper_is_explained() -> None:
     said = render_unreachable("203.0.113.9", "after 11 failed attempts: dial tcp 203.0.113.9:22: i/o timeout\n")
     assert "dial tcp 203.0.113.9:22: i/o timeout" in said
-    assert "toybox init keeper" in said
+    assert "toybox init --stack keeper" in said
     assert isinstance(FOUND["apply"], BundleFile)
 
 

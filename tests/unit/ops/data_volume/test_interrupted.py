@@ -161,7 +161,7 @@ def test_a_refresh_of_a_destroyed_staging_keeps_its_volume_until_the_new_one_was
 def test_a_refresh_with_a_lost_state_touches_nothing(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.states["staging"] = {"version": 3, "deployment": {}}
-    with pytest.raises(OpsError, match="toybox adopt staging"):
+    with pytest.raises(OpsError, match="toybox adopt --stack staging"):
         refresh(world)
     assert world.steps == 0
 
@@ -273,7 +273,7 @@ def test_an_attempt_that_is_killed_is_recorded_and_the_next_one_names_every_way_
     half_made = set(world.named("toybox-prod-data")) - there
     said = restore(world)
     assert world.data("prod") not in half_made
-    assert f"  toybox adopt prod {former}" in said or done
+    assert f"  toybox adopt {former} --stack prod" in said or done
     assert {world.volumes[each].name for each in half_made} <= {aside.aside_name("prod", NOW)}
     assert aside.under_way(list(world.volumes.values()), "prod") == []
 
@@ -346,7 +346,7 @@ def test_an_update_that_came_in_between_is_not_overwritten(tmp_path: Path) -> No
         restore(world)
     assert world.states["prod"]["deployment"]["manifest"] == {"time": "later"}
     assert world.data("prod") == former
-    assert f"Go back: `toybox adopt prod {former}`" in str(caught.value)
+    assert f"Go back: `toybox adopt {former} --stack prod`" in str(caught.value)
     world.on_stop = lambda: None
     adopt(world, former)
     assert world.volumes[former].name == "toybox-prod-data"
@@ -362,7 +362,7 @@ def test_a_lock_that_comes_in_between_leaves_the_state_alone_and_names_the_way_b
     with pytest.raises(OpsError, match="The state was not changed") as caught:
         restore(world)
     assert world.data("prod") == former
-    assert f"Go back: `toybox adopt prod {former}`" in str(caught.value)
+    assert f"Go back: `toybox adopt {former} --stack prod`" in str(caught.value)
 
 
 def test_a_copy_of_the_state_is_kept_before_it_is_edited(tmp_path: Path) -> None:
@@ -399,14 +399,14 @@ def test_a_state_that_is_lost_is_not_restored_beside_what_is_there(tmp_path: Pat
     world.states["prod"] = {"version": 3, "deployment": {}}
     with pytest.raises(OpsError, match="The state of prod is empty") as caught:
         restore(world)
-    assert "`toybox adopt prod`" in str(caught.value)
+    assert "`toybox adopt --stack prod`" in str(caught.value)
     assert world.steps == 0
 
 
 @pytest.mark.parametrize("wanted", ["kept", "data", "attached"])
 def test_prods_volumes_are_not_adopted_by_staging(wanted: str, tmp_path: Path) -> None:
-    """`prod restore` kept the only copy; and prod's own while it has no server, or while it has one: staging's operator
-    is not told to detach it."""
+    """`restore volume` kept the only copy; and prod's own while it has no server, or while it has one: staging's
+    operator is not told to detach it."""
     world = World(tmp_path)
     kept = world.volume(aside.aside_name("prod", NOW))
     data = world.volume("toybox-prod-data")
@@ -422,7 +422,7 @@ def test_an_adopted_volume_without_a_database_is_no_success(tmp_path: Path) -> N
     world.database_made = NOW + timedelta(seconds=30)
     with pytest.raises(OpsError, match="the database is a new one") as caught:
         adopt(world, blank)
-    assert f"Go back: `toybox adopt prod {former}`" in str(caught.value)
+    assert f"Go back: `toybox adopt {former} --stack prod`" in str(caught.value)
     assert aside.under_way(list(world.volumes.values()), "prod"), "it has not come to its end"
 
 
@@ -441,7 +441,7 @@ def test_a_restore_point_without_a_database_is_no_success_and_the_way_back_is_na
     former, world.database_made = world.data("prod"), NOW + timedelta(seconds=30)
     with pytest.raises(OpsError, match="the database is a new one") as caught:
         restore(world)
-    assert f"`toybox adopt prod {former}`" in str(caught.value)
+    assert f"`toybox adopt {former} --stack prod`" in str(caught.value)
     assert world.volumes[former].name.startswith("toybox-prod-data-before-")
     world.database_made = NOW
     restore(world)

@@ -51,11 +51,11 @@ def goes_on(world: World, update: Update) -> str:
         said = str(error)
     if "Block Device Mapping is Invalid" in said:
         assert "no longer the boot volume" in world.warning
-    elif "toybox leftovers prod" in said:
+    elif "toybox leftovers --stack prod" in said:
         clear(stack, cloud, lambda _: None, lambda _: None)
         update(world)
     else:
-        found = re.search(r"toybox adopt prod ([0-9a-f-]{36})", said)
+        found = re.search(r"toybox adopt ([0-9a-f-]{36}) --stack prod", said)
         assert found, said
         Adopt(stack, cloud, NOW, lambda _: None, lambda _: None).run(found[1])
     return said
@@ -143,7 +143,7 @@ def test_an_update_killed_while_the_server_is_made_names_the_command_that_clears
     (unknown,) = world.tagged("prod")
     said = goes_on(world, update)
     assert f"server toybox-prod (id {unknown.id}" in said
-    assert "toybox leftovers prod" in said
+    assert "toybox leftovers --stack prod" in said
 
 
 def after(folder: Path, update: Update, step: int) -> bool:
@@ -176,7 +176,7 @@ def test_a_data_volume_is_never_removed_and_no_name_is_asked_for(tmp_path: Path)
         raise AssertionError("there is nothing to remove")
 
     cloud: Any = MemoryCloud(world)
-    with pytest.raises(OpsError, match=f"toybox adopt prod {left}"):
+    with pytest.raises(OpsError, match=f"toybox adopt {left} --stack prod"):
         clear(MemoryStack("prod", world), cloud, lambda _: None, asked)
     assert left in world.volumes
 

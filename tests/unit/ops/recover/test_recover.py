@@ -46,7 +46,7 @@ def test_a_project_with_the_data_volume_or_the_server_is_not_recovered_into() ->
     for there in (cloud(volume("toybox-prod-data")), cloud(servers=("toybox-prod",))):
         with pytest.raises(OpsError, match="The project is not empty") as refused:
             recover.refuse_data("prod", there)
-        assert "toybox adopt prod" in str(refused.value)
+        assert "toybox adopt --stack prod" in str(refused.value)
 
 
 def test_what_was_begun_is_told_by_settings_state_and_cloud_together() -> None:

@@ -59,7 +59,13 @@ ASIDE = "toybox-prod-data-before-20261124T0100Z"
         ),
         (None, KNOWN, "bad", "it was deleted: the state has s, the cloud has none", NEW_SERVER),
         (None, Known(), "bad", "there is none yet", "pulumi up --stack prod"),
-        (ServerSeen("t", "ACTIVE", "198.51.100.9"), KNOWN, "bad", "the state knows another", "toybox adopt prod"),
+        (
+            ServerSeen("t", "ACTIVE", "198.51.100.9"),
+            KNOWN,
+            "bad",
+            "the state knows another",
+            "toybox adopt --stack prod",
+        ),
     ],
 )
 def test_the_server_runs_or_is_red_with_the_command_that_helps(
@@ -101,7 +107,7 @@ def test_the_data_volume_is_the_one_that_the_state_knows_whatever_its_name(
 @pytest.mark.parametrize(
     ("points", "command"),
     [
-        ([point(5 * HOUR, source="backup", name="toybox-prod-data")], "toybox prod restore --from a"),
+        ([point(5 * HOUR, source="backup", name="toybox-prod-data")], "toybox restore volume --from a --stack prod"),
         ([], "toybox restore-points list --all --stack prod"),
     ],
 )
@@ -128,9 +134,14 @@ def put_aside(purpose: str, *, under_way: bool = True, server: str | None = None
 
 
 GO_ON = [
-    ("restore 7b59c87d", "toybox prod restore --from 7b59c87d"),
-    ("adopt 8c99ddaf", "toybox adopt prod 8c99ddaf"),
-    ("adopt v", "toybox adopt prod v"),
+    ("restore 7b59c87d", "toybox restore volume --from 7b59c87d --stack prod"),
+    ("restore keeper:latest", "toybox restore database --to latest --stack prod"),
+    (
+        "restore copy:2026-01-22T20:49:00+09:00",
+        "toybox restore database --to 2026-01-22T20:49:00+09:00 --stack prod --from copy",
+    ),
+    ("adopt 8c99ddaf", "toybox adopt 8c99ddaf --stack prod"),
+    ("adopt v", "toybox adopt v --stack prod"),
 ]
 
 
@@ -158,7 +169,7 @@ def test_a_command_that_did_not_come_to_its_end_is_red_even_if_all_is_in_place()
     data = data_of(parse(), "prod", KNOWN, [volume(), kept])
     assert volume_line(data, SERVER, KNOWN, parse(), "prod", None).verdict == "good"
     (line,) = kept_lines(data, "prod")
-    assert (line.verdict, line.command) == ("bad", "toybox prod restore --from 7b59c87d")
+    assert (line.verdict, line.command) == ("bad", "toybox restore volume --from 7b59c87d --stack prod")
 
 
 def test_kept_volumes_are_counted() -> None:
@@ -171,7 +182,7 @@ def test_a_kept_volume_without_a_successor_leads_back() -> None:
     state = Known("s", "198.51.100.7", None)
     data = data_of(parse(), "prod", state, [volume(name=ASIDE, server=None, word="available")])
     line = volume_line(data, SERVER, state, parse(), "prod", None)
-    assert line.command == "toybox adopt prod v"
+    assert line.command == "toybox adopt v --stack prod"
 
 
 def test_a_lock_is_told_and_hinders_nothing() -> None:
@@ -183,7 +194,7 @@ def test_a_lock_is_told_and_hinders_nothing() -> None:
 def test_staging_without_its_volume_is_made_anew_from_prod() -> None:
     settings = parse({"environment": "staging", "access": "password"})
     data = data_of(settings, "staging", KNOWN, [])
-    assert volume_line(data, None, KNOWN, settings, "staging", None).command == "toybox staging refresh"
+    assert volume_line(data, None, KNOWN, settings, "staging", None).command == "toybox refresh --stack staging"
 
 
 def test_several_volumes_of_the_name_are_told_apart_by_the_state_alone() -> None:
@@ -201,8 +212,15 @@ def test_several_volumes_of_the_name_are_told_apart_by_the_state_alone() -> None
     [
         (KNOWN, SERVER, [volume()], "good", "it knows server s and data volume v", ""),
         (None, SERVER, [volume()], "bad", "cannot be read: 503", "pulumi stack export --stack prod"),
-        (Known(), SERVER, [volume()], "bad", "it is lost: it knows nothing of server s and", "toybox adopt prod"),
-        (Known(), None, [volume(server=None)], "bad", "nothing of data volume v", "toybox adopt prod"),
+        (
+            Known(),
+            SERVER,
+            [volume()],
+            "bad",
+            "it is lost: it knows nothing of server s and",
+            "toybox adopt --stack prod",
+        ),
+        (Known(), None, [volume(server=None)], "bad", "nothing of data volume v", "toybox adopt --stack prod"),
         (Known(), None, [], "bad", "no server and no data volume yet", "pulumi up --stack prod"),
     ],
 )
@@ -218,7 +236,7 @@ def test_a_lost_state_is_told_from_a_stack_that_was_never_made(
 def test_the_volume_of_a_lost_state_is_adopted() -> None:
     data = data_of(parse(), "prod", Known(), [volume()])
     line = volume_line(data, SERVER, Known(), parse(), "prod", None)
-    assert (line.verdict, line.command) == ("bad", "toybox adopt prod v")
+    assert (line.verdict, line.command) == ("bad", "toybox adopt v --stack prod")
 
 
 def test_what_a_state_knows_is_read_from_an_export() -> None:
