@@ -90,7 +90,7 @@ class Declared(Model):
 
 
 class Secrets(Model):
-    """The settings that are stored encrypted. `toybox init keeper` makes them, and asks for the keys of the copy."""
+    """The settings that are stored encrypted. `toybox init` makes them, and asks for the keys of the copy."""
 
     ssh_private_key: Annotated[SecretStr, AfterValidator(values.secrets.ssh_private_key)] = Field(
         description="The key with which Pulumi and operators log in to the keeper as root (OpenSSH, ed25519).",

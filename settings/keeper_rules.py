@@ -45,7 +45,7 @@ def _keys_differ(given: Mapping[str, object]) -> Iterator[Problem]:
             "toybox:pullKey",
             "is the same key as toybox:sshPrivateKey.",
             "The kept stack's settings name its public half: an intruder on one of the two machines would have both.",
-            "`pulumi config rm toybox:pullKey`, then `toybox init {stack}`, which makes a new one.",
+            "`pulumi config rm toybox:pullKey`, then `toybox init --stack {stack}`, which makes a new one.",
         )
 
 
@@ -76,7 +76,7 @@ def _a_copy_needs_its_secrets(given: Mapping[str, object]) -> Iterator[Problem]:
                 f"toybox:{key}",
                 "is not set, and copy is declared.",
                 "Without it nothing gets into the object storage, and nothing comes back from there.",
-                "Run `toybox init {stack}`, which asks for the keys and makes the password.",
+                "Run `toybox init --stack {stack}`, which asks for the keys and makes the password.",
             )
     password = given.get("copyPassword")
     if isinstance(password, str) and password == given.get("repositoryPassword"):
@@ -84,5 +84,5 @@ def _a_copy_needs_its_secrets(given: Mapping[str, object]) -> Iterator[Problem]:
             "toybox:copyPassword",
             "is the same as toybox:repositoryPassword.",
             "The copy is there for the day when the keeper, and all that lies on it, is in wrong hands.",
-            "`pulumi config rm toybox:copyPassword`, then `toybox init {stack}`, which makes another one.",
+            "`pulumi config rm toybox:copyPassword`, then `toybox init --stack {stack}`, which makes another one.",
         )

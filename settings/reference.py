@@ -28,9 +28,9 @@ A complete file, but for the secrets:
 SECRETS_HEAD = """\
 # Secrets
 
-Each is stored encrypted in the same file. `toybox init STACK` makes those that are missing, asks for
+Each is stored encrypted in the same file. `toybox init --stack STACK` makes those that are missing, asks for
 `openstackPassword`, and never changes one that is there. To change one: `pulumi config rm toybox:<name>`, then
-`toybox init STACK`.
+`toybox init --stack STACK`.
 """
 
 
@@ -51,8 +51,9 @@ A complete file, but for the secrets:
 KEEPER_SECRETS_HEAD = """\
 # Secrets
 
-Each is stored encrypted in the same file. `toybox init keeper` makes those that are missing and never changes one that
-is there. Each time it prints the block `toybox:keeper` for the kept stack's settings, which has nothing secret in it.
+Each is stored encrypted in the same file. `toybox init --stack keeper` makes those that are missing and never changes
+one that is there. Each time it prints the block `toybox:keeper` for the kept stack's settings, which has nothing secret
+in it.
 """
 
 

@@ -58,7 +58,7 @@ def encryption(values: Values, secrets: Collection[str], encrypted: Collection[s
             "stands in plain text in the settings file (its text is not shown).",
             "The file is in Git: every reader of the repository, or of any copy of it, has this secret.",
             "Treat it as known to others and make a new one: "
-            f"`pulumi config rm toybox:{key}`, then `toybox init {{stack}}`.",
+            f"`pulumi config rm toybox:{key}`, then `toybox init --stack {{stack}}`.",
         )
         for key in secrets
         if key in values and key not in encrypted
@@ -285,7 +285,7 @@ def _keepers_key_opens_nothing_else(values: Values) -> Iterator[Problem]:
             "toybox:keeper.sshKey",
             "is also one of toybox:authorizedKeys.",
             "An intruder on the keeper could log in as root, and destroy the data that the keeper keeps.",
-            "Take it out of authorizedKeys, or let `toybox init keeper` make another key.",
+            "Take it out of authorizedKeys, or let `toybox init --stack keeper` make another key.",
         )
 
 
@@ -295,7 +295,7 @@ def _password_access_needs_the_password(values: Values) -> Iterator[Problem]:
             "toybox:accessPassword",
             "is not set, and access is password.",
             "Without it the site would be locked to everybody, or open to everybody.",
-            "Run `toybox init {stack}`, which makes it and stores it encrypted.",
+            "Run `toybox init --stack {stack}`, which makes it and stores it encrypted.",
         )
 
 
@@ -306,7 +306,7 @@ def _keys_differ(values: Values) -> Iterator[Problem]:
             "toybox:sshHostKey",
             "is the same key as toybox:sshPrivateKey.",
             "The host key lies on the server: an intruder who reads it there could log in with it everywhere.",
-            "`pulumi config rm toybox:sshHostKey`, then `toybox init {stack}`, which makes a new one.",
+            "`pulumi config rm toybox:sshHostKey`, then `toybox init --stack {stack}`, which makes a new one.",
         )
 
 

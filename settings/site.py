@@ -340,7 +340,7 @@ class Declared(Model):
 
 
 class Secrets(Model):
-    """The settings that are stored encrypted. `toybox init STACK` makes them; openstackPassword it asks for."""
+    """The settings that are stored encrypted. `toybox init` makes them; openstackPassword it asks for."""
 
     openstack_password: Annotated[SecretStr, AfterValidator(values.secrets.openstack_password)] = Field(
         description="The password of openstack.userName, chosen in ConoHa's control panel.",

@@ -122,7 +122,7 @@ def _how_to_set(path: Sequence[str], catalogue: Catalogue, at: str | int = "") -
     """Return the way to set the setting at `path`; `at` is the key or the index that is wrong."""
     setting = catalogue.get(tuple(path), _UNKNOWN)
     if setting.kind == "secret":
-        return "Run `toybox init {stack}`, which stores it encrypted."
+        return "Run `toybox init --stack {stack}`, which stores it encrypted."
     if setting.inner:
         return f"Write a block with {', '.join(setting.inner)} indented under it; {_page(catalogue)} shows an example."
     key, example = path_text(path) if len(path) == 1 else path[-1], setting.example

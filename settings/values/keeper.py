@@ -28,6 +28,6 @@ def database_verifier(value: str) -> str:
         raise refused(
             "is not a SCRAM-SHA-256 verifier as PostgreSQL stores it (its text is not shown).",
             "PostgreSQL would take it for a password in plain text, and the keeper could not log in.",
-            "Copy the block that `toybox init keeper` prints. A password does not belong into this file.",
+            "Copy the block that `toybox init --stack keeper` prints. A password does not belong into this file.",
         )
     return value

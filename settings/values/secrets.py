@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from settings.values.refusal import refused
 
-_MADE_BY_INIT = "`pulumi config rm {path}`, then `toybox init {stack}`, which makes a new one."
-_ASKED_BY_INIT = "`pulumi config rm {path}`, then `toybox init {stack}`, which asks for it."
+_MADE_BY_INIT = "`pulumi config rm {path}`, then `toybox init --stack {stack}`, which makes a new one."
+_ASKED_BY_INIT = "`pulumi config rm {path}`, then `toybox init --stack {stack}`, which asks for it."
 
 
 def _secret(pattern: str, rule: str, why: str, remedy: str) -> Callable[[SecretStr], SecretStr]:
@@ -98,7 +98,7 @@ storage_key = _secret(
     r"[A-Za-z0-9/+=_-]{8,128}",
     "8 to 128 of A-Z a-z 0-9 / + = _ -",
     "No S3 service makes such keys; often a line break or a quote was stored with it.",
-    "`pulumi config rm {path} --stack {stack}`, then `toybox init {stack}`, which asks for it.",
+    "`pulumi config rm {path} --stack {stack}`, then `toybox init --stack {stack}`, which asks for it.",
 )
 copy_password = _secret(
     r"[A-Za-z0-9]{24,128}",

@@ -1,4 +1,4 @@
-"""The lab hands over to production what `toybox init keeper` prints for it, and nothing secret."""
+"""The lab hands over to production what `toybox init --stack keeper` prints for it, and nothing secret."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`toybox init keeper`: the secrets, and a block for production in which nothing is secret and nothing changes."""
+"""`toybox init` of a keeper: the secrets, and a block for production in which nothing is secret and nothing changes."""
 
 import base64
 import hashlib
