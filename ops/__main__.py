@@ -11,19 +11,19 @@ import typer
 from rich.console import Console
 
 from ops import OpsError, api, former_spellings, host_key, init, keeper_stack
-from ops.adopt.commands import adopt
 from ops.backup import commands as backup
 from ops.ci import commands as ci
+from ops.data.adopt.commands import adopt
+from ops.data.kept import commands as kept
+from ops.data.recover.commands import recover
+from ops.data.refresh.commands import refresh
+from ops.data.restore import commands as restore
 from ops.guard.commands import guard
-from ops.kept import commands as kept
 from ops.leftovers.commands import leftovers
 from ops.logs import logs
 from ops.pulumi_cli import PulumiStack
-from ops.recover.commands import recover
-from ops.restore import commands as restore
 from ops.restore_points import commands as restore_points
 from ops.stack_option import Stack
-from ops.staging.commands import refresh
 from ops.state import commands as state
 from ops.state.login import login
 from ops.status.commands import status_command

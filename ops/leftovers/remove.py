@@ -8,7 +8,7 @@ from conoha import leftovers
 from conoha.leftovers import Leftover
 from ops import OpsError
 from ops.cloud import cloud_errors
-from ops.data_volume.aside import aside_name
+from ops.data.volume.aside import aside_name
 from ops.pulumi_cli import PulumiStack
 from ops.timed import Timed
 

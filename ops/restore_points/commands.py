@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ops import OpsError
 from ops.cloud import connect, declared, opened
-from ops.data_volume.known import former_ids
+from ops.data.volume.known import former_ids
 from ops.restore_points import render, rounds, schedule
 from ops.restore_points.drivers import data_volume, driver_for, find_data_volume, missing
 from ops.restore_points.model import RestorePoint

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.data_volume import state
+from ops.data.volume import state
 
 SERVER = "server-instance"
 CONTAINER = "docker:index/container:Container"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.data_volume.known import former_ids
+from ops.data.volume.known import former_ids
 from ops.restore_points import schedule
 from ops.restore_points.model import RestorePoint, Volume
 from ops.status.cloud.volume import Data

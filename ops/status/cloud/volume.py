@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from conoha import names
 from ops.backup.asking import from_
-from ops.data_volume import aside
+from ops.data.volume import aside
 from ops.restore_points.drivers import find_data_volume
 from ops.restore_points.model import RestorePoint, Volume
 from ops.status.cloud.server import ServerSeen, new_server

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ops import OpsError
-from ops.adopt.adopt import Adopt
+from ops.data.adopt.adopt import Adopt
 from ops.leftovers.commands import clear
-from tests.unit.ops.data_volume.world import NOW, Interrupted, MemoryCloud, MemoryStack, World
+from tests.unit.ops.data.world import NOW, Interrupted, MemoryCloud, MemoryStack, World
 
 STEPS = range(1, 12)
 """More than any of them has; beyond the last step nothing is interrupted."""
@@ -27,8 +27,8 @@ UPDATES: dict[str, Update] = {
 @pytest.fixture(autouse=True)
 def memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adopting looks at the cloud in memory, and the site answers."""
-    monkeypatch.setattr("ops.adopt.adopt.cinder.volumes", lambda connection: connection.volumes())
-    monkeypatch.setattr("ops.data_volume.swap.await_site", lambda *_: None)
+    monkeypatch.setattr("ops.data.adopt.adopt.cinder.volumes", lambda connection: connection.volumes())
+    monkeypatch.setattr("ops.data.volume.bring_up.await_site", lambda *_: None)
 
 
 def destroyed(world: World, stack: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops import OpsError
-from ops.data_volume import aside
+from ops.data.volume import aside
 from ops.restore_points.model import RestorePoint, Volume
 from ops.state.locks import Lock
 from ops.status.cloud.kept import kept_lines
