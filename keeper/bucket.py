@@ -113,7 +113,7 @@ def bucket_of(places: Places) -> Bucket:
         raise Refusal(
             "This keeper has no copy.",
             "Its settings have no toybox:copy, so nothing leaves this machine.",
-            "Write toybox:copy into Pulumi.keeper.yaml (docs/keeper.md), then `toybox init keeper` and "
+            "Write toybox:copy into Pulumi.keeper.yaml (docs/keeper.md), then `toybox init --stack keeper` and "
             "`pulumi up --stack keeper`.",
         )
     return Bucket(places.copy, places.etc / CREDENTIALS)
@@ -222,7 +222,7 @@ def explained(storage: Storage, error: StorageError, doing: str, now: float) -> 
                 f"The object storage does not accept the keys, {doing} in {where}.",
                 answer,
                 "Put the right ones into the settings: `pulumi config rm toybox:copyAccessKey --stack keeper`, the "
-                "same for toybox:copySecretKey, then `toybox init keeper` and `pulumi up --stack keeper`.",
+                "same for toybox:copySecretKey, then `toybox init --stack keeper` and `pulumi up --stack keeper`.",
             )
         case ("NoSuchBucket", _):
             return Refusal(

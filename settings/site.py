@@ -229,7 +229,7 @@ class Keeper(Model):
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1wq0mV8sZ9bLw0pVQ4s8m0x1Yb6rZr8f2uG3k5N7bx"],
         json_schema_extra=allowed(
             "an ed25519 key as authorized_keys has it, without options; none that opens root",
-            "the block that `toybox init keeper` prints",
+            "the block that `toybox init --stack keeper` prints",
         ),
     )
     database_verifier: Annotated[str, AfterValidator(values.keeper.database_verifier)] = Field(
@@ -240,7 +240,7 @@ class Keeper(Model):
         ],
         json_schema_extra=allowed(
             "`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, from 4096 iterations",
-            "the block that `toybox init keeper` prints",
+            "the block that `toybox init --stack keeper` prints",
         ),
     )
 

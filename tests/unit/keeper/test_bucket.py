@@ -101,7 +101,7 @@ DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
     [
         (403, "AccessDenied", "forbids writing x in bucket toybox-keeper", "somebody else's"),
         (401, "", "forbids writing x", "keys of another account"),
-        (403, "SignatureDoesNotMatch", "does not accept the keys", "toybox init keeper"),
+        (403, "SignatureDoesNotMatch", "does not accept the keys", "toybox init --stack keeper"),
         (403, "RequestTimeTooSkewed", "The keeper's clock is", "timedatectl"),
         (404, "NoSuchBucket", "There is no bucket toybox-keeper", "toybox:copy.bucket"),
         (413, "EntityTooLarge", "is full", "Buy capacity"),
@@ -132,5 +132,5 @@ def test_what_is_no_xml_is_told_by_its_status() -> None:
 
 
 def test_without_a_copy_the_way_to_one_is_told(places: Any) -> None:
-    with pytest.raises(Refusal, match=r"no copy(.|\n)*toybox init keeper"):
+    with pytest.raises(Refusal, match=r"no copy(.|\n)*toybox init --stack keeper"):
         bucket.bucket_of(places)
