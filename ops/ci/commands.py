@@ -1,7 +1,6 @@
-"""`toybox ci`: set up a job's shell, and comment on its pull request."""
+"""`toybox ci`: set up a job's shell, and write the comment for its pull request."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,6 @@ import typer
 
 from ops import OpsError
 from ops.ci import comment, shell
-from ops.ci.github import PullRequest
 from ops.stack_option import Stack
 from ops.state.commands import address
 
@@ -21,13 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="What CI jobs need besides the comm
 @app.command("prepare")
 def prepare_command() -> None:
     """Set up a job's shell: secrets from this step's environment into private files, and the variables of operators."""
-    places = [Path(os.environ[name]) for name in ("RUNNER_TEMP", "GITHUB_ENV", "GITHUB_PATH") if os.environ.get(name)]
-    if len(places) != 3:
-        raise OpsError(
-            "This is no CI job: RUNNER_TEMP, GITHUB_ENV or GITHUB_PATH is missing.\n"
-            '    Way out: set up a shell by hand: docs/guides/getting-started.md, "On a real ConoHa account".'
-        )
-    temporary, variables_file, path_file = places
+    temporary, variables_file, path_file = map(Path, of_the_job("RUNNER_TEMP", "GITHUB_ENV", "GITHUB_PATH"))
     bucket, _ = address()
     built = (ROOT / ".toolchain" / "bin" / "pulumi").exists()
     # GitHub empties RUNNER_TEMP before and after each job.
@@ -49,22 +41,18 @@ def comment_command(
     report: Annotated[Path, typer.Argument(help="The file with the guard's report.")],
     stack: Stack,
     outcome: Annotated[comment.Outcome, typer.Option(help="How the step ended that wrote it: steps.<id>.outcome.")],
+    commit: Annotated[str, typer.Option(help="The last commit that was pushed to the pull request.")],
 ) -> None:
-    """Say in the pull request what a change would do, in one comment for each stack that is edited at each push."""
-    request = PullRequest.of_the_job(os.environ)
-    text = comment.body(
-        stack,
-        outcome,
-        report.read_text() if report.exists() else None,
-        request.commit,
-        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(os.environ),
-    )
-    match comment.step(request.comments(), stack, text):
-        case comment.Create():
-            request.create(text)
-            sys.stdout.write(f"Commented on pull request {request.number}.\n")
-        case comment.Edit(id=there):
-            request.edit(there, text)
-            sys.stdout.write(f"Edited the comment on pull request {request.number}.\n")
-        case comment.Leave():
-            sys.stdout.write(f"The comment on pull request {request.number} says so already.\n")
+    """Write the text of the pull request's comment to standard output: what the change would do to the stack."""
+    log = "{}/{}/actions/runs/{}".format(*of_the_job("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"))
+    typer.echo(comment.body(stack, outcome, report.read_text() if report.exists() else None, commit, log), nl=False)
+
+
+def of_the_job(*names: str) -> list[str]:
+    """Return variables that GitHub sets in each job. Raise OpsError if one is missing."""
+    if missing := [name for name in names if not os.environ.get(name)]:
+        raise OpsError(
+            f"This is no CI job: {', '.join(missing)} missing.\n"
+            '    Way out: Set up a shell by hand: docs/guides/getting-started.md, "On a real ConoHa account".'
+        )
+    return [os.environ[name] for name in names]

@@ -1,12 +1,7 @@
-"""The one comment that a pull request has for each stack: its text, and what is to be done to show it. Pure."""
+"""The text of the one comment that a pull request has for each stack. Pure."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-
-AUTHOR = "github-actions[bot]"
-"""Who comments with a job's own token. A marker in anybody else's comment is a quotation, and left alone."""
 
 LONGEST = 60_000
 """Characters of the report that are shown: GitHub takes 65536 for a whole comment."""
@@ -29,24 +24,10 @@ HEADS = {
 }
 
 
-@dataclass(frozen=True)
-class Comment:
-    """A comment that is there."""
-
-    id: int
-    author: str
-    body: str
-
-
-def marker(stack: str) -> str:
-    """The first line of a stack's comment, which nobody sees and by which it is found again."""
-    return f"<!-- toybox: preview of {stack} -->"
-
-
 def body(stack: str, outcome: Outcome, report: str | None, commit: str, job: str) -> str:
     """The text of the comment. `report` is what the guard said, None if it did not get so far; `job` is the address of
     the job's log."""
-    parts = [marker(stack), f"### Preview of `{stack}`: {HEADS[outcome]}"]
+    parts = [f"### Preview of `{stack}`: {HEADS[outcome]}"]
     if report and report.strip():
         parts.append(fenced(shortened(report.strip())))
     elif outcome is not Outcome.SUCCESS:
@@ -69,30 +50,3 @@ def fenced(report: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", report)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{report}\n{fence}"
-
-
-@dataclass(frozen=True)
-class Create:
-    """Write a new comment."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Change the comment with this id."""
-
-    id: int
-
-
-@dataclass(frozen=True)
-class Leave:
-    """It says so already."""
-
-
-def step(there: Iterable[Comment], stack: str, text: str) -> Create | Edit | Leave:
-    """What to do so that the pull request has this text once."""
-    for comment in there:
-        if comment.author == AUTHOR and comment.body.startswith(marker(stack)):
-            # GitHub hands comments back with the line ends of HTTP forms
-            same = comment.body.replace("\r\n", "\n").strip() == text.strip()
-            return Leave() if same else Edit(comment.id)
-    return Create()

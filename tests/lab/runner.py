@@ -1,7 +1,8 @@
 """Runs a job of a workflow as GitHub's runner does: the very `run:` lines, in order, read from the file.
 
 What it knows of GitHub's expressions is the table that a test gives it: an expression that is not in there fails the
-test, so that nothing runs here that would mean something else there. Steps with `uses:` are named and not run.
+test, so that nothing runs here that would mean something else there. No action runs: a function of the test stands for
+it and gets its inputs, and an action without one fails the test.
 """
 
 import os
@@ -22,6 +23,9 @@ CHECKOUT_ACTION = re.compile(r"actions/checkout@[0-9a-f]{40}")
 SHELL = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail")}
 """How GitHub starts it where a workflow says `shell: bash` (docs.github.com, workflow syntax, read 2026-11-24)."""
 
+Actions = Mapping[str, Callable[[Mapping[str, str]], None]]
+"""By the name of an action, without its commit: what stands for it. It gets what the step gives `with`."""
+
 Conditions = Mapping[str, Callable[[Mapping[str, str]], bool]]
 """By the text of an `if:`, whether the step runs, given the outcomes of the steps with an id."""
 
@@ -41,6 +45,7 @@ class Job:
     values: dict[str, str] = field(repr=False)
     """Expressions and what stands for them."""
     conditions: Conditions = field(default_factory=dict)
+    actions: Actions = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
     """How each step ended, by its name."""
     log: str = ""
@@ -50,11 +55,11 @@ class Job:
         workflow: dict[Any, Any] = yaml.safe_load(self.file.read_text())
         shell = SHELL[workflow["defaults"]["run"]["shell"]]
         self.temporary.mkdir(parents=True)
+        self.values["runner.temp"] = str(self.temporary)
         for name in ("env", "path"):
             (self.temporary / name).touch()
         for step in workflow["jobs"][self.name]["steps"]:
-            if "uses" in step:
-                assert CHECKOUT_ACTION.fullmatch(step["uses"]), f"{step['uses']}: say what stands for it here"
+            if CHECKOUT_ACTION.fullmatch(step.get("uses", "")):
                 continue
             outcome = self.outcome_of(step, shell) if self.runs(step) else "skipped"
             self.outcomes[step["name"]] = outcome
@@ -77,6 +82,11 @@ class Job:
 
     def outcome_of(self, step: Mapping[str, Any], shell: tuple[str, ...]) -> str:
         """Run one step and say how it ended, in GitHub's words."""
+        if "uses" in step:
+            action = step["uses"].partition("@")[0]
+            assert action in self.actions, f"{action}: say what stands for it here"
+            self.actions[action]({name: self.evaluated(str(value)) for name, value in step["with"].items()})
+            return "success"
         script = self.temporary / "step.sh"
         script.write_text(self.evaluated(step["run"]))
         done = subprocess.run(

@@ -1,13 +1,13 @@
 """The workflows' own steps against the lab: production's state in a bucket, its cloud, its server.
 
-moto's S3 server stands in for ConoHa's object storage, and a small HTTP server for GitHub's API; the runner is
+moto's S3 server stands in for ConoHa's object storage, and a dictionary for the action that comments; the runner is
 tests/lab/runner.py. The rest is real: the toolchain, Pulumi, the cloud's services, TOYBOX.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from lab.conoha_rules.nights import pass_nights
 from lab.credentials import credentials, stock
 from ops.state import keys
 from ops.state.keys import Keys
-from tests.github_server import TOKEN, GitHub, github_server
 from tests.lab.runner import Conditions, Job
 from tests.lab.toybox import Toybox, cloud, stock_cloud
 from tests.state.s3_server import S3Server, s3_server
@@ -28,9 +27,22 @@ Run = Callable[..., Job]
 CONDITIONS: Conditions = {
     "${{ !inputs.without-restore-point }}": lambda values: True,
     "always() && steps.guard.outcome != 'cancelled'": lambda values: values["steps.guard.outcome"] != "cancelled",
+    "always() && steps.text.outcome == 'success'": lambda values: values["steps.text.outcome"] == "success",
     "always() && steps.preview.outcome != 'skipped'": lambda values: values["steps.preview.outcome"] != "skipped",
     "always() && steps.update.outcome != 'skipped'": lambda values: values["steps.update.outcome"] != "skipped",
 }
+
+COMMIT = "c0ffee" + "0" * 34
+GITHUB = {
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_REPOSITORY": "toybox/infrastructure",
+    "GITHUB_RUN_ID": "42",
+    "GITHUB_SHA": "badc0ffee" + "0" * 31,  # the merge that GitHub tries
+}
+"""What each job finds in its environment."""
+
+Comments = dict[str, str]
+"""The comments of a pull request, by the header that the action finds them by."""
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +84,12 @@ def run(toybox: Toybox, script: str, stdin: str = "") -> None:
 
 
 @pytest.fixture
-def github() -> Iterator[GitHub]:
-    with github_server() as server:
-        yield server
+def comments() -> Comments:
+    return {}
 
 
 @pytest.fixture
-def job(prod: Toybox, its_keys: Keys, github: GitHub, tmp_path: Path) -> Run:
+def job(prod: Toybox, its_keys: Keys, comments: Comments, tmp_path: Path) -> Run:
     """Runs a workflow's job for prod. Its runner knows nothing of the lab but the settings file, which stands for the
     committed one."""
     program = prod.workspace.program
@@ -89,9 +100,12 @@ def job(prod: Toybox, its_keys: Keys, github: GitHub, tmp_path: Path) -> Run:
         "secrets.TOYBOX_PASSPHRASE": passphrase(prod),
         "secrets.TOYBOX_STATE_ACCESS_KEY": its_keys.access,
         "secrets.TOYBOX_STATE_SECRET_KEY": its_keys.secret,
-        "github.token": TOKEN,
+        "github.event.pull_request.head.sha": COMMIT,
     }
     count = iter(range(100))
+
+    def comment(given: Mapping[str, str]) -> None:
+        comments[given["header"]] = Path(given["path"]).read_text()
 
     def run_job(workflow: str, **other: str) -> Job:
         return Job(
@@ -99,9 +113,10 @@ def job(prod: Toybox, its_keys: Keys, github: GitHub, tmp_path: Path) -> Run:
             name=workflow,
             folder=program,
             temporary=tmp_path / f"runner-{next(count)}",
-            environment=bare | lab | github.job(tmp_path, number=7),
+            environment=bare | lab | GITHUB,
             values=values | other,
             conditions=CONDITIONS,
+            actions={"marocchino/sticky-pull-request-comment": comment},
         ).run()
 
     return run_job
@@ -111,26 +126,26 @@ def passphrase(toybox: Toybox) -> str:
     return Path(toybox.environment["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text().strip()
 
 
-def test_a_pull_request_is_told_what_it_would_do_in_one_comment(job: Run, prod: Toybox, github: GitHub) -> None:
+def test_a_pull_request_is_told_what_it_would_do_in_one_comment(job: Run, prod: Toybox, comments: Comments) -> None:
     harmless = job("preview")
     assert set(harmless.outcomes.values()) == {"success"}, harmless.log
-    assert len(github.bodies(7)) == 1
-    assert "### Preview of `prod`: the guard lets it pass" in github.bodies(7)[0]
+    assert "### Preview of `prod`: the guard lets it pass" in comments["preview of prod"]
 
     with prod.changed_settings(operators=["198.51.100.1/32", "198.51.100.7/32"]):
         dangerous = job("preview")
     assert dangerous.outcomes["Preview and guard"] == "failure", dangerous.log
     assert dangerous.outcomes["Comment"] == "success", dangerous.log
-    (only,) = github.bodies(7)
+    (only,) = comments.values()
     assert "### Preview of `prod`: **stopped**" in only
     assert "port 22 (tcp) for 198.51.100.7/32" in only
+    assert f"Commit {COMMIT[:12]}, [log](https://github.example/toybox/infrastructure/actions/runs/42)" in only
 
 
-def test_a_preview_that_breaks_is_told_as_such(job: Run, prod: Toybox, github: GitHub) -> None:
+def test_a_preview_that_breaks_is_told_as_such(job: Run, prod: Toybox, comments: Comments) -> None:
     with prod.changed_settings(server__flavor="g2l-t-nonsense"):
         broken = job("preview")
     assert broken.outcomes["Preview and guard"] == "failure", broken.log
-    assert "**stopped**" in github.bodies(7)[0]
+    assert "**stopped**" in comments["preview of prod"]
 
 
 def test_a_deployment_keeps_the_data_and_a_copy_of_the_state(job: Run, prod: Toybox, s3: S3Server) -> None:
@@ -172,7 +187,7 @@ def test_a_night_without_changes_is_no_drift_and_its_restore_points_are_in_order
     for workflow in ("restore-points", "drift"):
         night = job(workflow)
         assert set(night.outcomes.values()) == {"success"}, night.log
-        for secret in (passphrase(prod), its_keys.secret, TOKEN):
+        for secret in (passphrase(prod), its_keys.secret):
             assert secret not in night.log
 
 

@@ -62,7 +62,7 @@ def test_each_step_is_one_command_that_an_operator_can_type(file: Path) -> None:
 @every_workflow
 def test_nothing_that_a_stranger_can_write_gets_into_a_command(file: Path) -> None:
     """Titles, branch names and texts of pull requests would be run as code."""
-    allowed = {"matrix.stack", "steps.guard.outcome"}
+    allowed = {"matrix.stack", "steps.guard.outcome", "github.event.pull_request.head.sha"}
     for step in steps(file):
         assert set(re.findall(r"\$\{\{ *(.*?) *\}\}", step.get("run", ""))) <= allowed, step
 
@@ -83,6 +83,18 @@ def test_the_checkout_leaves_no_token_behind(file: Path) -> None:
     for step in steps(file):
         if "actions/checkout@" in step.get("uses", ""):
             assert step["with"] == {"persist-credentials": False}
+
+
+def test_each_stack_has_a_comment_of_its_own_with_the_text_that_the_step_before_wrote() -> None:
+    """The action gets the job's token, a header and a file, and nothing of the pull request."""
+    text, comment = steps(CHECKOUT / ".github" / "workflows" / "preview.yml")[-2:]
+    assert text["run"].endswith('> "$RUNNER_TEMP/comment.md"')
+    assert text["if"] == "always() && steps.guard.outcome != 'cancelled'", "a red guard is told, too"
+    assert comment["if"] == f"always() && steps.{text['id']}.outcome == 'success'"
+    assert comment["with"] == {
+        "header": "preview of ${{ matrix.stack }}",
+        "path": "${{ runner.temp }}/comment.md",
+    }
 
 
 @every_workflow

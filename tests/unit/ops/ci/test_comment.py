@@ -1,23 +1,27 @@
-"""A pull request has one comment for each stack, which says what the guard said and is edited at each push."""
+"""The comment on a pull request says what the guard said."""
 
 import re
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from ops.ci import comment
-from ops.ci.comment import AUTHOR, Comment, Create, Edit, Leave, Outcome
+from ops import OpsError
+from ops.ci import commands, comment
+from ops.ci.comment import Outcome
 
 JOB = "https://github.example/toybox/infrastructure/actions/runs/42"
 
 
-def body(report: str | None, outcome: Outcome = Outcome.FAILURE, stack: str = "prod") -> str:
-    return comment.body(stack, outcome, report, "c0ffee" + "0" * 34, JOB)
+def body(report: str | None, outcome: Outcome = Outcome.FAILURE) -> str:
+    return comment.body("prod", outcome, report, "c0ffee" + "0" * 34, JOB)
 
 
 def test_it_says_what_the_guard_said_how_it_ended_and_where_the_log_is() -> None:
     text = body("data-volume would be deleted", Outcome.FAILURE)
-    assert text.startswith("<!-- toybox: preview of prod -->\n\n### Preview of `prod`: **stopped**\n")
+    assert text.startswith("### Preview of `prod`: **stopped**\n")
     assert "```text\ndata-volume would be deleted\n```" in text
     assert f"Commit c0ffee000000, [log]({JOB})" in text
     assert "### Preview of `prod`: the guard lets it pass\n" in body("nothing changes", Outcome.SUCCESS)
@@ -51,22 +55,22 @@ def test_a_report_that_is_too_long_is_cut_at_a_line_and_says_so() -> None:
     assert comment.shortened("short") == "short"
 
 
-def test_the_first_push_writes_and_each_later_one_edits() -> None:
-    others = [Comment(1, "reviewer", "looks good")]
-    assert comment.step(others, "prod", body("a")) == Create()
-    mine = [*others, Comment(2, AUTHOR, body("a"))]
-    assert comment.step(mine, "prod", body("b")) == Edit(2)
-    assert comment.step(mine, "prod", body("a")) == Leave()
-    as_github_returns_it = [Comment(2, AUTHOR, body("a").strip().replace("\n", "\r\n"))]
-    assert comment.step(as_github_returns_it, "prod", body("a")) == Leave()
+def test_the_command_prints_it_also_if_the_report_was_never_written(tmp_path: Path) -> None:
+    job = {
+        "GITHUB_SERVER_URL": "https://github.example",
+        "GITHUB_REPOSITORY": "toybox/infrastructure",
+        "GITHUB_RUN_ID": "42",
+    }
+    report = tmp_path / "preview.txt"
+    arguments = ["comment", str(report), "--stack", "prod", "--outcome", "failure", "--commit", "c0ffee" + "0" * 34]
 
+    def printed(environment: dict[str, str | None]) -> str:
+        done = CliRunner().invoke(commands.app, arguments, env=environment, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
 
-def test_each_stack_has_its_own() -> None:
-    prod = [Comment(2, AUTHOR, body("a"))]
-    assert comment.step(prod, "staging", body("a", stack="staging")) == Create()
-
-
-def test_what_somebody_else_wrote_is_never_edited() -> None:
-    """Not even if they quote ours, marker and all."""
-    quoted = [Comment(1, "reviewer", body("a")), Comment(2, AUTHOR, "> " + body("a"))]
-    assert comment.step(quoted, "prod", body("b")) == Create()
+    assert printed({**job}) == body(None)
+    report.write_text("data-volume would be deleted")
+    assert printed({**job}) == body("data-volume would be deleted")
+    with pytest.raises(OpsError, match="This is no CI job: GITHUB_RUN_ID missing"):
+        printed({**job, "GITHUB_RUN_ID": None})
