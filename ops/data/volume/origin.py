@@ -30,36 +30,19 @@ def written(text: str, origin: Mapping[str, str | int]) -> str:
     Raises:
         OpsError: it has no block `toybox:dataVolume` with an `origin` in it.
     """
-    lines = text.splitlines(keepends=True)
-    first, last = _block(lines, _block(lines, (0, len(lines)), f"{KEY}:"), "origin:")
-    inner = next((line for line in lines[first + 1 : last] if line.split("#")[0].strip()), None)
-    indent = " " * (_depth(inner) if inner else _depth(lines[first]) + 2)
-    # comments and blank lines at the end belong to what follows
-    while last - 1 > first and not lines[last - 1].split("#")[0].strip():
-        last -= 1
-    block = [f"{indent}{key}: {value}\n" for key, value in origin.items()]
-    return "".join([*lines[: first + 1], *block, *lines[last:]])
+    import yaml
 
-
-def _block(lines: list[str], within: tuple[int, int], head: str) -> tuple[int, int]:
-    """The lines of the block that `head` opens: its own number, and that of the first line behind it."""
-    for number in range(*within):
-        if lines[number].split("#")[0].strip() == head:
-            depth = _depth(lines[number])
-            end = next(
-                (
-                    n
-                    for n in range(number + 1, within[1])
-                    if lines[n].split("#")[0].strip() and _depth(lines[n]) <= depth
-                ),
-                within[1],
-            )
-            return number, end
-    raise OpsError(f"The settings file has no {KEY} with an origin under it, each on a line of its own.")
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
+    node = yaml.compose(text)
+    for name in ("config", KEY, "origin"):
+        inside = node.value if isinstance(node, yaml.MappingNode) and not node.flow_style else []
+        key, node = next((entry for entry in inside if entry[0].value == name), (None, None))
+    if key is None or not isinstance(node, yaml.MappingNode) or node.flow_style:
+        raise OpsError(f"The settings file has no {KEY} with an origin under it, each on a line of its own.")
+    start = text.index("\n", key.end_mark.index) + 1
+    # Not the end of the mapping: to PyYAML the comments behind it belong to it.
+    end = f"{text}\n".index("\n", node.value[-1][1].end_mark.index) + 1
+    block = [f"{' ' * node.start_mark.column}{key}: {value}\n" for key, value in origin.items()]
+    return "".join([text[:start], *block, text[end:]])
 
 
 def write(file: Path, origin: Mapping[str, str | int]) -> bool:
