@@ -1,4 +1,7 @@
-"""Fetch a server's facts over SSH. The server needs no file of ours: this module sends the look along."""
+"""Run a command on a server over SSH, within a time limit, and fetch the server's facts.
+
+The server needs no file of ours: this module sends the look along.
+"""
 
 import json
 import subprocess
@@ -13,9 +16,12 @@ CONNECT = 5
 SECONDS = 40
 """Seconds for the whole look: a server whose disk hangs accepts the connection and then sends nothing."""
 
+LOOK_COMMAND = f"timeout {SECONDS - 10} python3 -"
+"""Reads `host/look.py` on its standard input."""
+
 
 class NoAnswerError(Exception):
-    """The server sent no facts. The text is the last line that ssh or the server printed."""
+    """The server sent no answer. The text is the last line that ssh or the server printed."""
 
 
 def remote_command(config: str, address: str, command: str) -> list[str]:
@@ -28,9 +34,28 @@ def remote_command(config: str, address: str, command: str) -> list[str]:
     return ["ssh", "-F", config, *options, "--", address, command]
 
 
-def look_command(config: str, address: str) -> list[str]:
-    """Return the ssh command that reads `host/look.py` on its standard input."""
-    return remote_command(config, address, f"timeout {SECONDS - 10} python3 -")
+def run(
+    config: str, address: str, command: str, *, seconds: float | None, folder: Path | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Return the ended ssh(1) of a command at `address`. Relative paths in `config` start from `folder`, or from the
+    present one. `seconds` None waits as long as it takes.
+
+    Raises:
+        NoAnswerError: it did not end within `seconds`.
+    """
+    try:
+        return subprocess.run(
+            remote_command(config, address, command),
+            cwd=folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NoAnswerError(f"no answer within {seconds:.0f} s") from None
 
 
 def last_words(complaint: str) -> str:
@@ -39,7 +64,7 @@ def last_words(complaint: str) -> str:
     return lines[-1] if lines else ""
 
 
-def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, Any]:
+def told(returncode: int, output: str, complaint: str) -> dict[str, Any]:
     """Return the facts that a finished look printed.
 
     Raises:
@@ -51,25 +76,14 @@ def told(returncode: int | None, output: bytes, complaint: bytes) -> dict[str, A
         except ValueError:
             raise NoAnswerError(f"it answers something else: {output[:80]!r}") from None
         return facts
-    raise NoAnswerError(last_words(complaint.decode(errors="replace")) or f"no answer within {SECONDS} s")
+    raise NoAnswerError(last_words(complaint) or f"no answer within {SECONDS} s")
 
 
 def ask(config: str, address: str, folder: Path | None = None) -> dict[str, Any]:
-    """Return the facts about the server at `address`. Relative paths in `config` start from `folder`, or from the
-    present one.
+    """Return the facts about the server at `address`.
 
     Raises:
         NoAnswerError: the server sent none.
     """
-    try:
-        done = subprocess.run(
-            look_command(config, address),
-            cwd=folder,
-            input=LOOK.read_bytes(),
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise NoAnswerError(f"no answer within {SECONDS} s") from None
+    done = run(config, address, LOOK_COMMAND, seconds=SECONDS, folder=folder, stdin=LOOK.read_text())
     return told(done.returncode, done.stdout, done.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from host import ssh
 from host.ssh import NoAnswerError, last_words, remote_command
 from host.ssh_files import write_ssh_config
 from ops import OpsError
@@ -148,19 +149,8 @@ def ask(keeper: Keeper, *words: str, seconds: float | None = SECONDS, stdin: str
     Raises:
         NoAnswerError: the keeper is not reached, or its program is not there.
     """
-    try:
-        done = subprocess.run(
-            remote_command(config(keeper.stack.name), keeper.address, command(*words)),
-            cwd=keeper.stack.root,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise NoAnswerError(f"no answer within {seconds:.0f} s") from None
+    where = config(keeper.stack.name), keeper.address
+    done = ssh.run(*where, command(*words), seconds=seconds, folder=keeper.stack.root, stdin=stdin)
     return told(done.returncode, done.stdout, done.stderr)
 
 

@@ -4,9 +4,8 @@ Two look: the keeper, which has the way to its database, and this machine, at th
 keeper that was set up anew, without production's state, pulls from none: then it is what the site's name leads to.
 """
 
-import subprocess
-
-from host.ssh import NoAnswerError, remote_command
+from host import ssh
+from host.ssh import NoAnswerError
 from host.ssh_files import write_ssh_config
 from ops import OpsError
 from ops.backup.asking import Keeper, ask, config
@@ -52,22 +51,18 @@ def asked_at(told: str, domain: str) -> str:
 
 def address_of(keeper: Keeper) -> str:
     """Return the address that the keeper pulls from. Raises OpsError if the keeper does not answer."""
-    done = subprocess.run(
-        remote_command(config(keeper.stack.name), keeper.address, WHERE),
-        cwd=keeper.stack.root,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    if done.returncode or not done.stdout.strip():
+    try:
+        done = ssh.run(config(keeper.stack.name), keeper.address, WHERE, seconds=SECONDS, folder=keeper.stack.root)
+        address, why = done.stdout.strip() if done.returncode == 0 else "", done.stderr.strip()
+    except NoAnswerError as error:
+        address, why = "", str(error)
+    if not address:
         raise OpsError(
             f"The keeper {keeper.stack.name} ({keeper.address}) does not say which server it pulls from: "
-            f"{done.stderr.strip()}. Nothing was changed.\n"
+            f"{why}. Nothing was changed.\n"
             f"    Way out: `{keeper.ssh} uptime`. If the keeper is gone as well: docs/disaster-recovery.md."
         )
-    return done.stdout.strip()
+    return address
 
 
 def by_the_keeper(keeper: Keeper) -> list[str]:
@@ -89,16 +84,8 @@ def by_ssh(stack: PulumiStack, address: str) -> list[str]:
     """Return what runs on the server with this stack's own host key; nothing if there is none at the address."""
     write_way_in(stack)
     try:
-        done = subprocess.run(
-            remote_command(config(stack.name), address, RUNNING),
-            cwd=stack.root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = ssh.run(config(stack.name), address, RUNNING, seconds=SECONDS, folder=stack.root)
+    except NoAnswerError:
         return ["its SSH answers and then hangs"]
     if "Permission denied" in done.stderr:
         return ["its server answers with its own host key, and does not let you in"]

@@ -1,12 +1,12 @@
 """Report whether the keeper's receiver of write-ahead log is there: the keeper, judged from the server's side."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host.ssh import SECONDS, NoAnswerError, last_words, remote_command
+from host import ssh
+from host.ssh import SECONDS, NoAnswerError, last_words
 from keeper.database import RECEIVER
 from keeper.places import ROLE
 from keeper.receiver import LOST
@@ -28,20 +28,10 @@ COMMAND = "docker exec --interactive postgres psql --no-psqlrc -qAt -U postgres 
 
 def ask(config: str, address: str, folder: Path) -> dict[str, Any]:
     """Return the database's answer to QUESTION. Raises NoAnswerError."""
+    command = f"timeout {SECONDS - 10} {COMMAND}"
+    done = ssh.run(config, address, command, seconds=SECONDS, folder=folder, stdin=QUESTION)
     try:
-        done = subprocess.run(
-            remote_command(config, address, f"timeout {SECONDS - 10} {COMMAND}"),
-            cwd=folder,
-            input=QUESTION,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
         told: dict[str, Any] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        raise NoAnswerError(f"no answer within {SECONDS} s") from None
     except ValueError:
         raise NoAnswerError(last_words(done.stderr) or f"it ended with {done.returncode}") from None
     return told

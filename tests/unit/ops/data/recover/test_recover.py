@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from components.keeper.source import NOWHERE
+from host import ssh
 from host.ssh import NoAnswerError
 from ops import OpsError
 from ops.backup.asking import Keeper
@@ -123,6 +124,15 @@ def test_a_keeper_that_is_silent_ends_the_recovery(keeper: Keeper, monkeypatch: 
     monkeypatch.setattr(alive, "ask", ask)
     with pytest.raises(OpsError, match="does not say whether its source answers"):
         alive.by_the_keeper(keeper)
+
+
+def test_a_keeper_that_hangs_ends_the_recovery(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object, **__: object) -> None:
+        raise NoAnswerError("no answer within 30 s")
+
+    monkeypatch.setattr(ssh, "run", run)
+    with pytest.raises(OpsError, match="does not say which server it pulls from: no answer within 30 s"):
+        alive.address_of(keeper)
 
 
 @pytest.mark.parametrize(
