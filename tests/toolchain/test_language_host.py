@@ -159,24 +159,6 @@ def test_debug_messages_arrive_all_of_them_and_in_order(host: Host, tmp_path: Pa
     assert [line for line in host.engine.debug if line.startswith("message")] == [f"message {n}" for n in range(100)]
 
 
-def test_outputs_are_not_awaited_as_often_as_there_are_outputs(host: Host, tmp_path: Path) -> None:
-    program = """
-        import asyncio, pulumi
-        wait, calls = asyncio.wait, []
-        def counted(*arguments, **options):
-            calls.append(1)
-            open("calls", "w").write(str(len(calls)))
-            return wait(*arguments, **options)
-        asyncio.wait = counted
-        async def done_after(seconds):
-            await asyncio.sleep(seconds)
-        for number in range(50):
-            pulumi.Output.from_input(done_after(number / 500))
-        """
-    assert host.run(tmp_path, program).error == ""
-    assert int((tmp_path / "calls").read_text()) < 5
-
-
 def test_an_output_that_fails_ends_the_program_though_another_takes_long(host: Host, tmp_path: Path) -> None:
     program = """
         import asyncio, pulumi

@@ -27,8 +27,6 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
 
-from toolchain.language_host.program import OutputsAwaitedOnce
-
 CHECKOUT = Path(__file__).resolve().parents[3]
 PROJECT = "toybox"
 
@@ -280,13 +278,26 @@ def run_program(
         SETTINGS.outputs.clear()  # a run that was refused leaves tasks of its own loop behind
         pulumi.runtime.set_all_config(dict(config), encrypted)
         with (
-            mock.patch.object(pulumi.runtime.stack, "asyncio", OutputsAwaitedOnce()),  # as the language host does
             mock.patch("components.host.condition.ask", ask),
             mock.patch(
                 "components.host.every_update.ssh_arguments", lambda _config, _address, command: list(ssh(command))
             ),
         ):
             await run_in_stack(program)
+
+    def run_to_its_end() -> None:
+        # asyncio.run would wait for ever at times: of what a refused program leaves, not all ends when it is cancelled.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(run())
+        finally:
+            if left := asyncio.all_tasks(loop):
+                for task in left:
+                    task.cancel()
+                loop.run_until_complete(asyncio.wait(left, timeout=1))
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
 
     before = Path.cwd()
     os.chdir(folder)
@@ -297,7 +308,7 @@ def run_program(
         # A context of its own: Pulumi keeps settings, root resource and configuration in context variables. A thread of
         # its own: Pulumi notes the stack of every resource, and pytest's is deep.
         with ThreadPoolExecutor(max_workers=1) as alone:
-            alone.submit(contextvars.copy_context().run, asyncio.run, run()).result()
+            alone.submit(contextvars.copy_context().run, run_to_its_end).result()
     finally:
         os.chdir(before)
         complaints.setLevel(logging.NOTSET)
