@@ -8,7 +8,7 @@ from typing import Any
 
 from keeper import catalogue, copies, notes, receiver, restore, retention, wal
 from keeper.database import CLOCKS_MAY_DIFFER
-from keeper.places import FOLDERS, Places, require_disk
+from keeper.places import Places, require_disk
 from keeper.programs import FailedError, run
 from keeper.refusal import Refusal
 from keeper.retention import Backup
@@ -327,8 +327,3 @@ def has_path(places: Places, snapshot: str, path: str) -> bool:
         return f'"path":"{path}"' in run(*catalogue.restic(places, "ls", "--json", "--no-lock", snapshot, path))
     except FailedError:
         return False
-
-
-def missing_folders(places: Places) -> list[str]:
-    """Return the keeper's folders that are not there."""
-    return [name for name in FOLDERS if not (places.data / name).is_dir()]

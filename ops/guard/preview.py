@@ -63,7 +63,6 @@ class State(_Read):
     id: str = ""
     protect: bool = False
     retain_on_delete: bool = False
-    deleted_with: str = ""
     provider: str = ""
     inputs: Mapping[str, Any] = Field(default_factory=dict)
     property_dependencies: Mapping[str, tuple[str, ...] | None] = Field(default_factory=dict)

@@ -20,7 +20,6 @@ class Version:
     id: str
     at: datetime
     size: int
-    latest: bool
 
 
 def explained(bucket: Bucket, code: str, said: str, doing: str) -> OpsError:
@@ -131,7 +130,7 @@ class Store:
         with self._doing(f"listing the versions of {key}"):
             for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket.name, Prefix=key):
                 found += [
-                    Version(each["VersionId"], each["LastModified"], each["Size"], each["IsLatest"])
+                    Version(each["VersionId"], each["LastModified"], each["Size"])
                     for each in page.get("Versions", ())
                     if each["Key"] == key
                 ]

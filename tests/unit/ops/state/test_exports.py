@@ -69,7 +69,7 @@ def test_a_lost_state_forgets_nothing_more() -> None:
 
 
 def versions(*ids: str) -> tuple[Version, ...]:
-    return tuple(Version(each, datetime(2026, 11, 24, tzinfo=UTC), 10, latest=False) for each in ids)
+    return tuple(Version(each, datetime(2026, 11, 24, tzinfo=UTC), 10) for each in ids)
 
 
 def test_the_beginning_of_a_version_is_enough_if_it_is_one() -> None:
