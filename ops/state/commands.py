@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ops import OpsError, cloud
+from ops.confirmation import confirm
 from ops.stack_option import Stack
 from ops.state import exports, keys, location, locks
 from ops.state.store import Store
@@ -112,7 +113,7 @@ def import_command(
     typer.echo(f"Importing version {version} over the state of {stack} changes what Pulumi knows, and nothing else:")
     typer.echo(exports.told(exports.difference(present, older)), nl=False)
     if not yes:
-        ask_for_consent(stack)
+        confirm(stack)
     if present_text and present:
         kept = store.put(exports.key(stack), present_text.encode(), exports.notes(present, os.environ))
         typer.echo(f"The state as it was is version {kept}.")
@@ -123,14 +124,6 @@ def import_command(
             )
     pulumi.import_state(text)
     typer.echo(f"Imported. Next, and before any update: pulumi preview --refresh --stack {stack}")
-
-
-def ask_for_consent(stack: str) -> None:
-    """Ask for the stack's name. Raises OpsError if it is not given."""
-    if not sys.stdin.isatty():
-        raise OpsError("Nothing was changed: this asks for consent in a terminal. --yes does without.")
-    if typer.prompt(f"Type the stack's name to go on ({stack})", default="", show_default=False) != stack:
-        raise OpsError("Nothing was changed: that was not the stack's name.")
 
 
 def fetched(stack: str, version: str) -> tuple[Store, str]:

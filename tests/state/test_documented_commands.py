@@ -79,7 +79,7 @@ def test_an_older_state_is_got_back_and_the_present_one_is_kept(
     steps.run("toybox state get", values=version)
     assert '"deployment"' in (stack.root / "older-state.json").read_text()
     command = steps.take("toybox state import", version)
-    code, said = steps.shell.run_on_a_terminal(command, [(r"Type the stack's name to go on \(prod\)", "prod")])
+    code, said = steps.shell.run_on_a_terminal(command, [('Type the name of the stack, "prod", to go on: ', "prod")])
     assert code == 0, said
     assert "1 known in that version and not now" in said
     assert "command:local:Command::server" in said

@@ -16,4 +16,4 @@ def test_copies_are_listed_with_what_they_hold_and_none_is_put_back_without_cons
 
     unasked = stack.toybox("state", "import", only["version"][:12], *PROD)
     assert unasked.returncode == 1
-    assert "Nothing was changed: this asks for consent in a terminal" in unasked.stdout
+    assert "That was not 'prod'. Nothing was changed." in unasked.stdout
