@@ -13,6 +13,9 @@ EACH = 20.0
 """Seconds between two lines."""
 DURATIONS = "toybox/durations"
 """{test: seconds} of the last run, in pytest's cache."""
+MOST_LINES = 12
+LONGEST_LINE = 400
+"""Characters."""
 ENOUGH = 0.9
 """The part of the tests whose durations have to be known before a time left is told."""
 
@@ -38,6 +41,13 @@ def line(took: float, passed: int, failed: int, total: int, left: float | None, 
     parts += [f"{failed} FAILED"] if failed else []
     parts += [f"at least {duration(left)} left"] if left is not None else []
     return f"{duration(took):>12}  {', '.join(parts)}: {', '.join(sorted(set(files)))}"
+
+
+def reason(report: pytest.TestReport) -> list[str]:
+    """Return the beginning of what a failed test says of the reason. All of it comes at the end of the run."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = str(crash.message if crash else report.longreprtext).splitlines()
+    return [line[:LONGEST_LINE] for line in lines[:MOST_LINES]]
 
 
 class Progress:
@@ -72,6 +82,8 @@ class Progress:
             self.failed.add(report.nodeid)
             self.passed.discard(report.nodeid)
             self.say(f"{duration(time.monotonic() - self.began):>12}  FAILED {report.nodeid}")
+            for text in reason(report):
+                self.say(f"{'':>14}{text}")
         if report.when == "teardown":
             self.running.discard(report.nodeid)
             self.waiting.discard(report.nodeid)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from tests.progress import Progress, duration, line, seconds_left
+from tests.progress import LONGEST_LINE, MOST_LINES, Progress, duration, line, seconds_left
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -30,6 +30,16 @@ def test_a_failure_is_told_when_it_happens_and_once(progress: Progress, said: li
         progress.pytest_runtest_logreport(report("a.py::test", when, outcome))  # type: ignore[arg-type]
     assert [text.split()[-2:] for text in said] == [["FAILED", "a.py::test"]]
     assert (progress.passed, progress.failed) == (set(), {"a.py::test"})
+
+
+def test_a_failure_is_told_with_the_beginning_of_its_reason(progress: Progress, said: list[str]) -> None:
+    reason = "\n".join(["AssertionError: no site", "x" * 1000, *map(str, range(100))])
+    progress.pytest_runtest_logreport(
+        pytest.TestReport("a.py::test", ("", 0, ""), {}, "failed", reason, "call", duration=1.0)
+    )
+    assert said[1].split() == ["AssertionError:", "no", "site"]
+    assert len(said) == 1 + MOST_LINES
+    assert max(map(len, said)) < LONGEST_LINE + 20
 
 
 def test_only_a_test_whose_end_was_seen_has_passed(progress: Progress) -> None:
