@@ -102,23 +102,23 @@ def said(answer: "Response") -> str:
     return f"{answer.status_code} {text[:300]}".rstrip()
 
 
-def run(verb: str, wish: Mapping[str, Any]) -> str:
+def run(verb: str, requested: Mapping[str, Any]) -> str:
     """Do what the component declares, and say what was done. Raises RefusedError, or what the login raises."""
     from conoha.login import log_in
 
-    account = {key: wish[key] for key in ("auth_url", "region", "domain", "tenant", "user", "password")}
+    account = {key: requested[key] for key in ("auth_url", "region", "domain", "tenant", "user", "password")}
     backup = AutomaticBackup(log_in(**account))
     match verb:
         case "create" | "update":
-            return backup.subscribe(wish["server"], wish["retention"])
+            return backup.subscribe(requested["server"], requested["retention"])
         case "delete":
-            return backup.cancel(wish["server"])
+            return backup.cancel(requested["server"])
         case _:
             raise RefusedError(f"there is no {verb!r}: create, update and delete are known")
 
 
 def main() -> None:
-    """The program: one verb, the wish as JSON on standard input. Ends with 1 and the reason if it cannot be had."""
+    """The program: one verb, the request as JSON on standard input. Ends with 1 and the reason if it cannot be had."""
     from keystoneauth1.exceptions import ClientException
     from openstack.exceptions import SDKException
 

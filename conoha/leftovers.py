@@ -33,7 +33,7 @@ TYPES: Mapping[Kind, str] = {
 UNSETTLED = {"creating", "downloading", "restoring-backup", "BUILD"}
 """The cloud's statuses of a volume or a server that it is still making. It cannot be removed yet."""
 
-PATIENCE = 600
+TIMEOUT = 600
 """Seconds to wait for a resource that the cloud is still making."""
 
 RUNBOOK = 'docs/runbook.md, "Something is there that the state does not know"'
@@ -295,7 +295,7 @@ def find(
     blank: bool = False,
 ) -> Difference:
     """Return the leftovers and the missing server, once the cloud is no longer making any of the leftovers."""
-    state, deadline, told = known(exported), time.monotonic() + PATIENCE, False
+    state, deadline, told = known(exported), time.monotonic() + TIMEOUT, False
     while True:
         there = ask(connection)
         found = leftovers(stack, there, state, adopted=adopted, blank=blank)

@@ -11,11 +11,11 @@ NOT_OFFERED_WITH = ("g2l-t-c1m512",)
 """The 512 MB plan."""
 
 
-def kept(wish: int) -> int:
-    """How many backups ConoHa keeps for whom `wish` are enough.
+def kept(requested: int) -> int:
+    """How many backups ConoHa keeps for whom `requested` are enough.
 
-    Raises ValueError above 30: fewer than wished for is not what was wished for.
+    Raises ValueError above 30: fewer than requested is not what was requested.
     """
-    if wish > MOST_KEPT:
-        raise ValueError(f"ConoHa keeps {MOST_KEPT} backups at most, not {wish}")
-    return max(wish, FEWEST_KEPT)
+    if requested > MOST_KEPT:
+        raise ValueError(f"ConoHa keeps {MOST_KEPT} backups at most, not {requested}")
+    return max(requested, FEWEST_KEPT)

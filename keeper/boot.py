@@ -24,7 +24,7 @@ from keeper.scratch import Scratch
 
 FILE = "web.json"
 """Beside the keeper's settings: how production starts its web process. It is an output of production's stack."""
-PATIENCE = 120
+TIMEOUT = 120
 """Seconds on top of those that the image has on production's server. The keeper's processor may be a smaller one, a
 drill yields to everything else on it, and the first start reads each file of the image from the disk."""
 POSTGRES, REDIS = ("POSTGRES_HOST",), ("REDIS_HOST", "REDIS_CACHE_HOST")
@@ -160,7 +160,7 @@ def plan(places: Places, web: Web, image: Image, files: Path, folder: Path, serv
         "web": [*within, *image.entrypoint, *web.command],
         "health": [*within, *web.health],
         "timeout": web.timeout,
-        "seconds": web.start + PATIENCE,
+        "seconds": web.start + TIMEOUT,
     }
 
 
@@ -232,7 +232,7 @@ def require_healthy(places: Places, web: Web, image: Image, server: Scratch, fil
     """Start the image on the restored database and files, in `folder`, and wait until its health check passes.
 
     Raises:
-        Refusal: it does not within the seconds that production gives it, and PATIENCE. The last lines that the image
+        Refusal: it does not within the seconds that production gives it, and TIMEOUT. The last lines that the image
             said are the reason.
     """
     server.ask(places.database, login_sql(web.environment["POSTGRES_USER"]))

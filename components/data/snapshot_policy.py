@@ -28,7 +28,7 @@ def kept(settings: Settings) -> int:
 
 
 def effect(settings: Settings) -> str:
-    """What comes of the wish, in words: ConoHa keeps other numbers than one may have asked for, and charges for it."""
+    """Say what comes of the request: ConoHa keeps other numbers than one may have asked for, and charges for it."""
     policy = settings.snapshot_policy
     if policy.schedule == "off" or policy.keep is None:
         return "No restore points are taken."
@@ -37,14 +37,14 @@ def effect(settings: Settings) -> str:
     kept = retention.kept(policy.keep)
     size = settings.server.boot_volume.size + settings.data_volume.size
     price = prices.automatic_backup(size, kept)
-    wish = "" if kept == policy.keep else f" ({policy.keep} are wished for, and ConoHa keeps no fewer)"
+    requested = "" if kept == policy.keep else f" ({policy.keep} are requested, and ConoHa keeps no fewer)"
     cost = (
         f"¥{price:,} a month for {size} GB"
         if price is not None
         else f"at a price that ConoHa's list does not have for {size} GB"
     )
     return (
-        f"Restore points: ConoHa keeps {kept} nightly backups of boot and data volume{wish}, "
+        f"Restore points: ConoHa keeps {kept} nightly backups of boot and data volume{requested}, "
         f"at an hour that it chooses, {cost} (prices of {prices.DATED})."
     )
 

@@ -112,8 +112,12 @@ def _backup(preview: Preview, change: Change) -> Item:
     """How many backups are kept stands in the settings alone: a subscription's own inputs are secret. So what it costs
     now is known only if it does not change."""
     policy = preview.settings.get("snapshotPolicy")
-    wish = policy.get("keep") if isinstance(policy, dict) else None
-    kept = retention.kept(wish) if isinstance(wish, int) and wish <= retention.MOST_KEPT else prices.INCLUDED
+    requested = policy.get("keep") if isinstance(policy, dict) else None
+    kept = (
+        retention.kept(requested)
+        if isinstance(requested, int) and requested <= retention.MOST_KEPT
+        else prices.INCLUDED
+    )
     all_volumes = list(preview.of_type(declared.VOLUME))
     before = prices.automatic_backup(sum(_size(volume.old) for volume in all_volumes), kept) if change.old else 0
     after = prices.automatic_backup(sum(_size(volume.new) for volume in all_volumes), kept) if change.new else 0

@@ -15,7 +15,7 @@ from ops.timed import Timed
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-PATIENCE = 300
+TIMEOUT = 300
 """Seconds for a server to shut down, and for the cloud to delete a resource."""
 
 
@@ -88,16 +88,16 @@ def _remove_server(id_: str, connection: "Connection") -> None:
     server = compute.get_server(id_)
     if server.status == "ACTIVE":
         compute.stop_server(id_)
-        compute.wait_for_server(server, "SHUTOFF", interval=0.5, wait=PATIENCE)
+        compute.wait_for_server(server, "SHUTOFF", interval=0.5, wait=TIMEOUT)
     volumes = [volume["id"] for volume in server.attached_volumes or []]
     compute.delete_server(id_)
-    compute.wait_for_delete(server, interval=0.5, wait=PATIENCE)
+    compute.wait_for_delete(server, interval=0.5, wait=TIMEOUT)
     for volume in volumes:
-        storage.wait_for_status(storage.get_volume(volume), "available", interval=0.5, wait=PATIENCE)
+        storage.wait_for_status(storage.get_volume(volume), "available", interval=0.5, wait=TIMEOUT)
 
 
 def _remove_boot_volume(id_: str, connection: "Connection") -> None:
     storage = connection.block_storage
     volume = storage.get_volume(id_)
     storage.delete_volume(id_)
-    storage.wait_for_delete(volume, interval=0.5, wait=PATIENCE)
+    storage.wait_for_delete(volume, interval=0.5, wait=TIMEOUT)

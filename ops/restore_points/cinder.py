@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from openstack.connection import Connection
 
 
-PATIENCE = 600
+TIMEOUT = 600
 """Seconds for the cloud to delete a volume."""
 
 
@@ -40,13 +40,13 @@ def volumes(connection: "Connection") -> list[Volume]:
 
 
 def delete_volume(connection: "Connection", volume_id: str) -> None:
-    """Delete a volume, and wait for at most PATIENCE seconds until the cloud no longer has it. Raise the SDK's errors:
+    """Delete a volume, and wait for at most TIMEOUT seconds until the cloud no longer has it. Raise the SDK's errors:
     the caller says what hangs on them (ops.cloud.cloud_errors)."""
     storage = connection.block_storage
     storage.delete_volume(volume_id)
     left = storage.find_volume(volume_id, ignore_missing=True)
     if left is not None:
-        storage.wait_for_delete(left, interval=0.5, wait=PATIENCE)
+        storage.wait_for_delete(left, interval=0.5, wait=TIMEOUT)
 
 
 def snapshots(connection: "Connection") -> list[RestorePoint]:

@@ -15,7 +15,7 @@ from ops.restore_points.model import RestorePoint, Volume
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-PATIENCE = 600
+TIMEOUT = 600
 """Seconds for the cloud to make or delete a snapshot."""
 
 
@@ -48,7 +48,7 @@ class Snapshots:
         ):
             # force: Cinder wants it for a volume in use, before version 3.66 of its API
             made = storage.create_snapshot(volume_id=volume.id, name=name, is_forced=True)
-            made = storage.wait_for_status(made, "available", ["error"], interval=0.5, wait=PATIENCE)
+            made = storage.wait_for_status(made, "available", ["error"], interval=0.5, wait=TIMEOUT)
         return cinder.snapshot(made)
 
     def prune(self, points: Sequence[RestorePoint]) -> None:
@@ -75,4 +75,4 @@ class Snapshots:
             storage.delete_snapshot(point.id)
             left = storage.find_snapshot(point.id, ignore_missing=True)
             if left is not None:
-                storage.wait_for_delete(left, interval=0.5, wait=PATIENCE)
+                storage.wait_for_delete(left, interval=0.5, wait=TIMEOUT)

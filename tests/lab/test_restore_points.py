@@ -59,7 +59,7 @@ def nights(prod: Toybox, count: int) -> None:
 @under_the_rules
 @pytest.mark.documented("docs/restore-points.md#what-there-is")
 def test_prods_nights_are_its_restore_points(prod: Toybox, procedure: Procedures) -> None:
-    """Prod was subscribed by `pulumi up`, with 14 for a wish of 7; the ages are those of the nights."""
+    """Prod was subscribed by `pulumi up`, with 14 for a request for 7; the ages are those of the nights."""
     nights(prod, 2)
     outputs = prod.outputs()
     assert kept(outputs["serverId"]) == 14

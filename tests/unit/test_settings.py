@@ -318,11 +318,11 @@ def test_a_stack_name_that_cannot_be_in_a_servers_name_is_refused(snapshot: Snap
 def test_as_many_restore_points_are_kept_as_the_driver_can(keep: int) -> None:
     another = {"openstack.authUrl": "http://127.0.0.1:5000/v3", "operators": ["198.51.100.1/32"]}
     for driver, most, changes in (("conoha", 30, {}), ("openstack", 366, another)):
-        wish = {**changes, "snapshotPolicy": {"driver": driver, "schedule": "daily", "keep": keep}}
+        requested = {**changes, "snapshotPolicy": {"driver": driver, "schedule": "daily", "keep": keep}}
         if 1 <= keep <= most:
-            assert parse(wish).snapshot_policy.keep == keep
+            assert parse(requested).snapshot_policy.keep == keep
         else:
-            assert "toybox:snapshotPolicy.keep" in refusal(wish)
+            assert "toybox:snapshotPolicy.keep" in refusal(requested)
 
 
 def test_a_stack_may_go_without_restore_points() -> None:

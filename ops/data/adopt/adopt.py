@@ -23,7 +23,7 @@ from ops.timed import Timed
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-PATIENCE = 300
+TIMEOUT = 300
 """Seconds for the cloud to delete a server or a volume."""
 
 
@@ -155,13 +155,13 @@ class Adopt:
             for server in parts.servers:
                 found = compute.get_server(server.id)
                 compute.delete_server(found)
-                compute.wait_for_delete(found, interval=0.5, wait=PATIENCE)
+                compute.wait_for_delete(found, interval=0.5, wait=TIMEOUT)
             for volume in parts.boot_volumes:
                 left = storage.find_volume(volume.id, ignore_missing=True)
                 if left is not None:
-                    storage.wait_for_status(left, "available", ["error"], interval=0.5, wait=PATIENCE)
+                    storage.wait_for_status(left, "available", ["error"], interval=0.5, wait=TIMEOUT)
                     storage.delete_volume(volume.id)
-                    storage.wait_for_delete(left, interval=0.5, wait=PATIENCE)
+                    storage.wait_for_delete(left, interval=0.5, wait=TIMEOUT)
             for pair in parts.key_pairs:
                 compute.delete_keypair(pair.name)
             for group in parts.security_groups:

@@ -24,7 +24,7 @@ from ops.status.cloud.server import find_server
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
-PATIENCE = 300
+TIMEOUT = 300
 """Seconds for a server to shut down: PostgreSQL may take two minutes to stop cleanly."""
 
 
@@ -121,7 +121,7 @@ def stop_server(connection: "Connection", stack: str) -> bool:
     ):
         connection.compute.stop_server(server.id)
         found = connection.compute.get_server(server.id)
-        connection.compute.wait_for_server(found, "SHUTOFF", interval=0.5, wait=PATIENCE)
+        connection.compute.wait_for_server(found, "SHUTOFF", interval=0.5, wait=TIMEOUT)
     return True
 
 
@@ -133,7 +133,7 @@ def start_server(connection: "Connection", stack: str) -> bool:
     with cloud_errors(f"to start server {server.id}", "Start it in the control panel."):
         connection.compute.start_server(server.id)
         found = connection.compute.get_server(server.id)
-        connection.compute.wait_for_server(found, "ACTIVE", interval=0.5, wait=PATIENCE)
+        connection.compute.wait_for_server(found, "ACTIVE", interval=0.5, wait=TIMEOUT)
     return True
 
 

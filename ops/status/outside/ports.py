@@ -15,7 +15,7 @@ CLOSED = (2375, 2376, 5432, 6379, 8000)
 Refusals = Mapping[int, str]
 """{port: the reason why it does not let this machine in; empty if it does}."""
 
-PATIENCE = 3
+TIMEOUT = 3
 """Seconds for a port to answer. A port whose packets are dropped takes all of them."""
 
 
@@ -37,7 +37,7 @@ def knock(address: str) -> Refusals:
 
     def refusal(port: int) -> str:
         try:
-            socket.create_connection((address, port), PATIENCE).close()
+            socket.create_connection((address, port), TIMEOUT).close()
         except OSError as error:
             return error.strerror or str(error)
         return ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ops.status.line import Line
 from settings import Declared
 
-PATIENCE = 10
+TIMEOUT = 10
 """Seconds for the site to answer."""
 
 
@@ -47,10 +47,10 @@ def ask_site(settings: Declared, address: str | None) -> Answer:
     if untrusted(settings):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(settings.domain, timeout=PATIENCE, context=context)
+    connection = http.client.HTTPSConnection(settings.domain, timeout=TIMEOUT, context=context)
     certificate = b""
     try:
-        plain = socket.create_connection((address or settings.domain, 443), PATIENCE)
+        plain = socket.create_connection((address or settings.domain, 443), TIMEOUT)
         connection.sock = secured = context.wrap_socket(plain, server_hostname=settings.domain)
         certificate = secured.getpeercert(binary_form=True) or b""
         connection.request("GET", "/", headers={"User-Agent": "toybox-status"})

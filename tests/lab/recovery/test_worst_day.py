@@ -43,7 +43,7 @@ def test_next_months_restore_point_replaces_nothing_in_prod(prod: Toybox) -> Non
     with prod.changed_settings(dataVolume__origin={"source": "backup", "id": point, "size": 200}):
         done = prod.pulumi("preview", "--json")
     assert done.returncode == 0, done.stdout
-    # the state notes the wish and goes on with what the volume was made from (components/data/data_volume.py)
+    # the state notes the request and goes on with what the volume was made from (components/data/data_volume.py)
     planned = {(step["op"], step["urn"].rpartition("::")[2]) for step in json.loads(done.stdout)["steps"]}
     assert {each for each in planned if each[0] != "same"} == {("update", "data-origin")}
 

@@ -65,7 +65,7 @@ class Cloud:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"
 
-    def wish(self, retention: int = 14, **changes: object) -> dict[str, Any]:
+    def requested(self, retention: int = 14, **changes: object) -> dict[str, Any]:
         return {
             "auth_url": f"{self.url}/v3",
             "region": "c3j1",
@@ -79,7 +79,7 @@ class Cloud:
         }
 
     def automatic_backup(self) -> AutomaticBackup:
-        account = {key: value for key, value in self.wish().items() if key not in ("server", "retention")}
+        account = {key: value for key, value in self.requested().items() if key not in ("server", "retention")}
         return AutomaticBackup(log_in(**account))
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
@@ -169,11 +169,11 @@ def cloud() -> Iterator[Cloud]:
     thread.join()
 
 
-def program(verb: str, wish: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
+def program(verb: str, requested: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "conoha.automatic_backup", verb],
         cwd=CHECKOUT,
-        input=json.dumps(wish),
+        input=json.dumps(requested),
         capture_output=True,
         text=True,
         timeout=60,
@@ -183,15 +183,15 @@ def program(verb: str, wish: dict[str, Any]) -> "subprocess.CompletedProcess[str
 
 def test_a_server_is_subscribed_changed_and_cancelled(cloud: Cloud) -> None:
     """As the component runs it: three programs, each with everything on standard input."""
-    made = program("create", cloud.wish(14))
+    made = program("create", cloud.requested(14))
     assert (made.returncode, made.stdout) == (0, f"server {SERVER} was subscribed, and 14 backups are kept\n"), (
         made.stderr
     )
     assert cloud.subscribed == {SERVER: 14}
-    changed = program("update", cloud.wish(20))
+    changed = program("update", cloud.requested(20))
     assert changed.stdout == f"server {SERVER} is subscribed, and 20 backups are kept\n"
     assert cloud.subscribed == {SERVER: 20}
-    cancelled = program("delete", cloud.wish(20))
+    cancelled = program("delete", cloud.requested(20))
     assert cancelled.stdout == f"the subscription of server {SERVER} was cancelled; its backups stay\n"
     assert cloud.subscribed == {}
 
@@ -238,7 +238,7 @@ def test_a_subscription_that_is_refused_is_told_in_conohas_words(cloud: Cloud) -
 def test_a_server_that_is_gone_is_to_be_made_anew(cloud: Cloud) -> None:
     """An update was killed while it replaced the server; the state still has the old one."""
     cloud.servers = set()
-    done = program("create", cloud.wish())
+    done = program("create", cloud.requested())
     assert done.returncode == 1
     assert f"ConoHa has no server {SERVER}" in done.stderr
     assert "Way out: let the server be made anew: `pulumi up --replace '**::server-boot-volume'`" in done.stderr
@@ -254,11 +254,11 @@ def test_more_than_conoha_keeps_is_not_even_asked_for(cloud: Cloud) -> None:
 def test_an_outage_is_told_in_conohas_words(cloud: Cloud, verb: str) -> None:
     cloud.down = True
     with pytest.raises(RefusedError, match=r"503 .*maintenance"):
-        run(verb, cloud.wish())
+        run(verb, cloud.requested())
 
 
 def test_a_wrong_password_is_told_and_not_shown(cloud: Cloud) -> None:
-    done = program("create", cloud.wish(password="Canary-wrong1"))
+    done = program("create", cloud.requested(password="Canary-wrong1"))
     assert done.returncode == 1
     assert "requires authentication" in done.stderr
     assert "Way out: check toybox:openstack and openstackPassword" in done.stderr
@@ -268,7 +268,7 @@ def test_a_wrong_password_is_told_and_not_shown(cloud: Cloud) -> None:
 
 
 def test_an_endpoint_that_does_not_answer_is_told(cloud: Cloud) -> None:
-    done = program("create", cloud.wish(auth_url="http://127.0.0.1:9/v3"))
+    done = program("create", cloud.requested(auth_url="http://127.0.0.1:9/v3"))
     assert done.returncode == 1
     assert "127.0.0.1" in done.stderr
     assert "Traceback" not in done.stderr
@@ -283,7 +283,7 @@ def test_a_backup_is_written_over_a_volume(cloud: Cloud) -> None:
 
 def test_only_conohas_calls_are_made(cloud: Cloud) -> None:
     """Cinder's own body (`volume_id`) might be taken for something that costs money."""
-    run("create", cloud.wish())
+    run("create", cloud.requested())
     assert cloud.changes() == [("PUT", f"/backups/{SERVER}"), ("POST", "/backups")]
     bodies = [body["backup"] for method, _, body in cloud.calls if method in ("PUT", "POST")]
     assert bodies == [{"retention": 14}, {"instance_uuid": SERVER, "retention": 14}]

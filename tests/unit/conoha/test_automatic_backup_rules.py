@@ -8,13 +8,13 @@ from conoha import flavors, prices, retention, volumes
 
 
 @given(st.integers(min_value=0, max_value=40))
-def test_conoha_keeps_what_is_wished_for_or_more_and_never_less(wish: int) -> None:
-    if wish > 30:
+def test_conoha_keeps_what_is_requested_or_more_and_never_less(requested: int) -> None:
+    if requested > 30:
         with pytest.raises(ValueError, match="30 backups at most"):
-            retention.kept(wish)
+            retention.kept(requested)
     else:
-        assert retention.kept(wish) >= max(wish, 14)
-        assert retention.kept(wish) in (14, wish)
+        assert retention.kept(requested) >= max(requested, 14)
+        assert retention.kept(requested) in (14, requested)
 
 
 def test_a_larger_or_longer_backup_never_costs_less() -> None:

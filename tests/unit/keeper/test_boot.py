@@ -132,7 +132,7 @@ def test_the_web_process_is_that_of_production(places: Places, web: boot.Web, im
         *("--chdir", "/app", "--", "tini", "--", "gunicorn", "toybox.wsgi:application")
     ]
     assert plan["health"][-3:] == ["python", "-c", "probe"]
-    assert plan["seconds"] == 90 + boot.PATIENCE
+    assert plan["seconds"] == 90 + boot.TIMEOUT
 
 
 def test_no_mail_leaves_a_copy_of_real_peoples_accounts(web: boot.Web, image: Image) -> None:

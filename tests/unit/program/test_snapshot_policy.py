@@ -21,7 +21,7 @@ def with_policy(stack: str, policy: Mapping[str, object], folder: Path) -> Run:
     return run_program(stack, {**config, "toybox:snapshotPolicy": json.dumps(policy)}, encrypted, folder)
 
 
-def wish(run: Run) -> dict[str, Any]:
+def requested(run: Run) -> dict[str, Any]:
     stdin = run.one("snapshots-subscription").inputs["stdin"]
     assert isinstance(stdin, Secret)
     return dict(json.loads(stdin.value))
@@ -30,7 +30,7 @@ def wish(run: Run) -> dict[str, Any]:
 def test_prods_server_is_subscribed_with_the_account_on_standard_input_alone(runs: dict[str, Run]) -> None:
     run = runs["prod"]
     subscription = run.one("snapshots-subscription")
-    assert wish(run) == {
+    assert requested(run) == {
         "auth_url": "http://127.0.0.1:5000/v3",
         "region": "c3j1",
         "domain": "gnc",
@@ -110,7 +110,7 @@ def test_a_volume_without_a_policy_has_none() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, ["keeps 14", "(7 are wished for, and ConoHa keeps no fewer)", "¥1,210 a month for 300 GB", "2026-09-28"]),
+        ({}, ["keeps 14", "(7 are requested, and ConoHa keeps no fewer)", "¥1,210 a month for 300 GB", "2026-09-28"]),
         (
             {"snapshotPolicy.keep": 20},
             ["keeps 20", "boot and data volume, at an hour that it chooses", "¥2,398 a month"],

@@ -65,14 +65,14 @@ def test_pruning_twice_removes_nothing_more(points: list[RestorePoint], keep: in
 
 @given(st.lists(st.integers(min_value=8, max_value=400), min_size=1, max_size=12, unique=True), KEEP)
 def test_if_every_one_is_old_the_newest_stay(days: list[int], keep: int) -> None:
-    """A schedule that stood still for months removes nothing but what is beyond the wished number."""
+    """A schedule that stood still for months removes nothing but what is beyond the requested number."""
     points = [point(timedelta(days=each), key=str(each)) for each in days]
     gone = {int(each.id) for each in schedule.prunable(points, keep, NOW)}
     kept = sorted(set(days) - gone)
     assert kept == sorted(days)[: len(kept)], "the newest stay"
     assert len(kept) >= min(keep, len(days))
     if keep <= 8:
-        assert len(kept) == min(keep, len(days)), "and no more than wished for"
+        assert len(kept) == min(keep, len(days)), "and no more than requested"
 
 
 def test_a_handful_by_hand_does_not_push_out_last_week() -> None:
@@ -230,7 +230,7 @@ def test_ages_in_words(age: timedelta, words: str) -> None:
 
 @given(SETS, KEEP)
 def test_the_smallest_policy_keeps_no_more_than_it_must(points: list[RestorePoint], keep: int) -> None:
-    """What is kept beyond the wished number is younger than so many days, from somebody else, or not to be touched."""
+    """What is kept beyond the requested number is younger than so many days, from somebody else, or untouchable."""
     policy = SnapshotPolicy.from_metadata({"toybox-schedule": "daily", "toybox-keep": str(keep)})
     assert policy is not None
     assert policy.keep is not None
