@@ -5,7 +5,7 @@ The state remembers address, key and verifier in inputs of the component KeeperA
 
 from collections.abc import Iterator
 
-from ops.guard import declared, openings
+from ops.guard import declared, open_ports
 from ops.guard.finding import Finding
 from ops.guard.preview import Change, Preview, State
 
@@ -22,7 +22,7 @@ def findings(preview: Preview) -> Iterator[Finding]:
             comes = f"A keeper at {_input(change.new, 'address')} could log in. None can now."
             changes = f"The keeper would log in with another {' and another '.join(other)}."
             yield Finding(
-                openings.OPEN,
+                open_ports.OPEN,
                 change.urn,
                 changes if change.old else comes,
                 "Whoever holds these reads the whole database and every upload, personal data included. The login can "

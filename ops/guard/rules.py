@@ -13,7 +13,7 @@ from ops.guard import (
     host_commands,
     images,
     keeper,
-    openings,
+    open_ports,
     restore_points,
     role,
     servers,
@@ -24,7 +24,7 @@ from ops.guard.preview import Preview
 
 FAMILIES = (
     *(data_volumes, role, restore_points, docker_volumes, containers, servers),
-    *(host_commands, accounts, openings, keeper, images, unknowns),
+    *(host_commands, accounts, open_ports, keeper, images, unknowns),
 )
 """The modules that declare rules, in the order of the table in docs/guard.md."""
 
@@ -46,7 +46,7 @@ def findings(preview: Preview) -> tuple[Finding, ...]:
         *host_commands.findings(preview),
         *accounts.findings(preview),
         *keeper.findings(preview),
-        *openings.findings(preview),
+        *open_ports.findings(preview),
         *images.findings(preview),
         *unknowns.findings(preview),
     )
@@ -62,6 +62,6 @@ def notes(preview: Preview) -> tuple[str, ...]:
         *servers.notes(preview),
         *host_commands.notes(preview),
         *keeper.notes(preview),
-        *openings.notes(preview),
+        *open_ports.notes(preview),
         *images.notes(preview),
     )

@@ -7,7 +7,7 @@ from host.look import LIBRARY
 from inventory import ports
 from ops.guard import declared, keeper
 from ops.guard.host_commands import LAUNCHER, NOTED
-from ops.guard.openings import is_web, ports_of, reach
+from ops.guard.open_ports import is_web, ports_of, reach
 from settings import Keeper
 from tests.unit.ops.guard.recordings import DISK
 from tests.unit.program.conftest import STACKS, configuration

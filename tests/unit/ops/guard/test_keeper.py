@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ops.guard import declared, openings, rules
+from ops.guard import declared, open_ports, rules
 from ops.guard.finding import Finding
 from ops.guard.preview import Preview
 from tests.unit.ops.guard.edits import make
@@ -81,9 +81,9 @@ def test_the_rule_for_the_keeper_is_no_root_login() -> None:
     """An operator's way out would be the wrong setting."""
     inputs: dict[str, Any] = {"protocol": "tcp", "portRangeMin": 22, "portRangeMax": 22}
     rule = make(RULE, "server-ingress-ssh-keeper", **inputs, remoteIpPrefix="192.0.2.9/32")
-    (finding,) = openings.findings(altered("no-change", rule, declares()))
+    (finding,) = open_ports.findings(altered("no-change", rule, declares()))
     assert (finding.action, finding.name) == ("open", "server-ingress-ssh-keeper")
     assert "root" not in finding.means
     assert "toybox:keeper" in finding.proceed
-    (finding,) = openings.findings(altered("no-change", rule))
+    (finding,) = open_ports.findings(altered("no-change", rule))
     assert "root" in finding.means

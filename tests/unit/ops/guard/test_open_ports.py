@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.guard import rules
-from ops.guard.openings import ANY, HostPort, Network, Reach, ports_of, reach
+from ops.guard.open_ports import ANY, HostPort, Network, Reach, ports_of, reach
 from ops.guard.preview import UNKNOWN, Preview
 from tests.unit.ops.guard.recordings import altered, found, step
 
