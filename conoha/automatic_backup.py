@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conoha import retention
+from conoha import backup_limits
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -56,7 +56,7 @@ class AutomaticBackup:
             NoServerError: there is no such server.
             RefusedError: ConoHa refused it for another reason.
         """
-        retention.kept(kept)
+        backup_limits.kept(kept)
         changed = self._call("PUT", f"/backups/{server}", {"backup": {"retention": kept}})
         if changed.status_code < 300:
             return f"server {server} is subscribed, and {kept} backups are kept"

@@ -1,4 +1,4 @@
-"""The one list of volumes. Directories, Docker volumes, mounts, the backup set and monitoring all come from it."""
+"""The one list of volumes. Directories, Docker volumes and the backup set come from it; container specs mount them."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -14,7 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keeper import boot, catalogue, copy, image, intact, marks, notes, restore, retention, scratch, status, uploads
+from keeper import (
+    catalogue,
+    copy,
+    image,
+    image_start,
+    intact,
+    marks,
+    notes,
+    restore,
+    retention,
+    scratch,
+    status,
+    uploads,
+)
 from keeper.catalogue import HOURS
 from keeper.image import remove
 from keeper.notes import Manifest
@@ -102,7 +115,7 @@ def rehearse(here: Places, kept: Places) -> Manifest:
 
 def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
     """Return what was found with everything restored into `work`."""
-    web = boot.load(here.etc)
+    web = image_start.load(here.etc)
     with steps.step("choosing a second"):
         snapshots = catalogue.snapshots(kept)
         runs = file_runs(here, snapshots)
@@ -127,7 +140,7 @@ def rehearsed(here: Places, kept: Places, work: Path, steps: Steps) -> Manifest:
         with steps.step(IMAGE):
             fetched = image.fetched(here, web.image)
         with steps.step(BOOT):
-            boot.require_healthy(here, web, fetched, server, work / "files", work / "boot")
+            image_start.require_healthy(here, web, fetched, server, work / "files", work / "boot")
     return {
         **found,
         "from": KEEPER if kept is here else "copy",

@@ -1,8 +1,8 @@
 """What runs inside of the sandbox that TOYBOX's image is started in: its database's door, its Redis, the web process,
 and the health check until it passes.
 
-The plan comes on standard input (keeper/boot.py), the answer goes to standard output, and the words of all processes to
-standard error. When this ends, all of them do.
+The plan comes on standard input (keeper/image_start.py), the answer goes to standard output, and the words of all
+processes to standard error. When this ends, all of them do.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Runs other programs. Besides it, only database.py's session, scratch.py's server, and boot.py's sandbox with what
-inside.py starts in it are processes of the keeper's."""
+"""Runs other programs. Besides it, only database.py's session, scratch.py's server, and image_start.py's sandbox with
+what inside.py starts in it are processes of the keeper's."""
 
 import os
 import subprocess

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from conoha.account import DOMAIN, REGION
 from ops import OpsError
 from ops.pulumi_cli import PulumiStack
-from settings import DECLARED, Declared, OpenStack, validation
+from settings import DECLARED, Declared, OpenStack, error_texts
 from settings import keeper as keeper_settings
 from settings.catalogue import NAMESPACE
 from settings.problems import SettingsError
@@ -49,7 +49,7 @@ def declared(stack: PulumiStack) -> Declared:
             f"Stack {stack.name} is a keeper (toybox:environment): it has no account with the cloud, no server there "
             "and no site. This command is for the stacks that have them."
         )
-    if found := validation.problems(Declared, plain, DECLARED):
+    if found := error_texts.problems(Declared, plain, DECLARED):
         raise SettingsError(stack.name, found)
     return Declared.model_validate(plain)
 

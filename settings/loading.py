@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from settings import rules, validation
+from settings import error_texts, rules
 from settings.catalogue import NAMESPACE, Catalogue, Described, Model, describe
 from settings.problems import Problem, SettingsError
 from settings.site import DECLARED, Declared, Secrets, Settings
@@ -50,13 +50,13 @@ def checked(
     others = {key: value for key, value in given.items() if (key,) not in secret}
     problems = [
         *rules.stack_name(stack),
-        *validation.problems(declared, others, catalogue),
-        *validation.problems(secrets, ours, catalogue),
+        *error_texts.problems(declared, others, catalogue),
+        *error_texts.problems(secrets, ours, catalogue),
         *across,
         *rules.encryption(given, [key for (key,) in secret], encrypted),
     ]
     if problems:
-        raise SettingsError(stack, validation.in_order(problems, catalogue))
+        raise SettingsError(stack, error_texts.in_order(problems, catalogue))
     return {**others, "secrets": ours, "stack": stack}
 
 

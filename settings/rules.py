@@ -7,7 +7,7 @@ models report missing and mistyped values; rules ignore them.
 import ipaddress
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from conoha import account, names, retention, volumes
+from conoha import account, backup_limits, names, volumes
 from conoha.flavors import FLAVORS
 from settings.problems import Problem, shown
 from settings.values.restore_points import MOST_KEPT
@@ -162,13 +162,13 @@ def _daily_needs_keep(values: Values) -> Iterator[Problem]:
 
 def _conoha_keeps_so_many_and_no_more(values: Values) -> Iterator[Problem]:
     keep = _number(values, "snapshotPolicy", "keep")
-    if _text(values, "snapshotPolicy", "driver") == "conoha" and keep and retention.MOST_KEPT < keep <= MOST_KEPT:
+    if _text(values, "snapshotPolicy", "driver") == "conoha" and keep and backup_limits.MOST_KEPT < keep <= MOST_KEPT:
         yield Problem(
             "toybox:snapshotPolicy.keep",
-            f"is {keep}, and ConoHa keeps {retention.MOST_KEPT} automatic backups at most.",
+            f"is {keep}, and ConoHa keeps {backup_limits.MOST_KEPT} automatic backups at most.",
             "ConoHa would refuse the subscription, and there would be no restore points at all.",
-            f"Write a number up to {retention.MOST_KEPT}; below {retention.FEWEST_KEPT} it keeps "
-            f"{retention.FEWEST_KEPT}.",
+            f"Write a number up to {backup_limits.MOST_KEPT}; below {backup_limits.FEWEST_KEPT} it keeps "
+            f"{backup_limits.FEWEST_KEPT}.",
         )
 
 
@@ -186,7 +186,7 @@ def _restore_points_are_conohas_own_there(values: Values) -> Iterator[Problem]:
 def _conoha_backs_up_larger_plans_only(values: Values) -> Iterator[Problem]:
     plan = _text(values, "server", "flavor")
     if (
-        plan in retention.NOT_OFFERED_WITH
+        plan in backup_limits.NOT_OFFERED_WITH
         and _text(values, "snapshotPolicy", "driver") == "conoha"
         and _text(values, "snapshotPolicy", "schedule") == "daily"
     ):

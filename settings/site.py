@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict
 
-from conoha import account, retention, volumes
+from conoha import account, backup_limits, volumes
 from conoha.flavors import FLAVORS
 from settings import values
 from settings.catalogue import Model, allowed, describe
@@ -189,7 +189,7 @@ class SnapshotPolicy(Model):
         'becomes 14 there. The newest good one is never removed; for none at all write schedule: "off".',
         examples=[7],
         json_schema_extra=allowed(
-            f"1 to {retention.MOST_KEPT} with driver conoha, "
+            f"1 to {backup_limits.MOST_KEPT} with driver conoha, "
             f"1 to {values.restore_points.MOST_KEPT} with driver openstack"
         ),
     )

@@ -12,9 +12,10 @@ import pulumi
 import pulumi_docker as docker
 
 from components.caddy.build_context import CONTEXT, content_hash, read_context
+from components.containers.container_spec import ContainerSpec, HealthCheck
 from components.containers.memory import memory_limit
 from components.containers.platform import Platform
-from components.containers.service import ContainerSpec, HealthCheck, Service
+from components.containers.service import Service
 from inventory import ports, tokens
 from inventory.volumes import CADDY_CONFIG, CADDY_DATA, DJANGO_UID, MEDIA, STATIC
 from settings import Settings, Tls

@@ -1,88 +1,20 @@
 """A container with the options that keep data and users safe, and the step that waits until it is healthy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
+from components.containers.container_spec import ContainerSpec
 from components.containers.memory import SHARES
+from components.containers.mounts import mounts, tmpfs_options
 from components.containers.platform import Platform
 from components.host import commands
 from components.host.bundle import LOG_DRIVER
-from components.host.host_secrets import HostSecrets, folder
 from components.host.make_room import NAME_LABEL
-from host.look import SECRETS
 from inventory import tokens
-from inventory.volumes import Volume
-
-SECRETS_IN_CONTAINER = "/run/secrets"
-
-
-def locked_entrypoint(lock_file: str, script: str) -> tuple[str, ...]:
-    """Return the container's entrypoint: a script under a lock on the data disk, which ends with the image's own
-    entrypoint and the arguments. Two databases on the same files destroy them. PostgreSQL's own check does not see a
-    process in another container; the kernel's lock does."""
-    return ("flock", "--no-fork", "--nonblock", lock_file, "bash", "-c", script, "entrypoint")
-
-
-@dataclass(frozen=True)
-class HealthCheck:
-    """How Docker finds out that a container hangs.
-
-    Attributes:
-        command: the program and its arguments, run inside the container.
-        interval, timeout: seconds.
-        start: seconds after the start in which failures do not count; also how long an update waits.
-    """
-
-    command: tuple[str, ...]
-    start: int
-    interval: int = 30
-    timeout: int = 10
-
-
-@dataclass(frozen=True)
-class ContainerSpec:
-    """A container's properties, apart from its image.
-
-    Attributes:
-        stop_seconds: how long the process may take to end after SIGTERM (or the image's own signal). Unset, the Docker
-            provider kills at once (kreuzwerker resource_docker_container_funcs.go:1086).
-        volumes: {path in the container: (volume, read-only)}.
-        secrets: names of secrets. The present value of each is a file below /run/secrets.
-        accepted: names of secrets. Every value that is still accepted is a file in the folder of that name below
-            /run/secrets. A new value replaces no container.
-        entrypoint: in place of the image's own, if not empty.
-        memory: MiB, page cache and tmpfs included.
-        processes: how many processes and threads it may have, its health check's included.
-        user: uid:gid in place of the image's own, if not empty.
-        groups: further groups' ids, for files that another container writes.
-        capabilities: all of Docker's default ones that it keeps, as Docker writes them (CAP_...). With a shorter name a
-            refresh would find a difference.
-        temporary: {directory: MiB} in memory that it may write to. The rest of its root is read-only.
-        shared_memory: MiB of /dev/shm; Docker's default.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    health: HealthCheck
-    stop_seconds: int
-    memory: int
-    processes: int
-    environment: Mapping[str, str] = field(default_factory=dict)
-    volumes: Mapping[str, tuple[Volume, bool]] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()
-    accepted: tuple[str, ...] = ()
-    ports: tuple[int, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    user: str = ""
-    groups: tuple[str, ...] = ()
-    capabilities: tuple[str, ...] = ()
-    temporary: Mapping[str, int] = field(default_factory=lambda: {"/tmp": 16})
-    shared_memory: int = 64
 
 
 def started(spec: ContainerSpec) -> tuple[list[str], list[str]]:
@@ -96,11 +28,6 @@ def started(spec: ContainerSpec) -> tuple[list[str], list[str]]:
     return [], [*raised, *spec.command]
 
 
-def tmpfs_options(megabytes: int) -> str:
-    """Return the options of a tmpfs that every user of the container may write to."""
-    return f"rw,noexec,nosuid,nodev,mode=1777,size={megabytes}m"
-
-
 def duration(seconds: int) -> str:
     """Seconds as Go prints them. Docker reads back "1m30s" for "90s", and every preview would show a difference."""
     minutes, rest = divmod(seconds, 60)
@@ -110,30 +37,6 @@ def duration(seconds: int) -> str:
 def environment_list(environment: Mapping[str, str]) -> list[str]:
     """NAME=value, in an order that does not depend on how the program was written."""
     return [f"{name}={value}" for name, value in sorted(environment.items())]
-
-
-def mounts(spec: ContainerSpec, secrets: HostSecrets) -> list[docker.ContainerMountArgs]:
-    """Return the container's mounts: volumes by name, and each secret as one read-only file, or as its folder.
-
-    The names are texts and not the Docker volumes' outputs, which are unknown while the server is replaced. In each
-    preview the guard must see which volume is mounted at which path.
-    """
-    sources = {secret: secrets.path(secret) for secret in spec.secrets}
-    sources |= {secret: f"{SECRETS}/{folder(secret)}" for secret in spec.accepted}
-    volume_mounts = [
-        docker.ContainerMountArgs(target=target, type="volume", source=volume.name, read_only=read_only)
-        for target, (volume, read_only) in spec.volumes.items()
-    ]
-    secret_mounts = [
-        docker.ContainerMountArgs(
-            target=f"{SECRETS_IN_CONTAINER}/{secret}",
-            type="bind",
-            source=path,
-            read_only=True,
-        )
-        for secret, path in sources.items()
-    ]
-    return volume_mounts + secret_mounts
 
 
 class Service(pulumi.ComponentResource):

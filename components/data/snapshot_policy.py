@@ -10,7 +10,7 @@ import pulumi_command as command
 
 from components.secret_output import secret_output
 from components.server import Server
-from conoha import prices, retention
+from conoha import backup_limits, prices
 from conoha.account import DOMAIN, REGION
 from inventory import tokens
 from settings import Settings
@@ -24,7 +24,7 @@ def kept(settings: Settings) -> int:
     policy = settings.snapshot_policy
     if policy.schedule == "off" or policy.keep is None:
         return 0
-    return retention.kept(policy.keep) if policy.driver == "conoha" else policy.keep
+    return backup_limits.kept(policy.keep) if policy.driver == "conoha" else policy.keep
 
 
 def effect(settings: Settings) -> str:
@@ -34,7 +34,7 @@ def effect(settings: Settings) -> str:
         return "No restore points are taken."
     if policy.driver == "openstack":
         return f"Restore points: {policy.keep} are kept, one a day, taken by `toybox restore-points run`."
-    kept = retention.kept(policy.keep)
+    kept = backup_limits.kept(policy.keep)
     size = settings.server.boot_volume.size + settings.data_volume.size
     price = prices.automatic_backup(size, kept)
     requested = "" if kept == policy.keep else f" ({policy.keep} are requested, and ConoHa keeps no fewer)"
@@ -96,7 +96,7 @@ class SnapshotPolicy(pulumi.ComponentResource):
                         "user": account.user_name,
                         "password": secret_output(settings.secrets.openstack_password),
                         "server": server.instance.id,
-                        "retention": retention.kept(policy.keep),
+                        "retention": backup_limits.kept(policy.keep),
                     }
                 ),
                 triggers=[server.instance.id],

@@ -10,9 +10,10 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
+from components.containers.container_spec import ContainerSpec
 from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
-from components.containers.service import ContainerSpec, Service
+from components.containers.service import Service
 from components.django.specs import (
     beat_spec,
     boot_facts,

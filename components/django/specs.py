@@ -4,8 +4,9 @@ server's size."""
 from collections.abc import Mapping
 
 from components import postgres, redis
+from components.containers.container_spec import SECRETS_IN_CONTAINER, ContainerSpec, HealthCheck
 from components.containers.memory import SHARES, memory_limit
-from components.containers.service import SECRETS_IN_CONTAINER, ContainerSpec, HealthCheck, tmpfs_options
+from components.containers.mounts import tmpfs_options
 from inventory.volumes import BEAT, MEDIA, STATIC
 
 MEDIA_ROOT = "/srv/media"
@@ -91,7 +92,7 @@ the keeper has other work for its memory."""
 
 
 def boot_facts(image: str, environment: Mapping[str, str]) -> dict[str, object]:
-    """Return what starts the web process on a keeper, for its drill (keeper/boot.py). Nothing in it is secret."""
+    """Return what starts the web process on a keeper in a drill (keeper/image_start.py). Nothing in it is secret."""
     web = web_spec(environment, *DRILL)
     return {
         "image": image,

@@ -10,7 +10,7 @@ from components.host.bundle import BundleFile, render_manifest
 from components.keeper import units
 from components.postgres import DATABASE
 from inventory.volumes import KEPT_FILES
-from keeper import boot
+from keeper import image_start
 from keeper.bucket import CREDENTIALS
 from keeper.places import DATA, FOLDERS, ROLE, RUN, USER
 from keeper.retention import FEWEST
@@ -153,7 +153,7 @@ def keeper_bundle(
         f"{LIBRARY}/parameters": BundleFile(render_parameters(source, copy)),
         units.COMMAND: BundleFile((FILES / "toybox-keeper").read_text(), 0o755),
         f"{units.CONFIGURATION}/settings.json": BundleFile(render_settings(source, copy)),
-        f"{units.CONFIGURATION}/{boot.FILE}": BundleFile(json.dumps(web, indent=1, sort_keys=True) + "\n"),
+        f"{units.CONFIGURATION}/{image_start.FILE}": BundleFile(json.dumps(web, indent=1, sort_keys=True) + "\n"),
         f"{units.CONFIGURATION}/ssh_config": BundleFile(render_ssh_config(source, address)),
         f"{units.CONFIGURATION}/known_hosts": BundleFile(render_known_hosts(source, host_key)),
         f"{units.CONFIGURATION}/barman.conf": BundleFile(render_barman(source)),

@@ -10,10 +10,11 @@ import pulumi
 import pulumi_command as command
 from pydantic import SecretStr
 
+from components.containers.container_spec import SECRETS_IN_CONTAINER, ContainerSpec, HealthCheck, locked_entrypoint
 from components.containers.memory import memory_limit
 from components.containers.platform import Platform
 from components.containers.pulled_image import PulledImage
-from components.containers.service import SECRETS_IN_CONTAINER, ContainerSpec, HealthCheck, Service, locked_entrypoint
+from components.containers.service import Service
 from components.host import commands
 from components.host.host_secrets import version
 from inventory import tokens

@@ -6,7 +6,7 @@ Source: OpenAPI (`/v3/{project}/backups`). Answers: 201, 200, 204 and 202.
 from dataclasses import replace
 from typing import Any
 
-from conoha.retention import FEWEST_KEPT
+from conoha.backup_limits import FEWEST_KEPT
 from lab.conoha_rules.book import Subscription
 from lab.conoha_rules.cloud import Administrator, Cloud, ServiceError, lent, settled
 from lab.conoha_rules.rule import Call, Volume, match

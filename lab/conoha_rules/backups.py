@@ -5,7 +5,7 @@ answered by `automatic_backup`.
 """
 
 from conoha import volumes
-from conoha.retention import FEWEST_KEPT, MOST_KEPT, NOT_OFFERED_WITH
+from conoha.backup_limits import FEWEST_KEPT, MOST_KEPT, NOT_OFFERED_WITH
 from lab.conoha_rules.rule import Call, Facts, Refusal, Rule
 from lab.conoha_rules.volumes import used_by_running_server
 

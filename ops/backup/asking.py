@@ -14,7 +14,7 @@ from host.ssh_files import write_ssh_config
 from ops import OpsError
 from ops.cloud import ROOT, plain_settings
 from ops.pulumi_cli import PulumiStack
-from settings import validation
+from settings import error_texts
 from settings.catalogue import NAMESPACE
 from settings.keeper import DECLARED, ENVIRONMENT, Declared
 from settings.problems import SettingsError
@@ -64,7 +64,7 @@ def keeper_of(stack: str) -> Keeper:
             f"Stack {stack} is no keeper: its toybox:environment is {plain.get('environment')}, so it keeps nothing.\n"
             "    Way out: name the keeper's stack with --stack."
         )
-    if found := validation.problems(Declared, plain, DECLARED):
+    if found := error_texts.problems(Declared, plain, DECLARED):
         raise SettingsError(stack, found)
     declared = Declared.model_validate(plain)
     ensure_config(chosen, declared.machine.host_key)

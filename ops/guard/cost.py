@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from conoha import account, flavors, prices, retention, volumes
+from conoha import account, backup_limits, flavors, prices, volumes
 from ops.guard import declared
 from ops.guard.preview import Change, Preview, State
 
@@ -114,8 +114,8 @@ def _backup(preview: Preview, change: Change) -> Item:
     policy = preview.settings.get("snapshotPolicy")
     requested = policy.get("keep") if isinstance(policy, dict) else None
     kept = (
-        retention.kept(requested)
-        if isinstance(requested, int) and requested <= retention.MOST_KEPT
+        backup_limits.kept(requested)
+        if isinstance(requested, int) and requested <= backup_limits.MOST_KEPT
         else prices.INCLUDED
     )
     all_volumes = list(preview.of_type(declared.VOLUME))

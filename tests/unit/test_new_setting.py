@@ -7,9 +7,9 @@ from pydantic import Field
 from syrupy.assertion import SnapshotAssertion
 
 from settings.catalogue import Model, allowed, describe
+from settings.error_texts import problems
 from settings.loading import from_pulumi
 from settings.reference import example_file, section
-from settings.validation import problems
 
 
 class Sample(Model):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.caddy import caddy_spec
+from components.containers.container_spec import ContainerSpec
 from components.containers.memory import LEAST, SHARES, SYSTEM, memory_limit
-from components.containers.service import ContainerSpec
 from components.django.specs import (
     beat_spec,
     celery_concurrency,

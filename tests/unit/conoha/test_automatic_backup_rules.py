@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conoha import flavors, prices, retention, volumes
+from conoha import backup_limits, flavors, prices, volumes
 
 
 @given(st.integers(min_value=0, max_value=40))
 def test_conoha_keeps_what_is_requested_or_more_and_never_less(requested: int) -> None:
     if requested > 30:
         with pytest.raises(ValueError, match="30 backups at most"):
-            retention.kept(requested)
+            backup_limits.kept(requested)
     else:
-        assert retention.kept(requested) >= max(requested, 14)
-        assert retention.kept(requested) in (14, requested)
+        assert backup_limits.kept(requested) >= max(requested, 14)
+        assert backup_limits.kept(requested) in (14, requested)
 
 
 def test_a_larger_or_longer_backup_never_costs_less() -> None:
@@ -45,4 +45,4 @@ def test_a_server_costs_its_plan_and_what_its_boot_volume_costs_more() -> None:
 
 def test_only_the_smallest_plan_has_no_automatic_backup() -> None:
     smallest = min(flavors.FLAVORS.values(), key=lambda flavor: flavor.memory)
-    assert (smallest.name,) == retention.NOT_OFFERED_WITH
+    assert (smallest.name,) == backup_limits.NOT_OFFERED_WITH

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper import (
-    boot,
     catalogue,
     copy,
     drill,
     image,
+    image_start,
     jobs,
     marks,
     notes,
@@ -40,7 +40,7 @@ from keeper.refusal import Refusal
 from keeper.retention import WINDOW, Backup
 from ops.init import ed25519_key
 from settings import ssh_public_key
-from tests.unit.keeper.test_boot import TOLD
+from tests.unit.keeper.test_image_start import TOLD
 
 HOUR = 3600.0
 IDENTIFIER = "7000000000000000001"
@@ -326,14 +326,14 @@ def rehearsal(places: Places, kept: dict[str, Any], monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(restore, "restore_database", restore_database)
 
-    def require_healthy(_: Places, web: boot.Web, *__: object) -> None:
+    def require_healthy(_: Places, web: image_start.Web, *__: object) -> None:
         if found.get("ill"):
             raise Refusal("TOYBOX's image does not pass its health check.", found["ill"], "look")
         found["booted"] = web.image
 
-    notes.write(places.etc / boot.FILE, TOLD)
+    notes.write(places.etc / image_start.FILE, TOLD)
     monkeypatch.setattr(image, "fetched", lambda *_: None)
-    monkeypatch.setattr(boot, "require_healthy", require_healthy)
+    monkeypatch.setattr(image_start, "require_healthy", require_healthy)
     monkeypatch.setattr(scratch, "started", started)
     monkeypatch.setattr(drill, "must", must)
     monkeypatch.setattr(uploads, "listing", lambda *_: {"/media/1.jpg": 5})
@@ -454,7 +454,7 @@ def test_a_drill_does_not_fill_the_disk(
 def test_a_keeper_that_knows_no_image_says_so_before_it_restores_anything(
     places: Places, rehearsal: dict[str, Any]
 ) -> None:
-    (places.etc / boot.FILE).write_text("{}")
+    (places.etc / image_start.FILE).write_text("{}")
     told = jobs.run_job(places, "drill")
     assert "does not know TOYBOX's image" in told["why"]
     assert "pulumi up --stack keeper" in told["why"]

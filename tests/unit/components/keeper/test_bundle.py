@@ -14,7 +14,7 @@ from components.host.bundle import BundleFile
 from components.keeper import bundle, render_unreachable, units
 from components.keeper.bundle import FILES, LIBRARY, keeper_bundle
 from inventory.volumes import VOLUMES
-from keeper import boot, bucket, jobs, places, signature, status
+from keeper import bucket, image_start, jobs, places, signature, status
 from keeper.refusal import Refusal
 from ops.init import ed25519_key
 from settings import ssh_public_key
@@ -154,8 +154,8 @@ def test_the_keeper_reads_the_settings_that_it_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_drill_starts_the_web_process_that_production_declares(tmp_path: Path) -> None:
-    (tmp_path / boot.FILE).write_text(text(f"/etc/toybox-keeper/{boot.FILE}"))
-    read = boot.load(tmp_path)
+    (tmp_path / image_start.FILE).write_text(text(f"/etc/toybox-keeper/{image_start.FILE}"))
+    read = image_start.load(tmp_path)
     spec = web_spec(read.environment, *DRILL)
     assert (read.image, read.command, read.health) == (IMAGE, spec.command, spec.health.command)
     assert read.start == spec.health.start
@@ -164,14 +164,14 @@ def test_a_drill_starts_the_web_process_that_production_declares(tmp_path: Path)
     assert set(read.secrets) == set(spec.secrets)
     files = {value for name, value in read.environment.items() if name.endswith("_FILE")}
     assert files == set(read.secrets.values())
-    assert {each for each in (*boot.POSTGRES, *boot.REDIS) if each not in read.environment} == set()
+    assert {each for each in (*image_start.POSTGRES, *image_start.REDIS) if each not in read.environment} == set()
 
 
 def test_a_keeper_of_a_stack_without_outputs_knows_no_image(tmp_path: Path) -> None:
     bundle_without = keeper_bundle("prod", "prod.invalid", "", {}, COPY)
-    (tmp_path / boot.FILE).write_text(bundle_without[f"root/etc/toybox-keeper/{boot.FILE}"].text)
+    (tmp_path / image_start.FILE).write_text(bundle_without[f"root/etc/toybox-keeper/{image_start.FILE}"].text)
     with pytest.raises(Refusal, match=r"does not know TOYBOX's image(.|\n)*pulumi up --stack keeper"):
-        boot.load(tmp_path)
+        image_start.load(tmp_path)
 
 
 def test_no_package_of_the_keeper_starts_a_service_that_it_does_not_need() -> None:

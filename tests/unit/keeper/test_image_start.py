@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from keeper import boot, inside
+from keeper import image_start, inside
 from keeper.image import Image
 from keeper.places import Places
 from keeper.refusal import Refusal
@@ -37,9 +37,9 @@ TOLD: dict[str, Any] = {
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> boot.Web:
-    (tmp_path / boot.FILE).write_text(json.dumps(TOLD))
-    return boot.load(tmp_path)
+def web(tmp_path: Path) -> image_start.Web:
+    (tmp_path / image_start.FILE).write_text(json.dumps(TOLD))
+    return image_start.load(tmp_path)
 
 
 @pytest.fixture
@@ -65,20 +65,20 @@ def test_a_file_that_does_not_say_how_the_web_process_starts_is_refused(
 ) -> None:
     told = json.loads(json.dumps(TOLD))
     harm(told)
-    (tmp_path / boot.FILE).write_text(json.dumps(told))
+    (tmp_path / image_start.FILE).write_text(json.dumps(told))
     with pytest.raises(Refusal, match="pulumi up --stack keeper"):
-        boot.load(tmp_path)
+        image_start.load(tmp_path)
 
 
 def test_a_keeper_without_the_file_knows_no_image(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="does not know TOYBOX's image"):
-        boot.load(tmp_path)
+        image_start.load(tmp_path)
 
 
 def test_the_image_sees_a_read_only_root_its_volumes_and_its_secrets_and_nothing_of_the_machine(
-    web: boot.Web, image: Image, work: Path
+    web: image_start.Web, image: Image, work: Path
 ) -> None:
-    words = boot.container(web, image, work / "files", work / "boot")
+    words = image_start.container(web, image, work / "files", work / "boot")
     assert pairs(words, "--bind") == {"/": str(image.root), "/srv/media": str(work / "files/media")}
     assert words[words.index("--remount-ro") + 1] == "/"
     assert words.index("--remount-ro") > max(at for at, word in enumerate(words) if word in ("--bind", "--tmpfs"))
@@ -94,9 +94,9 @@ def test_the_image_sees_a_read_only_root_its_volumes_and_its_secrets_and_nothing
     assert words[words.index("--uid") + 1 :: 2][:2] == ["7", "8"]
 
 
-def test_memory_that_is_written_to_is_bounded(web: boot.Web, image: Image, work: Path) -> None:
+def test_memory_that_is_written_to_is_bounded(web: image_start.Web, image: Image, work: Path) -> None:
     """The keeper has little of it, and its receiver of WAL needs some."""
-    words = boot.container(web, image, work / "files", work / "boot")
+    words = image_start.container(web, image, work / "files", work / "boot")
     for at, word in enumerate(words):
         if word == "--tmpfs":
             assert words[at - 2] == "--size"
@@ -106,7 +106,7 @@ def test_memory_that_is_written_to_is_bounded(web: boot.Web, image: Image, work:
 def test_whoever_starts_the_image_has_no_network_and_nothing_of_what_is_kept(
     places: Places, image: Image, work: Path
 ) -> None:
-    words = boot.sandbox(places, image, work / "files", work / "boot", work / "socket")
+    words = image_start.sandbox(places, image, work / "files", work / "boot", work / "socket")
     assert {"--unshare-net", "--unshare-user", "--die-with-parent"} <= set(words)
     assert "--share-net" not in words
     away = [words[at + 1] for at, word in enumerate(words) if word == "--tmpfs"]
@@ -118,39 +118,39 @@ def test_whoever_starts_the_image_has_no_network_and_nothing_of_what_is_kept(
 
 
 def test_every_process_ends_with_the_one_that_started_it(
-    places: Places, web: boot.Web, image: Image, work: Path
+    places: Places, web: image_start.Web, image: Image, work: Path
 ) -> None:
-    plan = boot.plan(places, web, image, work / "files", work / "boot", work / "socket")
+    plan = image_start.plan(places, web, image, work / "files", work / "boot", work / "socket")
     for words in (plan["web"], plan["health"], *(each["words"] for each in plan["services"])):
         assert words[0] == "bwrap"
         assert {"--die-with-parent", "--unshare-all", "--share-net"} <= set(words[: words.index("--")])
 
 
-def test_the_web_process_is_that_of_production(places: Places, web: boot.Web, image: Image, work: Path) -> None:
-    plan = boot.plan(places, web, image, work / "files", work / "boot", work / "socket")
+def test_the_web_process_is_that_of_production(places: Places, web: image_start.Web, image: Image, work: Path) -> None:
+    plan = image_start.plan(places, web, image, work / "files", work / "boot", work / "socket")
     assert plan["web"][plan["web"].index("--chdir") :] == [
         *("--chdir", "/app", "--", "tini", "--", "gunicorn", "toybox.wsgi:application")
     ]
     assert plan["health"][-3:] == ["python", "-c", "probe"]
-    assert plan["seconds"] == 90 + boot.TIMEOUT
+    assert plan["seconds"] == 90 + image_start.TIMEOUT
 
 
-def test_no_mail_leaves_a_copy_of_real_peoples_accounts(web: boot.Web, image: Image) -> None:
-    given = boot.variables(web, image)
+def test_no_mail_leaves_a_copy_of_real_peoples_accounts(web: image_start.Web, image: Image) -> None:
+    given = image_start.variables(web, image)
     assert given["TOYBOX_MAIL"] == "off"
     assert given["PATH"] == "/opt/venv/bin"
 
 
-def test_database_and_redis_are_found_under_the_names_that_production_gives_them(web: boot.Web) -> None:
+def test_database_and_redis_are_found_under_the_names_that_production_gives_them(web: image_start.Web) -> None:
     other = replace(web, environment={**web.environment, "REDIS_CACHE_HOST": "redis"})
-    assert boot.hosts(web) == "127.0.0.1 localhost cache postgres redis\n"
-    assert boot.hosts(other) == "127.0.0.1 localhost postgres redis\n"
+    assert image_start.hosts(web) == "127.0.0.1 localhost cache postgres redis\n"
+    assert image_start.hosts(other) == "127.0.0.1 localhost postgres redis\n"
 
 
-def test_secrets_are_new_in_each_drill_and_redis_asks_for_its_own(web: boot.Web, tmp_path: Path) -> None:
+def test_secrets_are_new_in_each_drill_and_redis_asks_for_its_own(web: image_start.Web, tmp_path: Path) -> None:
     made = []
     for name in ("a", "b"):
-        boot.prepare(web, tmp_path / name)
+        image_start.prepare(web, tmp_path / name)
         made += [(tmp_path / name / "secrets" / secret).read_text() for secret in web.secrets]
         assert f"requirepass {made[-2]}\n" in (tmp_path / name / "redis.conf").read_text()
     assert len(set(made)) == 4
@@ -160,8 +160,8 @@ def test_secrets_are_new_in_each_drill_and_redis_asks_for_its_own(web: boot.Web,
 @pytest.mark.parametrize("login", ["a'; DROP", 'x"', "", "A\n\\! id"])
 def test_a_login_from_the_source_ends_no_quotes(login: str) -> None:
     with pytest.raises(Refusal, match="not the name of a login"):
-        boot.login_sql(login)
-    assert boot.login_sql("toybox_ab12").startswith("\\set login 'toybox_ab12'\n")
+        image_start.login_sql(login)
+    assert image_start.login_sql("toybox_ab12").startswith("\\set login 'toybox_ab12'\n")
 
 
 # the runner
@@ -223,7 +223,7 @@ class Database(Scratch):
 )
 def test_whatever_keeps_the_image_from_its_health_fails_the_drill_with_the_images_last_words(
     places: Places,
-    web: boot.Web,
+    web: image_start.Web,
     image: Image,
     work: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -236,10 +236,10 @@ def test_whatever_keeps_the_image_from_its_health_fails_the_drill_with_the_image
             raise subprocess.TimeoutExpired(words, options["timeout"])
         return subprocess.CompletedProcess(words, 1, stdout=printed)
 
-    monkeypatch.setattr("keeper.boot.subprocess.run", ran)
+    monkeypatch.setattr("keeper.image_start.subprocess.run", ran)
     server = Database(places, work / "socket")
     with pytest.raises(Refusal) as refused:
-        boot.require_healthy(places, web, image, server, work / "files", work / "boot")
+        image_start.require_healthy(places, web, image, server, work / "files", work / "boot")
     assert why in str(refused.value)
     assert "ImportError: no module named toybox" in str(refused.value)
     assert TOLD["image"] in str(refused.value)
