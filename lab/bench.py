@@ -36,7 +36,6 @@ MIB = 1 << 20
 # What issue 3 asks for.
 WARM_UP_GOAL = 90.0
 SECOND_UP_GOAL = 15.0
-PREVIEW_RATIO_GOAL = 1.5
 MEMORY_GOAL = 1536
 
 # What issue 4 asks for.
@@ -44,6 +43,12 @@ REFRESH_GOAL = 90.0
 REFRESH_RATIO_GOAL = 1.3
 UPLOADS = (300, 3000)
 """MB of uploads that prod has when staging is refreshed from it."""
+
+
+# What issue 11 asks for.
+PREVIEW_GOAL = 0.75
+"""Seconds that a preview of prod may take more than one of an empty program."""
+READ_GOAL = 1.0
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,16 @@ def measure_refresh() -> Timing:
     return Timing(f"preview of {STACK} with refresh", "pulumi preview --refresh", seconds)
 
 
+def measure_reads() -> tuple[Timing, ...]:
+    """The commands that only look."""
+    variables = inherited() | environment(PEOPLE, STACK)
+    commands = (("toybox", "status"), ("toybox", "restore-points", "list"))
+    return tuple(
+        Timing("a look", " ".join(command), tuple(timed(command, CHECKOUT, variables) for _ in range(RUNS)), READ_GOAL)
+        for command in commands
+    )
+
+
 def measure_second_up() -> Timing:
     """`make up` where everything is up."""
     command = ("make", "up", f"STACK={STACK}")
@@ -252,7 +267,7 @@ def commit() -> str:
 
 def render(result: Result) -> str:
     """The page."""
-    ratio = result.preview.median / result.empty_preview.median
+    more = result.preview.median - result.empty_preview.median
     memory = sum(result.services.values())
     on = result.machine
     few, many = result.refreshes
@@ -276,8 +291,8 @@ goal, it is that of the project.
 | --- | --- | --- | --- | --- | --- |
 {timings}
 
-A preview without changes takes {ratio:.2f} times as long as that of an empty Python program with the same CLI and
-virtual environment (goal: at most {PREVIEW_RATIO_GOAL} times{verdict(ratio, PREVIEW_RATIO_GOAL)}).
+A preview without changes takes {more:.2f} s more than that of an empty Python program with the same CLI and virtual
+environment (goal: at most {PREVIEW_GOAL} s{verdict(more, PREVIEW_GOAL)}).
 
 With ten times the uploads, refreshing staging takes {growth:.2f} times as long
 (goal: at most {REFRESH_RATIO_GOAL} times{verdict(growth, REFRESH_RATIO_GOAL)}).
@@ -318,6 +333,8 @@ def measure() -> Result:
     preview, empty_preview = measure_previews()
     print("refresh ...", flush=True)
     refresh = measure_refresh()
+    print("looks ...", flush=True)
+    reads = measure_reads()
     services = service_memory()
     print("make up, again ...", flush=True)
     again = measure_second_up()
@@ -329,7 +346,7 @@ def measure() -> Result:
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         commit=commit(),
         machine=machine(),
-        timings=(up, again, down, refresh),
+        timings=(up, again, down, refresh, *reads),
         preview=preview,
         empty_preview=empty_preview,
         refreshes=refreshes,
