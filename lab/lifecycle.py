@@ -95,6 +95,7 @@ def adopt_strays() -> None:
 def up_steps(toolchain: bool) -> list[Step]:
     """What `up` does, and what needs what."""
     steps = [
+        Step("checkout", note_checkout),
         Step("Debian packages", debian.ensure_packages),
         Step("OpenStack packages", openstack_packages),
         Step("Docker engine", engine.ensure_engine, ["Debian packages"]),
@@ -116,6 +117,16 @@ def up_steps(toolchain: bool) -> list[Step]:
     if toolchain:
         steps.append(Step("Pulumi", install_toolchain))
     return steps
+
+
+def note_checkout() -> str | None:
+    """Note the checkout that made the lab, and tell another one: its services run that one's code."""
+    if not paths.MADE_BY.exists():
+        paths.MADE_BY.write_text(str(paths.CHECKOUT))
+    made_by = paths.MADE_BY.read_text()
+    if made_by == str(paths.CHECKOUT):
+        return None
+    return f"{made_by} made this lab, and a machine has one; `make down` ends it"
 
 
 def openstack_packages() -> str:

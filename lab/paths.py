@@ -8,6 +8,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LAB_DIR = Path("/var/lib/toybox-lab")
 """All of the lab's state. `down` removes it. There is one lab on a machine, whichever checkout runs it."""
 
+MADE_BY = LAB_DIR / "checkout"
+"""The path of the checkout that made the lab."""
 CREDENTIALS = LAB_DIR / "credentials.json"
 IMAGES = LAB_DIR / "images.json"
 LOG = LAB_DIR / "log"
