@@ -85,10 +85,12 @@ def await_healthy(container: str, seconds: int, processes: int) -> str:
 
 def await_all_healthy(waits: Mapping[str, str]) -> str:
     """Wait until each container is healthy, with the command that `waits` has for it. For a container that Docker found
-    healthy at its last check it waits for nothing."""
+    healthy at its last check it waits for nothing. One that is gone is named, with the way to make it again."""
+    there = "health=$(timeout 60 docker container inspect --format '{{{{.State.Health.Status}}}}' {container})"
+    gone = "The update has ended, and Docker shows no container {container}. Make it again: pulumi up --refresh"
     return "\n".join(
-        f"timeout 60 docker inspect --format '{{{{.State.Health.Status}}}}' {container} | grep -qx healthy"
-        f" || {wait} || exit 1"
+        f"{there.format(container=container)} || {{ echo '{gone.format(container=container)}' >&2; exit 1; }}\n"
+        f'[ "$health" = healthy ] || {wait} || exit 1'
         for container, wait in waits.items()
     )
 

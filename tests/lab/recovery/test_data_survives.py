@@ -99,7 +99,10 @@ def test_a_root_disk_that_comes_from_another_server_brings_no_old_containers(
     """On a real cloud a replaced server boots from the boot volume of its predecessor; the lab's root disks are new
     each time, so here the disk is told that it belonged to another."""
     prod.ssh("echo another-server > /etc/toybox/server-id")
-    prod.up("--replace", prod.urn("host-bundle"))
+    said = prod.failing_up("--replace", prod.urn("host-bundle"))
+    assert "shows no container postgres. Make it again: pulumi up --refresh" in said, (
+        "an update without its containers ends well"
+    )
     assert prod.ssh("docker ps -aq") == ""
     assert prod.ssh("cat /etc/toybox/server-id").strip() == prod.outputs()["serverId"]
     prod.up("--refresh")
