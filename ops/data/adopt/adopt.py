@@ -1,41 +1,30 @@
 """Adopting a data volume, step by step. Interrupted anywhere, the command can be run again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
 
 from conoha import names
 from ops import OpsError
 from ops.cloud import cloud_errors, declared
 from ops.data.adopt.belongings import Cloud, Disposable, Thing, data_volume, disposable
 from ops.data.adopt.ownership import refuse_anothers
+from ops.data.command import ConfirmedCommand
 from ops.data.volume import aside, foresight, origin, state
 from ops.data.volume.attempt import Attempt, server_made, start_server, stop_server, to_put_aside, way_back
 from ops.data.volume.bring_up import adopted, bring_up, held_before
-from ops.pulumi_cli import PulumiStack
 from ops.restore_points import cinder
 from ops.restore_points.model import Volume
 from ops.state import locks
 from ops.status.cloud.server import ServerSeen, find_server
 from ops.timed import Timed
 
-if TYPE_CHECKING:
-    from openstack.connection import Connection
-
 TIMEOUT = 300
 """Seconds for the cloud to delete a server or a volume."""
 
 
 @dataclass(frozen=True)
-class Adopt:
+class Adopt(ConfirmedCommand):
     """The stack and its cloud; `confirm` asks whether it is meant, and raises if it is not."""
-
-    stack: PulumiStack
-    connection: "Connection"
-    now: datetime
-    say: Callable[[str], None]
-    confirm: Callable[[str], None]
 
     def run(self, wanted: str | None) -> None:
         """Adopt the volume.

@@ -5,10 +5,9 @@ looks before and after, and makes an empty state where the former one only knows
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from conoha import names
 from ops import OpsError
@@ -16,6 +15,7 @@ from ops.backup.asking import Keeper, from_, keeper_for, listed
 from ops.cloud import declared
 from ops.data.adopt.adopt import Adopt
 from ops.data.adopt.belongings import Cloud, disposable
+from ops.data.command import ConfirmedCommand
 from ops.data.recover.alive import refuse_alive
 from ops.data.restore import moment
 from ops.data.restore.database import RECORD, refuse_another_production, report
@@ -28,19 +28,10 @@ from ops.state import locks
 from ops.timed import Timed
 from settings import Declared, Kept
 
-if TYPE_CHECKING:
-    from openstack.connection import Connection
-
 
 @dataclass(frozen=True)
-class Recover:
+class Recover(ConfirmedCommand):
     """The stack and its cloud; `confirm` asks whether it is meant, and raises if it is not."""
-
-    stack: PulumiStack
-    connection: "Connection"
-    now: datetime
-    say: Callable[[str], None]
-    confirm: Callable[[str], None]
 
     def run(self, to: str, kind: str) -> None:
         """Recover. `kind` is where the data comes from, "keeper" or "copy".

@@ -1,21 +1,20 @@
 """Refreshing staging, step by step. Prod's state and the list of its restore points are read, nothing else of it."""
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conoha import names
 from ops import OpsError
 from ops.cloud import cloud_errors, declared
+from ops.data.command import DataCommand
 from ops.data.refresh import verdict
 from ops.data.volume import census, choice, foresight, origin, source, state
 from ops.data.volume.bring_up import await_site
 from ops.data.volume.former import deletable
 from ops.data.volume.known import data_volume_ids
 from ops.leftovers.remove import make_way
-from ops.pulumi_cli import PulumiStack
 from ops.restore_points import cinder, schedule
 from ops.restore_points.drivers import driver_for
 from ops.restore_points.model import Driver, RestorePoint, Volume
@@ -24,9 +23,6 @@ from ops.status.cloud.server import find_server
 from ops.timed import Timed
 from settings import Declared
 
-if TYPE_CHECKING:
-    from openstack.connection import Connection
-
 SOURCE = "prod"
 
 VERIFY = "cd /usr/local/lib/toybox/staging-scrub && python3 -B -m components.staging_scrub.scrub verify"
@@ -34,13 +30,8 @@ VERIFY = "cd /usr/local/lib/toybox/staging-scrub && python3 -B -m components.sta
 
 
 @dataclass(frozen=True)
-class Refresh:
+class Refresh(DataCommand):
     """Staging, prod and the cloud that both are in."""
-
-    stack: PulumiStack
-    connection: "Connection"
-    now: datetime
-    say: Callable[[str], None]
 
     def run(self, wanted: str | None, *, allow_older: bool) -> None:
         """Refresh the data. After any interruption, a second run starts again.

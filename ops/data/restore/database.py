@@ -4,14 +4,13 @@ Both are what `toybox refresh` and `toybox restore volume` do, with a keeper's b
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ops import OpsError
 from ops.backup.asking import Keeper, ask, from_, keeper_for, listed
 from ops.cloud import declared
+from ops.data.command import ConfirmedCommand
 from ops.data.refresh.refresh import Refresh
 from ops.data.restore import missing_files, moment
 from ops.data.restore.volume import RestoreVolume
@@ -21,22 +20,13 @@ from ops.restore_points.drivers import driver_for
 from ops.state import locks
 from ops.timed import Timed
 
-if TYPE_CHECKING:
-    from openstack.connection import Connection
-
 RECORD = "cat /srv/toybox/.restored.json"
 """What components/backup_restore wrote on the data disk."""
 
 
 @dataclass(frozen=True)
-class RestoreDatabase:
+class RestoreDatabase(ConfirmedCommand):
     """The stack that gets the data, and its cloud; `confirm` asks for a production whether it is meant."""
-
-    stack: PulumiStack
-    connection: "Connection"
-    now: datetime
-    say: Callable[[str], None]
-    confirm: Callable[[str], None]
 
     def run(self, to: str, kind: str) -> None:
         """Restore. `kind` is where the data comes from, "keeper" or "copy".

@@ -6,37 +6,26 @@ run the command again, it keeps all volumes and starts again, wherever it stoppe
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
 
 from conoha import names
 from ops import OpsError
 from ops.cloud import declared
+from ops.data.command import ConfirmedCommand
 from ops.data.volume import aside, choice, foresight, origin, source, state
 from ops.data.volume.attempt import Attempt, stop_server, to_put_aside, way_back
 from ops.data.volume.bring_up import bring_up, held_before, restored
 from ops.data.volume.known import data_volume_ids
 from ops.data.volume.source import Source
-from ops.pulumi_cli import PulumiStack
 from ops.restore_points.drivers import driver_for
 from ops.restore_points.model import Driver, Volume
 from ops.state import locks
 from ops.timed import Timed
 from settings import Declared
 
-if TYPE_CHECKING:
-    from openstack.connection import Connection
-
 
 @dataclass(frozen=True)
-class RestoreVolume:
+class RestoreVolume(ConfirmedCommand):
     """The stack and its cloud; `confirm` asks whether it is meant, and raises if it is not."""
-
-    stack: PulumiStack
-    connection: "Connection"
-    now: datetime
-    say: Callable[[str], None]
-    confirm: Callable[[str], None]
 
     def run(self, wanted: str) -> None:
         """Restore the data.
