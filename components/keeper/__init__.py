@@ -139,6 +139,6 @@ The keeper does not let us in: {USER}@{address}, port 22. The last answer:
     {error.strip().splitlines()[-1].strip()}
 Nothing on it was changed; when it answers, run `pulumi up` again. Where to look:
   1. Does the machine run, and is {address} its address (toybox:machine.address)?
-  2. Does it accept the key? `toybox init --stack keeper` prints the line for its /root/.ssh/authorized_keys.
+  2. Does it accept the key? `toybox init --stack keeper` prints the line for its root's authorized_keys.
   3. Is toybox:machine.hostKey the second half of its /etc/ssh/ssh_host_ed25519_key.pub? If it was set up again,
      it has another one, and nothing that was kept on it."""
